@@ -1,0 +1,1 @@
+"""Many studies: plan, journal, executor."""

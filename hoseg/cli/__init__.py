@@ -1,0 +1,1 @@
+"""The command line: one file a command. Imports anything; nothing imports it."""

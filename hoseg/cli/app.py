@@ -1,0 +1,109 @@
+"""``hoseg``: the table of commands, and the one place where errors become exit statuses.
+
+Exit status: 0 all good, 1 some inputs failed (they are listed), 2 wrong usage, 3 can't run.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from click import Context
+from rich.console import Console
+from typer.core import TyperGroup
+
+import hoseg
+from hoseg.errors import HosegError
+
+# command: (module below hoseg.cli with a typer ``app``, one-line help). A module is imported
+# only when its command runs, which keeps ``hoseg --help`` fast; inside the modules heavy
+# imports (numpy, torch) belong in the function bodies all the same, for ``COMMAND --help``.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Read, segment and grade every hip radiograph in files and folders."),
+    "grade": ("grade", "Grade masks drawn by anyone."),
+    "review": ("review", "Serve the review page, so that corrections are saved."),
+    "export": ("export", "Write DICOM objects of a finished run, or a model for a runtime."),
+    "deidentify": ("deidentify", "Copy DICOM files without what identifies the patient."),
+    "simulate": ("simulate", "Make labelled hip radiographs."),
+    "dataset": ("dataset", "Check and convert labelled datasets."),
+    "train": ("train", "Train or fine-tune a network."),
+    "evaluate": ("evaluate", "Judge a model, or compare readers."),
+    "models": ("models", "List models and verify their hashes."),
+    "bench": ("bench", "Measure inference on this machine."),
+    "doctor": ("doctor", "Say what this installation can and cannot do."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Names in table order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Any:
+        """Import one command, or show its line of help without importing it."""
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, summary = COMMANDS[cmd_name]
+        if ctx.resilient_parsing or _is_top_level_help():
+            return typer.main.get_command(_summary_only(cmd_name, summary))
+        command = typer.main.get_command(import_module(f"hoseg.cli.{module_name}").app)
+        command.name = cmd_name
+        return command
+
+
+def _is_top_level_help() -> bool:
+    return len(sys.argv) <= 1 or sys.argv[1] in ("--help", "-h")
+
+
+def _summary_only(name: str, summary: str) -> typer.Typer:
+    app = typer.Typer()
+
+    @app.command(name, help=summary)
+    def nothing() -> None:
+        pass
+
+    return app
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Heterotopic ossification on hip radiographs: segment, measure, grade.\n\n"
+    "Research use only. Not a medical device.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hoseg {hoseg.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; known errors become one clear line and an exit status."""
+    try:
+        app()
+    except HosegError as error:
+        if "--json" in sys.argv:
+            typer.echo(json.dumps({"error": error.code, "message": str(error)}))
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(
+            f"[red]error[/red] ({error.code}): ", str(error), sep="", markup=True, highlight=False
+        )
+        sys.exit(error.exit_code)

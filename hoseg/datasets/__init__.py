@@ -1,0 +1,1 @@
+"""Labelled radiographs from many formats."""

@@ -1,0 +1,1 @@
+"""Find, decode and calibrate DICOM and picture files."""

@@ -1,0 +1,1 @@
+"""From masks and millimetres to classes with a trace. No torch here."""

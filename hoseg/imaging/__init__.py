@@ -1,0 +1,1 @@
+"""Orientation, resampling, intensity, exposed field and the quality gate."""

@@ -1,0 +1,1 @@
+"""Overlays, tables, DICOM objects and the review page."""

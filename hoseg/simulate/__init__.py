@@ -1,0 +1,1 @@
+"""Hip radiographs with exact truth."""
