@@ -1,0 +1,286 @@
+"""``images.csv`` and ``findings.csv``: columns with units, rows, writers.
+
+A cell is text. Empty = does not apply or is not known. Lists inside a cell are separated by
+``;``. Numbers use a point and carry no unit: the unit is in the column's name and description.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from hoseg.errors import OutputError
+from hoseg.report.schema import HipFacts, ImageFacts, ResultFile
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One documented column.
+
+    unit: "mm", "mm2", "px", "probability", "code" ... or "" for plain text
+    """
+
+    name: str
+    kind: Literal["text", "integer", "number"]
+    unit: str
+    meaning: str
+
+
+_IDENTITY = (
+    Column("source", "text", "", "input as named on the command line; inside an archive after '!'"),
+    Column("folder", "text", "", "folder of this image's outputs, relative to the run"),
+    Column("patient_id", "text", "", "Patient ID (0010,0020)"),
+    Column("study_uid", "text", "", "Study Instance UID"),
+    Column("series_uid", "text", "", "Series Instance UID"),
+    Column("sop_uid", "text", "", "SOP Instance UID"),
+    Column("frame", "integer", "", "0-based frame of a multi-frame image"),
+    Column("study_date", "text", "YYYYMMDD", "Study Date (0008,0020)"),
+    Column(
+        "view", "text", "code", "ap_pelvis, ap_hip, frog_leg, cross_table, judet, other, unknown"
+    ),
+)
+_SPACING_SOURCE = Column(
+    "spacing_source",
+    "text",
+    "code",
+    "where millimetres come from, best first: fiducial, "
+    "implant_head, user, geometry, magnification, assumed_magnification, untyped",
+)
+
+IMAGE_COLUMNS: tuple[Column, ...] = (
+    Column("status", "text", "code", "graded, abstained, skipped or failed"),
+    Column("reason", "text", "code", "why not graded; empty when graded"),
+    Column("sentence", "text", "", "the reason in words"),
+    *_IDENTITY,
+    Column("side", "text", "code", "the patient's side by the attributes: left, right, unknown"),
+    Column("modality", "text", "", "Modality (0008,0060)"),
+    Column("rows", "integer", "px", "image height"),
+    Column("columns", "integer", "px", "image width"),
+    Column("row_spacing_mm", "number", "mm", "distance between rows at the plane of the hip"),
+    Column("column_spacing_mm", "number", "mm", "distance between columns at the plane of the hip"),
+    Column("spacing_relative_sd", "number", "fraction", "standard deviation of the spacing"),
+    _SPACING_SOURCE,
+    Column("orientation_source", "text", "code", "attribute, marker, user or assumed"),
+    Column("transfer_syntax_uid", "text", "", "encoding of the pixels"),
+    Column("hips", "integer", "", "number of hips found: rows in findings.csv"),
+    Column("worst_brooker", "integer", "class", "highest Brooker class of the hips, 0-4"),
+    Column("notes", "text", "code", "codes of remarks, separated by ;"),
+    Column("model", "text", "", "name@sha256-prefix of the weights"),
+    Column("hoseg_version", "text", "", "version that wrote the row"),
+)
+
+FINDING_COLUMNS: tuple[Column, ...] = (
+    *_IDENTITY,
+    Column("side", "text", "code", "the PATIENT's side of this hip: left, right, unknown"),
+    Column("abstained", "text", "code", "reason why no class is given; empty when graded"),
+    Column("brooker", "integer", "class", "Brooker class 0-4"),
+    *(
+        Column(f"brooker_p{k}", "number", "probability", f"probability of Brooker class {k}")
+        for k in range(5)
+    ),
+    Column("della_valle", "text", "class", "Della Valle A, B or C"),
+    Column("schmidt_hackenbroch", "text", "class", "Schmidt-Hackenbroch region and grade"),
+    Column("pattern", "text", "code", "none, islands, spur, opposing_spurs or bridge"),
+    Column("gap_mm", "number", "mm", "shortest distance between opposing bone surfaces"),
+    Column("gap_low_mm", "number", "mm", "lower end of the 95 % interval of the gap"),
+    Column("gap_high_mm", "number", "mm", "upper end of the 95 % interval of the gap"),
+    Column("gap_row_a_px", "number", "px", "first end of the gap, row of the original image"),
+    Column("gap_column_a_px", "number", "px", "first end of the gap, column"),
+    Column("gap_row_b_px", "number", "px", "second end of the gap, row"),
+    Column("gap_column_b_px", "number", "px", "second end of the gap, column"),
+    _SPACING_SOURCE,
+    Column("components", "integer", "", "pieces of ossification listed in result.json"),
+    Column("ossification_area_mm2", "number", "mm2", "projected area of all pieces"),
+    Column("longest_mm", "number", "mm", "longest axis of the largest piece"),
+    Column("sites", "text", "code", "sites of all pieces, separated by ;"),
+    Column("attached_to", "text", "code", "bones that ossification touches, separated by ;"),
+    Column("maturity", "text", "code", "maturity of the pieces, separated by ;"),
+    Column("model", "text", "", "name@sha256-prefix of the weights"),
+    Column("hoseg_version", "text", "", "version that wrote the row"),
+)
+
+
+def image_row(result: ResultFile) -> Row:
+    """The one row of ``images.csv`` for one input."""
+    image = result.image
+    brooker = [hip.classes.get("brooker") for hip in result.hips]
+    row = {
+        "status": result.status,
+        "reason": result.reason,
+        "sentence": result.sentence,
+        "hips": str(len(result.hips)),
+        "worst_brooker": _text(max((b for b in brooker if isinstance(b, int)), default=None)),
+        "notes": ";".join(note.code for note in result.notes),
+        **_identity(result),
+    }
+    if image is not None:
+        row |= {
+            "side": image.side.value,
+            "modality": image.modality,
+            "rows": str(image.rows),
+            "columns": str(image.columns),
+            "orientation_source": image.orientation_source,
+            "transfer_syntax_uid": image.transfer_syntax_uid,
+            **_spacing(image),
+        }
+    return _in_order(IMAGE_COLUMNS, row)
+
+
+def finding_rows(result: ResultFile) -> list[Row]:
+    """Rows of ``findings.csv``: one for every hip of one image."""
+    return [_in_order(FINDING_COLUMNS, {**_identity(result), **_hip(hip)}) for hip in result.hips]
+
+
+def write_csv(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, str]]) -> None:
+    """Write a table under a temporary name, then rename: a reader never sees half of it.
+
+    UTF-8, RFC 4180. Text that a spreadsheet would run as a formula gets a leading apostrophe.
+
+    Raises
+    ------
+    OutputError
+        When the file cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("w", newline="", encoding="utf-8", errors="replace") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([column.name for column in columns])
+            for row in rows:
+                writer.writerow([_cell(column, row.get(column.name, "")) for column in columns])
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path}: {error.strerror}; free space or choose another --out"
+        ) from error
+
+
+def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, str]]) -> None:
+    """Write a table as Parquet with typed columns; unit and meaning are in the field metadata.
+
+    Raises
+    ------
+    OutputError
+        When pyarrow is not installed or the file cannot be written.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise OutputError("Parquet needs pyarrow: pip install 'hoseg[parquet]'") from error
+    rows = list(rows)
+    types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
+    convert = {"text": str, "integer": int, "number": float}
+    arrays, fields = [], []
+    for column in columns:
+        cells = [row.get(column.name, "") for row in rows]
+        values = [convert[column.kind](cell) if cell else None for cell in cells]
+        arrays.append(pa.array(values, types[column.kind]))
+        about = {"unit": column.unit, "meaning": column.meaning}
+        fields.append(pa.field(column.name, types[column.kind], metadata=about))
+    part = path.with_name(path.name + ".part")
+    try:
+        pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), part)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {error}; free space or choose another --out") from error
+
+
+def describe_columns(columns: Sequence[Column]) -> str:
+    """Markdown table of columns, for the documentation."""
+    lines = ["| column | unit | meaning |", "|---|---|---|"]
+    lines += [f"| `{c.name}` | {c.unit} | {c.meaning} |" for c in columns]
+    return "\n".join(lines) + "\n"
+
+
+def _identity(result: ResultFile) -> Row:
+    row = {
+        "source": result.source,
+        "folder": result.folder,
+        "model": result.model,
+        "hoseg_version": result.hoseg_version,
+    }
+    if result.image is None:
+        return row
+    image = result.image
+    return row | {
+        "patient_id": image.patient_id,
+        "study_uid": image.study_uid,
+        "series_uid": image.series_uid,
+        "sop_uid": image.sop_uid,
+        "frame": str(image.frame),
+        "study_date": image.study_date,
+        "view": image.view.value,
+    }
+
+
+def _spacing(image: ImageFacts) -> Row:
+    if image.spacing is None:
+        return {}
+    return {
+        "row_spacing_mm": f"{image.spacing.row_mm:.6g}",
+        "column_spacing_mm": f"{image.spacing.column_mm:.6g}",
+        "spacing_relative_sd": f"{image.spacing.relative_sd:.4g}",
+        "spacing_source": image.spacing.source,
+    }
+
+
+def _hip(hip: HipFacts) -> Row:
+    areas = [c.area_mm2 for c in hip.components if c.area_mm2 is not None]
+    lengths = [c.length_mm for c in hip.components if c.length_mm is not None]
+    row = {
+        "side": hip.side.value,
+        "abstained": hip.abstained or "",
+        "brooker": _text(hip.classes.get("brooker")),
+        "della_valle": _text(hip.classes.get("della_valle")),
+        "schmidt_hackenbroch": _text(hip.classes.get("schmidt_hackenbroch")),
+        "pattern": hip.pattern or "",
+        "gap_mm": _decimals(hip.gap_mm, 2),
+        "spacing_source": hip.spacing_source or "",
+        "components": str(len(hip.components)),
+        "ossification_area_mm2": _decimals(sum(areas) if areas else None, 1),
+        "longest_mm": _decimals(max(lengths, default=None), 1),
+        "sites": _joined(site for c in hip.components for site in c.sites),
+        "attached_to": _joined(bone for c in hip.components for bone in c.attached_to),
+        "maturity": _joined(c.maturity for c in hip.components if c.maturity),
+    }
+    for k, p in enumerate(hip.class_probabilities.get("brooker", [])[:5]):
+        row[f"brooker_p{k}"] = _decimals(p, 4)
+    if hip.gap_interval_mm is not None:
+        row["gap_low_mm"], row["gap_high_mm"] = (_decimals(v, 2) for v in hip.gap_interval_mm)
+    if hip.gap_points_px is not None:
+        for end, (r, c) in zip("ab", hip.gap_points_px, strict=True):
+            row[f"gap_row_{end}_px"], row[f"gap_column_{end}_px"] = f"{r:.1f}", f"{c:.1f}"
+    return row
+
+
+def _in_order(columns: Sequence[Column], row: Row) -> Row:
+    return {column.name: row.get(column.name, "") for column in columns}
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _decimals(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _joined(values: Iterable[str]) -> str:
+    return ";".join(dict.fromkeys(values))
+
+
+def _cell(column: Column, text: str) -> str:
+    if column.kind == "text" and text[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + text
+    return text
