@@ -224,12 +224,16 @@ class Prepared:
     field: (h, w) bool, True inside the exposed field (collimation, shutters, padding excluded)
     grid: where these pixels lie on the original image
     original_shape: (H, W) of the radiograph
+    inverted: grey levels were flipped, so that dense is bright
+    notes: what was assumed on the way (scale, polarity, field)
     """
 
     pixels: NDArray[np.float32]
     field: NDArray[np.bool_]
     grid: Grid
     original_shape: tuple[int, int]
+    inverted: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,75 @@
+"""Stored values to grey levels, as a viewer would show them (DICOM PS3.3 C.11.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.radiograph import Display, Radiograph
+
+MAX_USELESS_FRACTION = 0.98
+"""A window that turns more than this share of the film black or white is not one to read by."""
+
+
+def display(radiograph: Radiograph, levels: int = 256) -> NDArray[np.uint8]:
+    """Grey levels of a radiograph in its own VOI window, dense structures bright.
+
+    radiograph: pixels (H, W)
+    levels: number of grey levels, 2 to 256
+
+    Returns (H, W) uint8 in [0, levels). Without a window, or with one that shows almost
+    nothing, the 0.5th to 99.5th percentiles of the valid pixels are spread over the levels.
+    """
+    pixels = radiograph.pixels
+    sample = _sample(radiograph)
+    curve = radiograph.display
+    if curve.lut is None and (curve.window is None or _shows_nothing(sample, curve)):
+        low, high = np.percentile(sample, (0.5, 99.5))
+        curve = Display(
+            window=((low + high) / 2, max(float(high - low), 1e-6)),
+            function="LINEAR_EXACT",
+            inverted=curve.inverted,
+        )
+    if np.issubdtype(pixels.dtype, np.integer) and pixels.dtype.itemsize <= 2:
+        info = np.iinfo(pixels.dtype)
+        table = _levels(np.arange(info.min, info.max + 1, dtype=np.float32), curve, levels)
+        index = pixels if info.min == 0 else pixels.astype(np.int32) - info.min
+        return np.asarray(np.take(table, index))
+    return _levels(pixels.astype(np.float32), curve, levels)
+
+
+def _sample(radiograph: Radiograph) -> NDArray[np.float32]:
+    """About 100,000 valid pixels, enough for percentiles."""
+    step = max(1, int(np.sqrt(radiograph.pixels.size / 100_000)))
+    thin = radiograph.pixels[::step, ::step]
+    if radiograph.valid is not None:
+        inside = radiograph.valid[::step, ::step]
+        thin = thin[inside] if inside.any() else thin
+    return thin.astype(np.float32).ravel()
+
+
+def _shows_nothing(sample: NDArray[np.float32], curve: Display) -> bool:
+    grey = _fraction(sample, curve)
+    return bool(np.mean((grey <= 0) | (grey >= 1)) > MAX_USELESS_FRACTION)
+
+
+def _levels(values: NDArray[np.float32], curve: Display, levels: int) -> NDArray[np.uint8]:
+    grey = np.clip(_fraction(values, curve), 0, 1)
+    if curve.inverted:
+        grey = 1 - grey
+    return (grey * (levels - 1) + 0.5).astype(np.uint8)
+
+
+def _fraction(values: NDArray[np.float32], curve: Display) -> NDArray[np.float32]:
+    """VOI output as a fraction of the output range; outside [0, 1] where it saturates."""
+    if curve.lut is not None:
+        index = np.clip(values - curve.lut_first, 0, len(curve.lut) - 1).astype(np.int64)
+        return np.asarray(curve.lut[index], dtype=np.float32)
+    if curve.window is None:
+        raise ValueError("neither a window nor a LUT")  # display() has chosen one
+    centre, width = curve.window
+    if curve.function == "SIGMOID":
+        return 1 / (1 + np.exp(-4 * (values - centre) / width))
+    if curve.function == "LINEAR_EXACT":
+        return (values - centre) / width + np.float32(0.5)
+    return (values - (centre - 0.5)) / max(width - 1, 1e-6) + np.float32(0.5)

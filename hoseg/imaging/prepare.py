@@ -1,0 +1,117 @@
+"""From a radiograph to what the network sees, and from its answer back to the original pixels."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.errors import SettingError
+from hoseg.imaging.field import ExposedField, find_field
+from hoseg.imaging.intensity import normalise
+from hoseg.imaging.polarity import judge_polarity
+from hoseg.imaging.resample import grid_window, make_grid, to_grid
+from hoseg.radiograph import Note, Prepared, Radiograph
+
+ASSUMED_LONG_SIDE_MM = 400.0
+"""Long side of the exposed field taken for a film without millimetres (network input only)."""
+
+
+def prepare(radiograph: Radiograph, spacing_mm: float = 0.5) -> Prepared:
+    """Crop to the exposed field, resample to the network's spacing, normalise.
+
+    Parameters
+    ----------
+    radiograph: one image
+    spacing_mm: wished distance between pixel centres (mm at the hip), both directions
+
+    Returns
+    -------
+    Prepared, ``pixels`` and ``field`` (h, w); its notes say when the scale or the polarity was
+    assumed. An assumed scale serves the network's input only and never becomes a measurement.
+
+    Raises
+    ------
+    SettingError: spacing_mm is not a positive number
+    """
+    if not (np.isfinite(spacing_mm) and spacing_mm > 0):
+        raise SettingError("spacing_mm", spacing_mm, "a positive number of mm")
+    field = find_field(radiograph.pixels, radiograph.valid)
+    notes = list(field.notes)
+    inverted, polarity_notes = judge_polarity(radiograph, field)
+    notes += polarity_notes
+    scale_mm, scale_notes = _scale_mm(radiograph, field)
+    notes += scale_notes
+    grid = make_grid(field.window, scale_mm, (spacing_mm, spacing_mm))
+    small = to_grid(radiograph.pixels, grid)
+    inside = field.on_grid(grid)
+    pixels = normalise(small, inside)
+    if inverted:
+        np.negative(pixels, out=pixels)
+    pixels[~inside] = 0
+    return Prepared(pixels, inside, grid, radiograph.shape, inverted, tuple(notes))
+
+
+def restore(
+    probabilities: NDArray[np.uint8],
+    prepared: Prepared,
+    thresholds: tuple[float, ...] = (0.5, 0.5, 0.5, 0.5),
+) -> NDArray[np.uint8]:
+    """Bring the network's answer back to the original pixels as one mask of bits.
+
+    Parameters
+    ----------
+    probabilities: (C, h, w) uint8, probability x 255 on the grid of ``prepared``; channel ``c``
+        becomes bit ``1 << c``
+    prepared: what the network saw
+    thresholds: (C,) probability from which a pixel belongs to the structure
+
+    Returns
+    -------
+    (H, W) uint8 on the original grid; zero outside the exposed field
+
+    Raises
+    ------
+    SettingError: shapes or types do not fit
+    """
+    _check_probabilities(probabilities, prepared, thresholds)
+    window = grid_window(prepared.grid)
+    masks = np.zeros(prepared.original_shape, np.uint8)
+    inside = masks[window.slices]
+    keep = prepared.field.view(np.uint8)
+    for bit, (channel, threshold) in enumerate(zip(probabilities, thresholds, strict=True)):
+        full = cv2.resize(channel * keep, window.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        level = min(max(ceil(threshold * 255), 1), 255)
+        _, binary = cv2.threshold(full, level - 1, 1 << bit, cv2.THRESH_BINARY)
+        cv2.bitwise_or(inside, binary, dst=inside)
+    return masks
+
+
+def _scale_mm(
+    radiograph: Radiograph, field: ExposedField
+) -> tuple[tuple[float, float], list[Note]]:
+    """Return (row, column) mm of an original pixel, assumed when nothing is known."""
+    if radiograph.spacing is not None:
+        return radiograph.spacing.mm, []
+    scale = ASSUMED_LONG_SIDE_MM / max(field.window.shape)
+    text = (
+        f"No millimetres in the file; for the network's input the exposed field is taken to be "
+        f"{ASSUMED_LONG_SIDE_MM:.0f} mm long. Lengths stay in pixels."
+    )
+    return (scale, scale), [Note("scale_assumed", text)]
+
+
+def _check_probabilities(
+    probabilities: NDArray[np.uint8], prepared: Prepared, thresholds: tuple[float, ...]
+) -> None:
+    """Refuse arrays that do not belong to this prepared image."""
+    if probabilities.dtype != np.uint8:
+        raise SettingError("probabilities.dtype", str(probabilities.dtype), "uint8")
+    expected = (len(thresholds), *prepared.grid.shape)
+    if probabilities.shape != expected:
+        raise SettingError("probabilities.shape", probabilities.shape, f"{expected}")
+    for threshold in thresholds:
+        if not 0 < threshold <= 1:
+            raise SettingError("thresholds", threshold, "fractions in (0, 1]")
