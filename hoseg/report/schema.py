@@ -76,18 +76,43 @@ class ImageFacts(_Strict):
 class ComponentFacts(_Open):
     """One connected piece of ossification."""
 
-    area_mm2: float | None = Field(
-        default=None, ge=0, description="projected area; null: no spacing"
-    )
-    length_mm: float | None = Field(
-        default=None, ge=0, description="longest axis; null: no spacing"
-    )
+    area_mm2: float | None = Field(default=None, ge=0, description="projected; null: no spacing")
+    length_mm: float | None = Field(default=None, ge=0, description="longest axis")
     attached_to: list[str] = Field(default_factory=list, description='"pelvis", "femur"')
     sites: list[str] = Field(default_factory=list)
     distance_to_pelvis_mm: float | None = None
     distance_to_femur_mm: float | None = None
-    bbox_px: list[float] | None = None
-    maturity: str | None = None
+    bbox_px: list[float] | None = Field(
+        default=None, description="[row, column, row, column], first inclusive, second exclusive"
+    )
+    graded: bool = Field(default=True, description="false below the size floor")
+    maturity: str | None = Field(default=None, description="hazy, mature_discrete, ...")
+
+
+class LandmarkFacts(_Open):
+    """Points of the hip, [row, column] in original pixels; null = not visible."""
+
+    head_px: tuple[float, float] | None = None
+    head_radius_px: float | None = None
+
+
+class ConditionFacts(_Open):
+    """One number that a rule looked at."""
+
+    quantity: str
+    value: float | None = None
+    operator: str = ""
+    limit: float | None = None
+    unit: str = ""
+
+
+class TraceFacts(_Open):
+    """One rule that was looked at, in order."""
+
+    system: str
+    fired: bool | None = Field(description="null when an unknown number decides")
+    conditions: list[ConditionFacts] = Field(default_factory=list)
+    sentence: str = ""
 
 
 class HipFacts(_Open):
@@ -95,17 +120,43 @@ class HipFacts(_Open):
 
     side: Side
     classes: dict[str, int | str | None] = Field(default_factory=dict)
-    class_probabilities: dict[str, list[float]] = Field(default_factory=dict)
+    class_probabilities: dict[str, list[float] | dict[str, float]] = Field(default_factory=dict)
+    summary: str = Field(default="", description="the finding in one sentence")
     pattern: str | None = None
+    extent: str | None = None
     gap_mm: float | None = None
-    gap_interval_mm: tuple[float, float] | None = None
+    gap_interval_mm: tuple[float, float] | None = Field(default=None, description="95 %")
     gap_points_px: tuple[tuple[float, float], tuple[float, float]] | None = Field(
         default=None, description="[row, column] of both ends, pixel centres at whole numbers"
     )
+    filled_fraction: float | None = None
     spacing_source: str | None = None
     components: list[ComponentFacts] = Field(default_factory=list)
+    landmarks: LandmarkFacts = Field(default_factory=LandmarkFacts)
     abstained: str | None = Field(default=None, description="reason code, or null")
-    trace: list[Any] = Field(default_factory=list)
+    abstained_because: str = ""
+    at_least: int | None = Field(default=None, description="certain Brooker class if abstained")
+    provisional: list[str] = Field(default_factory=list, description="reason codes")
+    caveats: list[NoteFact] = Field(default_factory=list)
+    counterfactuals: dict[str, str] = Field(default_factory=dict)
+    trace: list[TraceFacts] = Field(default_factory=list)
+
+    @property
+    def brooker(self) -> int | None:
+        """Brooker class 0-4; None when no class is given."""
+        value = self.classes.get("brooker")
+        return value if isinstance(value, int) else None
+
+    @property
+    def brooker_probabilities(self) -> list[float]:
+        """P(class 0) ... P(class 4), or an empty list."""
+        values = self.class_probabilities.get("brooker", [])
+        return list(values)[:5] if isinstance(values, list) else []
+
+    @property
+    def ossifications(self) -> list[ComponentFacts]:
+        """Components that reach the size floor."""
+        return [component for component in self.components if component.graded]
 
 
 class ResultFile(_Strict):

@@ -79,6 +79,8 @@ FINDING_COLUMNS: tuple[Column, ...] = (
     *_IDENTITY,
     Column("side", "text", "code", "the PATIENT's side of this hip: left, right, unknown"),
     Column("abstained", "text", "code", "reason why no class is given; empty when graded"),
+    Column("at_least", "integer", "class", "Brooker class certain from what is visible"),
+    Column("provisional", "text", "code", "reasons why the class is provisional, separated by ;"),
     Column("brooker", "integer", "class", "Brooker class 0-4"),
     *(
         Column(f"brooker_p{k}", "number", "probability", f"probability of Brooker class {k}")
@@ -87,6 +89,7 @@ FINDING_COLUMNS: tuple[Column, ...] = (
     Column("della_valle", "text", "class", "Della Valle A, B or C"),
     Column("schmidt_hackenbroch", "text", "class", "Schmidt-Hackenbroch region and grade"),
     Column("pattern", "text", "code", "none, islands, spur, opposing_spurs or bridge"),
+    Column("extent", "text", "code", "how far the worst ossification goes: none, focal, bridging"),
     Column("gap_mm", "number", "mm", "shortest distance between opposing bone surfaces"),
     Column("gap_low_mm", "number", "mm", "lower end of the 95 % interval of the gap"),
     Column("gap_high_mm", "number", "mm", "upper end of the 95 % interval of the gap"),
@@ -94,13 +97,16 @@ FINDING_COLUMNS: tuple[Column, ...] = (
     Column("gap_column_a_px", "number", "px", "first end of the gap, column"),
     Column("gap_row_b_px", "number", "px", "second end of the gap, row"),
     Column("gap_column_b_px", "number", "px", "second end of the gap, column"),
+    Column("filled_fraction", "number", "fraction", "share of the space that bone fills, 0-1"),
     _SPACING_SOURCE,
-    Column("components", "integer", "", "pieces of ossification listed in result.json"),
+    Column("components", "integer", "", "pieces of ossification above the size floor"),
     Column("ossification_area_mm2", "number", "mm2", "projected area of all pieces"),
     Column("longest_mm", "number", "mm", "longest axis of the largest piece"),
     Column("sites", "text", "code", "sites of all pieces, separated by ;"),
     Column("attached_to", "text", "code", "bones that ossification touches, separated by ;"),
     Column("maturity", "text", "code", "maturity of the pieces, separated by ;"),
+    Column("caveats", "text", "code", "codes of remarks, separated by ;"),
+    Column("summary", "text", "", "the finding in one sentence"),
     Column("model", "text", "", "name@sha256-prefix of the weights"),
     Column("hoseg_version", "text", "", "version that wrote the row"),
 )
@@ -109,13 +115,13 @@ FINDING_COLUMNS: tuple[Column, ...] = (
 def image_row(result: ResultFile) -> Row:
     """The one row of ``images.csv`` for one input."""
     image = result.image
-    brooker = [hip.classes.get("brooker") for hip in result.hips]
+    classes = [hip.brooker for hip in result.hips if hip.brooker is not None]
     row = {
         "status": result.status,
         "reason": result.reason,
         "sentence": result.sentence,
         "hips": str(len(result.hips)),
-        "worst_brooker": _text(max((b for b in brooker if isinstance(b, int)), default=None)),
+        "worst_brooker": _text(max(classes, default=None)),
         "notes": ";".join(note.code for note in result.notes),
         **_identity(result),
     }
@@ -236,25 +242,32 @@ def _spacing(image: ImageFacts) -> Row:
 
 
 def _hip(hip: HipFacts) -> Row:
-    areas = [c.area_mm2 for c in hip.components if c.area_mm2 is not None]
-    lengths = [c.length_mm for c in hip.components if c.length_mm is not None]
+    pieces = hip.ossifications
+    areas = [c.area_mm2 for c in pieces if c.area_mm2 is not None]
+    lengths = [c.length_mm for c in pieces if c.length_mm is not None]
     row = {
         "side": hip.side.value,
+        "summary": hip.summary,
         "abstained": hip.abstained or "",
-        "brooker": _text(hip.classes.get("brooker")),
+        "at_least": _text(hip.at_least),
+        "provisional": ";".join(hip.provisional),
+        "brooker": _text(hip.brooker),
         "della_valle": _text(hip.classes.get("della_valle")),
         "schmidt_hackenbroch": _text(hip.classes.get("schmidt_hackenbroch")),
         "pattern": hip.pattern or "",
+        "extent": hip.extent or "",
+        "filled_fraction": _decimals(hip.filled_fraction, 3),
         "gap_mm": _decimals(hip.gap_mm, 2),
         "spacing_source": hip.spacing_source or "",
-        "components": str(len(hip.components)),
+        "components": str(len(pieces)),
         "ossification_area_mm2": _decimals(sum(areas) if areas else None, 1),
         "longest_mm": _decimals(max(lengths, default=None), 1),
-        "sites": _joined(site for c in hip.components for site in c.sites),
-        "attached_to": _joined(bone for c in hip.components for bone in c.attached_to),
-        "maturity": _joined(c.maturity for c in hip.components if c.maturity),
+        "sites": _joined(site for c in pieces for site in c.sites),
+        "attached_to": _joined(bone for c in pieces for bone in c.attached_to),
+        "maturity": _joined(c.maturity for c in pieces if c.maturity),
+        "caveats": _joined(note.code for note in hip.caveats),
     }
-    for k, p in enumerate(hip.class_probabilities.get("brooker", [])[:5]):
+    for k, p in enumerate(hip.brooker_probabilities):
         row[f"brooker_p{k}"] = _decimals(p, 4)
     if hip.gap_interval_mm is not None:
         row["gap_low_mm"], row["gap_high_mm"] = (_decimals(v, 2) for v in hip.gap_interval_mm)

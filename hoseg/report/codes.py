@@ -1,0 +1,104 @@
+"""Coded concepts of the DICOM objects: SNOMED CT and DCM where they fit, else ``99HOSEG``.
+
+There is no SNOMED concept for the Brooker classes, and its "postoperative heterotopic
+ossification" is wrong for neurogenic bone: both use the private scheme. The private code for
+ossification names ``52988006 Lesion`` as its equivalent, for systems that know SNOMED only.
+"""
+
+from __future__ import annotations
+
+from highdicom.coding_schemes import CodingSchemeIdentificationItem
+from highdicom.sr import CodedConcept
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
+
+from hoseg.radiograph import Side
+
+SCHEME = "99HOSEG"
+SCHEME_VERSION = "1"
+
+PATHOLOGY = Code("49755003", "SCT", "Morphologically Abnormal Structure")
+ANATOMY = Code("91723000", "SCT", "Anatomical Structure")
+OBJECT = Code("260787004", "SCT", "Physical object")
+HIP_REGION = Code("29836001", "SCT", "Hip")
+LESION = Code("52988006", "SCT", "Lesion")
+LATERALITY = {
+    Side.LEFT: Code("7771000", "SCT", "Left"),
+    Side.RIGHT: Code("24028007", "SCT", "Right"),
+}
+PROCEDURE = codes.cid100.XRUnspecifiedBodyRegion
+DISTANCE = Code("121206", "DCM", "Distance")
+AREA = Code("42798000", "SCT", "Area")
+LENGTH = Code("410668003", "SCT", "Length")
+MILLIMETRE = Code("mm", "UCUM", "mm")
+SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
+UNITY = Code("1", "UCUM", "no units")
+
+_ROMAN = {0: "0 (none)", 1: "I", 2: "II", 3: "III", 4: "IV"}
+
+
+def private(value: str, meaning: str) -> CodedConcept:
+    """Concept of the private scheme; values over 16 characters become Long Code Values."""
+    return CodedConcept(value, SCHEME, meaning[:64], SCHEME_VERSION)
+
+
+def heterotopic_ossification() -> CodedConcept:
+    """Ossification of any cause about the hip, with ``Lesion`` as its SNOMED equivalent."""
+    concept = private("HO", "Heterotopic ossification")
+    concept.EquivalentCodeSequence = DicomSequence([CodedConcept.from_code(LESION)])
+    return concept
+
+
+def structure_codes(structure: str) -> tuple[Code, Code | CodedConcept]:
+    """(category, type) of a segment, by the name of its structure."""
+    table: dict[str, tuple[Code, Code | CodedConcept]] = {
+        "pelvis": (ANATOMY, Code("118645006", "SCT", "Pelvis")),
+        "femur": (ANATOMY, Code("71341001", "SCT", "Femur")),
+        "implant": (OBJECT, Code("53350007", "SCT", "Prosthesis")),
+        "ossification": (PATHOLOGY, heterotopic_ossification()),
+    }
+    return table[structure]
+
+
+def evaluation(system: str, value: int | str) -> tuple[CodedConcept, CodedConcept]:
+    """(question, answer) for one class of one grading system, e.g. ``("brooker", 3)``."""
+    name = system.replace("_", " ").capitalize()
+    shown = _ROMAN.get(value, str(value)) if isinstance(value, int) else str(value)
+    prefix = system.upper().replace("_", "-")
+    return (
+        private(prefix, f"{name} class"),
+        private(f"{prefix}-{str(value).upper()}", f"{name} class {shown}"),
+    )
+
+
+def brooker_probability(k: int) -> CodedConcept:
+    """Name of the measurement that holds P(Brooker class = k)."""
+    return private(f"P-BROOKER-{k}", f"Probability of Brooker class {_ROMAN[k]}")
+
+
+def fact(question: str, answer: str) -> tuple[CodedConcept, CodedConcept]:
+    """(question, answer) for a fact whose values are hoseg's own codes, e.g. a reason."""
+    names = {
+        "abstained": "Reason for giving no class",
+        "provisional": "Reason why the class is provisional",
+        "pattern": "Pattern of ossification",
+        "spacing_source": "Source of the calibration in millimetres",
+        "view": "Radiographic view",
+        "site": "Site about the hip",
+        "maturity": "Maturity of ossification",
+    }
+    return (
+        private(question.upper().replace("_", "-"), names[question]),
+        private(answer.upper().replace("_", "-")[:64], answer.replace("_", " ")),
+    )
+
+
+def scheme_identification() -> CodingSchemeIdentificationItem:
+    """Item of the Coding Scheme Identification Sequence (PS3.3 C.12.1.1.1)."""
+    return CodingSchemeIdentificationItem(
+        designator=SCHEME,
+        name="hoseg codes",
+        version=SCHEME_VERSION,
+        responsible_organization="hoseg",
+    )

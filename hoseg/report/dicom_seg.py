@@ -1,0 +1,130 @@
+"""DICOM Segmentation of one image: BINARY, one segment for each structure and side."""
+
+from __future__ import annotations
+
+import numpy as np
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.seg import Segmentation, SegmentDescription
+from highdicom.sr import CodedConcept
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
+from pydicom.sr.codedict import codes
+
+from hoseg.errors import InputError
+from hoseg.report import codes as hoseg_codes
+from hoseg.report.dicom_identity import (
+    SEG_SERIES,
+    common_arguments,
+    derived_uid,
+    forget_the_clock,
+    instance_uid,
+    masks_bytes,
+    reference_dataset,
+    tracking,
+)
+from hoseg.report.schema import RESEARCH_USE, ResultFile
+from hoseg.report.segments import Segment, split_segments
+
+
+def segmentation_object(
+    source: Dataset, masks: NDArray[np.uint8], result: ResultFile, number: int = 1
+) -> Segmentation | None:
+    """DICOM Segmentation (PS3.3 A.51) of one radiograph, or None when nothing was found.
+
+    CR and DX images have no frame of reference: the pixels of the segmentation are those of
+    the source image, one to one, and it says so by its Source Image Sequence.
+
+    Parameters
+    ----------
+    source : Dataset
+        The radiograph the masks belong to.
+    masks : (H, W) uint8
+        OR of the bits of ``Structure``, on the grid of the source image.
+    result : ResultFile
+        Findings of the same image: sides, model, frame.
+    number : int
+        Instance Number.
+
+    Raises
+    ------
+    InputError
+        ``no_identity`` (a UID of the source is missing) or ``mask_size``.
+    """
+    reference = reference_dataset(source, result.source)
+    expected = (int(reference.Rows), int(reference.Columns))
+    if masks.shape != expected or masks.dtype != np.uint8:
+        raise InputError(
+            result.source,
+            f"masks are {masks.shape} {masks.dtype}; expected {expected} uint8, the size of the "
+            "image",
+            code="mask_size",
+        )
+    segments = split_segments(masks, result)
+    if not segments:
+        return None
+    descriptions = [_describe(k, s, reference, result) for k, s in enumerate(segments, start=1)]
+    arguments = common_arguments(reference, SEG_SERIES, result)
+    uid = instance_uid(SEG_SERIES, [result], masks_bytes(masks))
+    dataset = Segmentation(
+        source_images=[reference],
+        pixel_array=_frames(segments, reference, result),
+        segmentation_type="BINARY",
+        segment_descriptions=descriptions,
+        sop_instance_uid=uid,
+        instance_number=number,
+        content_label="HOSEG",
+        content_description=f"Hip segmentation. {RESEARCH_USE}"[:64],
+        **arguments,
+    )
+    _fix_dimension_uid(dataset, str(derived_uid("dimensions", uid)))
+    forget_the_clock(dataset)
+    return dataset
+
+
+def _frames(segments: list[Segment], source: Dataset, result: ResultFile) -> NDArray[np.uint8]:
+    """(frames, H, W, segments): the masks at their frame, empty frames are not written."""
+    count = int(source.get("NumberOfFrames") or 1)
+    frame = result.image.frame if result.image is not None else 0
+    pixels = np.zeros((count, *segments[0].mask.shape, len(segments)), np.uint8)
+    for k, segment in enumerate(segments):
+        pixels[frame, :, :, k] = segment.mask
+    return pixels
+
+
+def _describe(
+    number: int, segment: Segment, source: Dataset, result: ResultFile
+) -> SegmentDescription:
+    category, kind = hoseg_codes.structure_codes(segment.structure)
+    followed = tracking(source, segment.side, segment.structure)
+    description = SegmentDescription(
+        segment_number=number,
+        segment_label=f"{segment.structure} {segment.side.value}",
+        segmented_property_category=category,
+        segmented_property_type=kind,
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=AlgorithmIdentificationSequence(
+            name="hoseg",
+            family=codes.cid7162.ArtificialIntelligence,
+            version=result.hoseg_version,
+            parameters={"model": result.model or "none"},
+        ),
+        tracking_uid=followed.uid,
+        tracking_id=followed.identifier,
+        anatomic_regions=[hoseg_codes.HIP_REGION],
+    )
+    laterality = hoseg_codes.LATERALITY.get(segment.side)
+    if laterality is not None:
+        side = DicomSequence([CodedConcept.from_code(laterality)])
+        description.SegmentedPropertyTypeModifierCodeSequence = side
+        region = description.AnatomicRegionSequence[0]
+        region.AnatomicRegionModifierSequence = DicomSequence([CodedConcept.from_code(laterality)])
+    return description
+
+
+def _fix_dimension_uid(dataset: Dataset, uid: str) -> None:
+    """Replace the random Dimension Organization UID that highdicom draws."""
+    for item in dataset.DimensionOrganizationSequence:
+        item.DimensionOrganizationUID = uid
+    for item in dataset.DimensionIndexSequence:
+        item.DimensionOrganizationUID = uid
