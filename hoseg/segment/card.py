@@ -1,0 +1,101 @@
+"""The card of a model: what a program must know to use its weights, and a person to trust them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from hoseg.errors import ModelError
+from hoseg.radiograph import STRUCTURES
+
+NORMALISATION = "robust_levels/1"
+"""Name of ``hoseg.imaging.intensity.normalise`` as this version computes it."""
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, le=100)]
+
+
+class Card(BaseModel):
+    """Contents of ``card.json``.
+
+    Channel ``c`` of the network is structure ``structures[c]``. Its probability is
+    ``sigmoid(logit / temperatures[c])`` and its mask is where that reaches ``thresholds[c]``.
+
+    spacing_mm: pixel spacing of the input at the plane of the hip
+    normalisation: name of the function that prepared the grey levels
+    pad_multiple: height and width of the input must be multiples of this
+    architecture, options: arguments of ``hoseg.segment.network.build_network``
+    recipe: the training configuration, word for word
+    commit: version of the source that trained it
+    data: what it was trained on (counts, sources, seeds)
+    metrics: name to {"value", "low", "high", "cases"} or plain numbers, with their data set
+    sha256: of ``weights.safetensors``
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    description: str = ""
+    created: str = ""
+    license: str = "Apache-2.0"
+    structures: tuple[str, ...] = STRUCTURES
+    spacing_mm: Annotated[float, Field(ge=0.1, le=4.0)]
+    normalisation: str = NORMALISATION
+    pad_multiple: Annotated[int, Field(ge=1, le=256)] = 32
+    architecture: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    thresholds: tuple[Probability, ...] = (0.5, 0.5, 0.5, 0.5)
+    temperatures: tuple[Positive, ...] = (1.0, 1.0, 1.0, 1.0)
+    parameters: int = 0
+    recipe: dict[str, Any] = Field(default_factory=dict)
+    commit: str = ""
+    data: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @model_validator(mode="after")
+    def _fits_this_version(self) -> Card:
+        if self.structures != STRUCTURES:
+            raise ValueError(f"structures must be {list(STRUCTURES)} in this order")
+        if self.normalisation != NORMALISATION:
+            raise ValueError(f"normalisation must be {NORMALISATION!r} for this version")
+        for name in ("thresholds", "temperatures"):
+            if len(getattr(self, name)) != len(STRUCTURES):
+                raise ValueError(f"{name} must have {len(STRUCTURES)} values, one a structure")
+        return self
+
+    @property
+    def label(self) -> str:
+        """``name@first twelve digits of the hash``: what results cite."""
+        return f"{self.name}@{self.sha256[:12]}"
+
+
+def read_card(path: Path) -> Card:
+    """Read and check ``card.json``; ModelError names the key and the value that do not fit."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror}). A model is a folder with "
+            "weights.safetensors and card.json."
+        ) from error
+    try:
+        return Card.model_validate(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{path}: not JSON ({error}). Copy the model folder again.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "card"
+        raise ModelError(
+            f"{path}: {key} = {repr(first.get('input'))[:80]}: {first['msg']}. "
+            "Use a model made for this version of hoseg."
+        ) from error
+
+
+def write_card(card: Card, path: Path) -> None:
+    """Write ``card.json``, keys in the order of the class."""
+    path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,197 @@
+"""Model bundles: a folder with ``weights.safetensors``, ``card.json`` and ``MODEL_CARD.md``.
+
+Weights are safetensors and the card is JSON: nothing is ever unpickled. The hash in the card is
+checked on every load, and a file that does not fit is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as parse_safetensors
+from safetensors.numpy import save as dump_safetensors
+
+import hoseg
+from hoseg.errors import ModelError
+from hoseg.segment.card import Card, read_card, write_card
+
+if TYPE_CHECKING:
+    from torch import nn
+
+DEFAULT_MODEL = "hip-sim-1"
+SEARCH_VARIABLE = "HOSEG_MODELS"
+ENTRY_POINT_GROUP = "hoseg.models"
+
+_WEIGHTS = "weights.safetensors"
+_CARD = "card.json"
+_README = "MODEL_CARD.md"
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A verified model: its card and its weights.
+
+    state: parameter name to array, as ``torch.nn.Module.state_dict`` names them
+    """
+
+    card: Card
+    path: Path
+    state: Mapping[str, NDArray[np.generic]]
+
+    def network(self) -> nn.Module:
+        """Build the network in float32 and evaluation mode with these weights."""
+        import torch
+
+        from hoseg.segment.network import build_network
+
+        network = build_network(self.card.architecture, self.card.options)
+        state = {name: torch.from_numpy(np.array(array)) for name, array in self.state.items()}
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise ModelError(
+                f"{self.path}: the weights do not fit architecture {self.card.architecture!r} "
+                f"with options {self.card.options}: {str(error).splitlines()[-1].strip()}. "
+                "Use the card that was written with these weights."
+            ) from error
+        return network.eval()
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One folder on the search path: a card that verifies, or the reason why it does not."""
+
+    name: str
+    path: Path
+    card: Card | None
+    problem: str | None
+
+
+def load_model(name_or_path: str | Path | None = None) -> Model:
+    """Find, verify and load a model.
+
+    name_or_path: a folder, or the name of a model on the search path; None = the default model
+
+    Raises ModelError when it is missing, tampered with or made for another version.
+    """
+    folder = find_model(name_or_path)
+    card = read_card(folder / _CARD)
+    data = _verified_bytes(folder, card)
+    try:
+        state = parse_safetensors(data)
+    except (SafetensorError, ValueError) as error:
+        raise ModelError(
+            f"{folder / _WEIGHTS}: not a safetensors file ({error}). Copy the model folder again."
+        ) from error
+    return Model(card=card, path=folder, state=state)
+
+
+def find_model(name_or_path: str | Path | None = None) -> Path:
+    """Folder of a model, given its name, its path, or nothing for the default."""
+    wanted = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
+    if name_or_path is not None and (Path(wanted) / _CARD).is_file():
+        return Path(wanted)
+    roots = list(search_path())
+    for root in roots:
+        for folder in (root / wanted, root):
+            if folder.name == wanted and (folder / _CARD).is_file():
+                return folder
+    looked = ", ".join(str(root) for root in roots) or "nowhere"
+    raise ModelError(
+        f"no model {wanted!r} (looked in {looked}). Give a folder with {_CARD}, or add the folder "
+        f"that holds it to {SEARCH_VARIABLE}; 'hoseg models' lists what is there."
+    )
+
+
+def list_models() -> list[ModelEntry]:
+    """Every model on the search path with its hash checked; the first of a name wins."""
+    entries: dict[str, ModelEntry] = {}
+    for root in search_path():
+        for folder in _bundles_in(root):
+            entries.setdefault(folder.name, verify_model(folder))
+    return list(entries.values())
+
+
+def verify_model(folder: Path) -> ModelEntry:
+    """Check the card and the hash of one folder without raising."""
+    try:
+        card = read_card(folder / _CARD)
+        _verified_bytes(folder, card)
+    except ModelError as error:
+        return ModelEntry(folder.name, folder, None, str(error))
+    return ModelEntry(folder.name, folder, card, None)
+
+
+def save_model(
+    folder: Path, card: Card, state: Mapping[str, NDArray[np.generic]], readme: str
+) -> Card:
+    """Write a bundle; the card is returned with the hash and size of these weights.
+
+    card: its ``sha256`` and ``parameters`` are replaced
+    state: parameter name to array
+    readme: text of ``MODEL_CARD.md``
+    """
+    data = dump_safetensors({name: np.ascontiguousarray(a) for name, a in state.items()})
+    card = card.model_copy(
+        update={
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "parameters": sum(int(array.size) for array in state.values()),
+        }
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / (_WEIGHTS + ".part")
+    temporary.write_bytes(data)
+    temporary.replace(folder / _WEIGHTS)
+    write_card(card, folder / _CARD)
+    (folder / _README).write_text(readme, encoding="utf-8")
+    return card
+
+
+def search_path() -> Iterator[Path]:
+    """Folders that hold models: the user's, those of plug-ins, the released ones."""
+    for part in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep):
+        if part:
+            yield Path(part)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        found = point.load()
+        yield Path(found() if callable(found) else found)
+    package = Path(hoseg.__file__).parent
+    for folder in (package / "_models", package.parent / "models"):
+        if folder.is_dir():
+            yield folder
+
+
+def _bundles_in(root: Path) -> list[Path]:
+    """Bundle folders: the root itself, or those directly inside it."""
+    if (root / _CARD).is_file():
+        return [root]
+    if not root.is_dir():
+        return []
+    return sorted(child for child in root.iterdir() if (child / _CARD).is_file())
+
+
+def _verified_bytes(folder: Path, card: Card) -> bytes:
+    """Content of the weights file, or ModelError when its hash is not the card's."""
+    path = folder / _WEIGHTS
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror}). Copy the model folder again."
+        ) from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != card.sha256:
+        raise ModelError(
+            f"{path}: sha256 is {found[:16]}..., its card says {card.sha256[:16]}... "
+            "The file was changed or damaged: copy the model folder again."
+        )
+    return data

@@ -1,0 +1,98 @@
+import pytest
+import torch
+
+from hoseg.errors import SettingError
+from hoseg.segment.network import (
+    HipUNet,
+    build_network,
+    count_parameters,
+    fold_batch_norm,
+    keep_structures,
+    required_multiple,
+)
+
+SMALL = {"widths": (8, 8, 16, 16), "deep_levels": (1,)}
+
+
+def trained_like(**options: object) -> HipUNet:
+    """A network whose batch statistics are not the initial ones."""
+    torch.manual_seed(0)
+    network = HipUNet(**{**SMALL, **options})
+    network.train()
+    with torch.no_grad():
+        for _ in range(3):
+            network(torch.randn(2, 1, 64, 64) * 2 + 1)
+    return network.eval()
+
+
+def test_logits_have_the_size_of_the_input() -> None:
+    network = trained_like()
+    assert network(torch.zeros(2, 1, 64, 96)).shape == (2, 4, 64, 96)
+    assert required_multiple(network) == 16
+
+
+def test_default_network_is_compact() -> None:
+    assert count_parameters(build_network("hip_unet", {})) < 4e6
+
+
+def test_deep_heads_answer_at_their_stride() -> None:
+    logits, deep = trained_like().forward_deep(torch.zeros(1, 1, 64, 64))
+    assert logits.shape == (1, 4, 64, 64)
+    assert [(stride, tuple(x.shape)) for stride, x in deep] == [(4, (1, 4, 16, 16))]
+
+
+def test_folding_the_norm_changes_nothing() -> None:
+    network = trained_like()
+    x = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        before = network(x)
+        after = fold_batch_norm(network)(x)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+    torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-4)
+
+
+def test_dropping_the_auxiliary_output_keeps_the_structures() -> None:
+    network = trained_like(outputs=5)
+    x = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        before = network(x)
+        after = keep_structures(network)(x)
+    assert after.shape[1] == 4
+    torch.testing.assert_close(after, before[:, :4])
+    assert not network.deep_heads
+
+
+def test_a_shift_by_the_stride_shifts_the_answer() -> None:
+    network = trained_like()
+    x = torch.randn(1, 1, 256, 256)
+    with torch.no_grad():
+        here = network(x)
+        there = network(torch.roll(x, (16, 16), (2, 3)))
+    rolled = torch.roll(here, (16, 16), (2, 3))
+    torch.testing.assert_close(
+        there[..., 112:144, 112:144], rolled[..., 112:144, 112:144], atol=1e-4, rtol=1e-3
+    )
+
+
+def test_smp_architecture_by_name() -> None:
+    pytest.importorskip("segmentation_models_pytorch")
+    network = build_network("smp:Unet", {"encoder_name": "resnet18"}).eval()
+    with torch.no_grad():
+        assert network(torch.zeros(1, 1, 64, 64)).shape == (1, 4, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options", "key"),
+    [
+        ("unet", {}, "architecture"),
+        ("hip_unet", {"width": (8, 8)}, "options.width"),
+        ("hip_unet", {"widths": (8,)}, "widths"),
+        ("hip_unet", {"widths": (8, 8, 8), "deep_levels": (2,)}, "deep_levels"),
+        ("smp:Nothing", {}, "architecture"),
+        ("smp:Unet", {"encoder_weights": "imagenet"}, "options.encoder_weights"),
+    ],
+)
+def test_unknown_settings_are_named(architecture: str, options: dict, key: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        build_network(architecture, options)
+    assert caught.value.key == key
