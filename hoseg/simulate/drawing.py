@@ -1,0 +1,102 @@
+"""Fast raster helpers: anti-aliased fills and lines with soft edges, noise at a chosen scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+_SHIFT = 4  # fractional bits of OpenCV's fixed-point coordinates
+_FAR = 30_000.0  # coordinates are kept inside what fixed point can hold
+
+
+def fixed_point(points: NDArray[np.float64]) -> NDArray[np.int32]:
+    """(N, 2) pixel coordinates (x, y) in OpenCV's fixed point (``shift=4``)."""
+    return np.round(np.clip(points, -_FAR, _FAR) * (1 << _SHIFT)).astype(np.int32)
+
+
+def blurred_fill(
+    shape: tuple[int, int],
+    polygons: Sequence[NDArray[np.float64]],
+    edge_px: float,
+    value: float,
+) -> NDArray[np.float32]:
+    """Filled polygons (x, y in pixels) of height ``value`` whose edges have sd ``edge_px``."""
+    canvas = np.zeros(shape, np.uint8)
+    for polygon in polygons:
+        cv2.fillPoly(canvas, [fixed_point(polygon)], 255, cv2.LINE_AA, _SHIFT)
+    return _soften(canvas, edge_px, value)
+
+
+def blurred_lines(
+    shape: tuple[int, int],
+    lines: Sequence[NDArray[np.float64]],
+    width_px: float,
+    value: float,
+) -> NDArray[np.float32]:
+    """Polylines (x, y in pixels), about ``width_px`` wide, with soft edges."""
+    canvas = np.zeros(shape, np.uint8)
+    thick = max(1, round(width_px))
+    # A line thinner than a pixel covers only part of it.
+    grey = 255 * min(1.0, max(width_px, 0.15) / thick)
+    for line in lines:
+        cv2.polylines(canvas, [fixed_point(line)], False, round(grey), thick, cv2.LINE_AA, _SHIFT)
+    return _soften(canvas, 0.35 * width_px, value)
+
+
+def _soften(canvas: NDArray[np.uint8], sigma_px: float, value: float) -> NDArray[np.float32]:
+    if sigma_px > 0.3:
+        canvas = cv2.GaussianBlur(canvas, (0, 0), sigma_px)
+    return canvas * np.float32(value / 255)
+
+
+def blob_polygon(
+    radius: float, rng: np.random.Generator, lobes: float = 0.15, points: int = 28
+) -> NDArray[np.float64]:
+    """(points, 2) closed smooth outline of mean ``radius``; ``lobes`` is its irregularity."""
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    reach = np.ones(points)
+    for order in range(2, 7):
+        amplitude = lobes * rng.normal() / np.sqrt(order)
+        reach += amplitude * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+    reach = radius * np.maximum(reach, 0.2)
+    return np.stack([reach * np.cos(angle), reach * np.sin(angle)], axis=1)
+
+
+def wandering_line(
+    start: NDArray[np.float64],
+    axis: NDArray[np.float64],
+    length: float,
+    bend: float,
+    rng: np.random.Generator,
+    points: int = 14,
+) -> NDArray[np.float64]:
+    """(points, 2) line from ``start`` along ``axis`` whose heading drifts by sd ``bend`` a step."""
+    heading = np.arctan2(axis[1], axis[0]) + np.cumsum(rng.normal(0, bend, points))
+    step = length / (points - 1)
+    moves = step * np.stack([np.cos(heading), np.sin(heading)], axis=1)
+    return np.asarray(start) + np.cumsum(moves, axis=0)
+
+
+def fractal_noise(
+    shape: tuple[int, int], scale_px: float, rng: np.random.Generator, octaves: int = 3
+) -> NDArray[np.float32]:
+    """(H, W) smooth noise of about unit variance; the coarsest grain is ``scale_px``."""
+    total = np.zeros(shape, np.float32)
+    power = 0.0
+    for octave in range(octaves):
+        grain = max(scale_px / 2**octave, 1.0)
+        amplitude = 0.6**octave
+        grid = (int(shape[0] / grain) + 3, int(shape[1] / grain) + 3)
+        coarse = rng.standard_normal(grid, np.float32)
+        # The grid is larger than the film and cut at a random phase: no lattice shows.
+        full = (round(grid[1] * grain), round(grid[0] * grain))
+        fine = cv2.resize(coarse, full, interpolation=cv2.INTER_CUBIC)
+        top, left = (int(p * grain) for p in rng.random(2))
+        total += np.float32(amplitude) * fine[top : top + shape[0], left : left + shape[1]]
+        power += amplitude**2
+        if grain <= 1.0:
+            break
+    return total * np.float32(1.25 / np.sqrt(power))

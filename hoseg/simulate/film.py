@@ -1,0 +1,191 @@
+"""One simulated film: geometry once (``Layers``), intensities as often as wanted (``render``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.radiograph import Structure
+from hoseg.simulate.collimation import Collimation, blades, field_mask, sample_collimation, shutter
+from hoseg.simulate.confounders import ConfounderRates, draw_confounders, sample_kinds
+from hoseg.simulate.drawing import fractal_noise
+from hoseg.simulate.labels import visible_ossification
+from hoseg.simulate.layers import Layers
+from hoseg.simulate.materials import Material
+from hoseg.simulate.physics import Exposure, expose, sample_exposure, transmit
+from hoseg.simulate.processing import Processing, process, sample_processing
+from hoseg.simulate.soft_tissue import Tissue, sample_body, soft_tissue
+
+_BONE = (Material.CORTICAL, Material.TRABECULAR)
+
+
+@dataclass(frozen=True)
+class RenderSettings:
+    """What may vary between two films of the same geometry.
+
+    confounders: how often each kind is drawn
+    fluoroscopy: share of films that look like fluoroscopy (small dose, round field, raw curve)
+    text: share of films with burned-in text
+    soft_tissue: False leaves a plain water body (for ablations)
+    randomise: False uses one exposure and one recipe for all (for ablations)
+    """
+
+    confounders: ConfounderRates = field(default_factory=ConfounderRates)
+    fluoroscopy: float = 0.15
+    text: float = 0.25
+    soft_tissue: bool = True
+    randomise: bool = True
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one film was made, for ``truth.json``."""
+
+    exposure: Exposure
+    processing: Processing
+    collimation: Collimation
+    confounders: tuple[str, ...]
+    fluoroscopy: bool
+    adiposity: float
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedFilm:
+    """Pixels and exact truth on one grid.
+
+    pixels: (H, W) uint16 in [0, 2**bits - 1]
+    masks: (H, W) uint8, bits of ``Structure``; ossification only where it is visible
+    ignore: (H, W) uint8, the same bits where no label is given: outside the field all of them,
+        ossification where it exists but cannot be seen
+    ossification: (H, W) bool, all ossification by geometry, inside the field
+    sacrum: (H, W) bool, sacrum and spine (not a structure of its own, useful to a network)
+    field: (H, W) bool, exposed
+    spacing_mm: pixel spacing at the plane of the hip
+    """
+
+    pixels: NDArray[np.uint16]
+    masks: NDArray[np.uint8]
+    ignore: NDArray[np.uint8]
+    ossification: NDArray[np.bool_]
+    sacrum: NDArray[np.bool_]
+    field: NDArray[np.bool_]
+    spacing_mm: float
+    recipe: Recipe
+
+
+def render(
+    layers: Layers, rng: np.random.Generator, settings: RenderSettings | None = None
+) -> SimulatedFilm:
+    """Give a geometry a body, confounders, an exposure and a vendor's processing."""
+    settings = settings or RenderSettings()
+    spacing = layers.frame.spacing_mm
+    shape = layers.shape
+    body = sample_body(rng)
+    kinds = sample_kinds(settings.confounders, rng)
+    recipe = _recipe(settings, kinds, body.adiposity, rng)
+
+    if settings.soft_tissue:
+        tissue = soft_tissue(layers.frame, shape, body, rng)
+    else:
+        zero = np.zeros(shape, np.float32)
+        tissue = Tissue(np.full(shape, body.thickness_mm, np.float32), zero, zero)
+    lengths = _lengths(layers, tissue, rng)
+    extra = draw_confounders(layers.frame, shape, kinds, rng)
+    lengths[Material.CORTICAL] += extra.calcium_mm
+    lengths[Material.STEEL] += extra.metal_mm
+    lengths[Material.CEMENT] += extra.cement_mm
+    solid = lengths[_BONE[0]] + lengths[_BONE[1]] + lengths[Material.OSSIFICATION]
+    body_mm = np.maximum(tissue.body_mm, solid + 4 * (solid > 0))
+
+    exposure = recipe.exposure
+    primary, without = transmit(body_mm, lengths, exposure.kvp, exposure.filtration_mm_al)
+    exposed = field_mask(recipe.collimation, shape)
+    primary = blades(primary, exposed, recipe.collimation, spacing)
+    without = blades(without, exposed, recipe.collimation, spacing)
+    signal = expose(primary, without, exposure, spacing, rng)
+    pixels = process(signal.total, exposed, recipe.processing, spacing)
+    pixels = shutter(pixels, exposed, recipe.collimation, recipe.processing.bits)
+    if rng.random() < settings.text:
+        pixels = burn_text(pixels, recipe.processing.bits, rng)
+
+    geometric = ((layers.masks & Structure.OSSIFICATION) > 0) & exposed
+    visible = visible_ossification(geometric, signal, spacing)
+    masks = np.where(exposed, layers.masks & ~np.uint8(Structure.OSSIFICATION), 0).astype(np.uint8)
+    masks |= visible.astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
+    ignore = np.where(exposed, 0, 255).astype(np.uint8)
+    ignore |= (geometric & ~visible).astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
+    return SimulatedFilm(
+        pixels, masks, ignore, geometric, layers.sacrum & exposed, exposed, spacing, recipe
+    )
+
+
+def _recipe(
+    settings: RenderSettings, kinds: tuple[str, ...], adiposity: float, rng: np.random.Generator
+) -> Recipe:
+    fluoroscopy = bool(rng.random() < settings.fluoroscopy)
+    if not settings.randomise:
+        return Recipe(Exposure(), Processing(), Collimation(), kinds, False, adiposity)
+    exposure, processing = sample_exposure(rng), sample_processing(rng)
+    collimation = sample_collimation(rng, fluoroscopy=fluoroscopy)
+    if fluoroscopy:
+        exposure = Exposure(
+            kvp=exposure.kvp,
+            filtration_mm_al=exposure.filtration_mm_al,
+            photons=float(np.exp(rng.uniform(np.log(3e3), np.log(6e4)))),
+            scatter_ratio=exposure.scatter_ratio * 1.5,
+            scatter_blur_mm=exposure.scatter_blur_mm,
+            heel=0.5 * exposure.heel,
+            blur_mm=float(rng.uniform(0.3, 1.0)),
+        )
+        processing = Processing(
+            compression=float(rng.uniform(0.7, 1.0)),
+            detail=(float(rng.uniform(0.8, 2.0)), 1.0, 1.0),
+            window=(float(rng.uniform(0.1, 3.0)), float(rng.uniform(98.5, 99.95))),
+            curve=str(rng.choice(["linear", "gamma", "sigmoid"])),
+            strength=float(rng.uniform(0, 1)),
+            bits=8,
+            dark_bone=bool(rng.random() < 0.5),
+        )
+    return Recipe(exposure, processing, collimation, kinds, fluoroscopy, adiposity)
+
+
+def _lengths(layers: Layers, tissue: Tissue, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Working copy of the path lengths with this patient's bone density and texture."""
+    lengths = np.array(layers.lengths_mm, dtype=np.float32)
+    density = np.float32(rng.uniform(0.75, 1.2))
+    lengths[Material.CORTICAL] *= density
+    patchy = fractal_noise(layers.shape, rng.uniform(8, 30) / layers.frame.spacing_mm, rng, 2)
+    lengths[Material.TRABECULAR] *= density * (1 + np.float32(rng.uniform(0.0, 0.12)) * patchy)
+    lengths[Material.OSSIFICATION] *= np.float32(rng.uniform(0.8, 1.4))
+    lengths[Material.FAT] += tissue.fat_mm
+    lengths[Material.AIR] += tissue.gas_mm
+    return lengths
+
+
+_WORDS = ("AP", "PELVIS", "HIP", "STANDING", "SUPINE", "PORTABLE", "L", "R", "LEFT", "RIGHT", "XR")
+
+
+def burn_text(
+    pixels: NDArray[np.uint16], bits: int, rng: np.random.Generator
+) -> NDArray[np.uint16]:
+    """Text burned into the pixels near an edge, in full white or black."""
+    height, width = pixels.shape
+    canvas = np.zeros(pixels.shape, np.uint8)
+    scale = height / 384 * rng.uniform(0.35, 1.1)
+    for _ in range(int(rng.integers(1, 4))):
+        word = str(rng.choice(_WORDS))
+        if rng.random() < 0.35:
+            word = f"{rng.integers(0, 24):02d}:{rng.integers(0, 60):02d}"
+        along = int(rng.uniform(0.02, 0.8) * width)
+        near = rng.uniform(0.04, 0.14)
+        down = int((near if rng.random() < 0.5 else 1 - near + 0.03) * height)
+        cv2.putText(
+            canvas, word, (along, down), cv2.FONT_HERSHEY_SIMPLEX, scale, 255,
+            max(1, round(1.4 * scale)), cv2.LINE_AA,
+        )  # fmt: skip
+    ink = 0 if rng.random() < 0.2 else 2**bits - 1
+    share = canvas.astype(np.float32) / np.float32(255)
+    return np.asarray(pixels * (1 - share) + ink * share + np.float32(0.5), np.uint16)

@@ -1,0 +1,61 @@
+"""Which part of the ossification a reader can see: its contrast over the local noise."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.simulate.physics import Signal, gaussian
+
+SMOOTHING_MM = 0.5
+"""Contrast and noise are compared after a blur of this standard deviation."""
+
+CONTRAST_FLOOR = 0.02
+"""Least visible change of the natural logarithm of the signal (2 %), noise or no noise."""
+
+NOISE_FACTOR = 1.5
+"""Least contrast as a multiple of the standard deviation of the smoothed noise."""
+
+TEXTURE_FACTOR = 0.4
+"""Least contrast as a multiple of the local standard deviation of the anatomy behind it."""
+
+SMALLEST_MM2 = 2.0
+"""Visible specks below this area carry no label."""
+
+
+def visible_ossification(
+    ossification: NDArray[np.bool_], signal: Signal, spacing_mm: float
+) -> NDArray[np.bool_]:
+    """Part of ``ossification`` (H, W) whose contrast stands out of noise and anatomy.
+
+    The contrast is the change of the logarithm of the noiseless signal caused by ossification,
+    so what metal, scatter or overexposure hides counts as hidden.
+    """
+    if not ossification.any():
+        return ossification.copy()
+    sigma = SMOOTHING_MM / spacing_mm
+    background = np.log(signal.without_ho)
+    contrast = gaussian(background - np.log(signal.noiseless), sigma)
+    averaging = min(1.0, 1 / (2 * np.sqrt(np.pi) * max(sigma, 1e-6)))
+    noise = np.float32(averaging) * signal.noise_sd / signal.noiseless
+    fine = gaussian(background, sigma)
+    rough = fine - gaussian(background, 4.0 / spacing_mm)
+    texture = np.sqrt(gaussian(rough * rough, 4.0 / spacing_mm))
+    needed = np.maximum(NOISE_FACTOR * noise, TEXTURE_FACTOR * texture)
+    seen = ossification & (contrast > np.maximum(needed, CONTRAST_FLOOR))
+    return _tidy(seen, ossification, spacing_mm)
+
+
+def _tidy(
+    seen: NDArray[np.bool_], ossification: NDArray[np.bool_], spacing_mm: float
+) -> NDArray[np.bool_]:
+    """Close pinholes inside the lesion and drop specks."""
+    size = 2 * max(1, round(0.6 / spacing_mm)) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    closed &= ossification.astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] * spacing_mm**2 >= SMALLEST_MM2
+    large[0] = False
+    return np.asarray(large[labels])

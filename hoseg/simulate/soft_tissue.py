@@ -1,0 +1,303 @@
+"""Soft tissue as path lengths: body, fat, muscle planes, bowel gas, skin folds, clothing.
+
+All of it is analytic in the plane of the film (mm at the hip plane, relative to the two femoral
+heads) plus procedural texture: cheap enough to be drawn anew each time a geometry is rendered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.simulate.drawing import (
+    blob_polygon,
+    blurred_fill,
+    blurred_lines,
+    fractal_noise,
+    wandering_line,
+)
+
+_COARSE_MM = 2.4
+
+
+@dataclass(frozen=True)
+class BodyFrame:
+    """Where the patient lies on the film.
+
+    origin_px: (x, y) of the midpoint of the femoral heads, in pixels
+    left: unit vector (x, y) in the image towards the patient's left
+    feet: unit vector (x, y) in the image towards the feet
+    half_distance_mm: half the distance between the femoral heads (mm)
+    thighs: unit vectors (left, feet) along the right and the left femoral shaft
+    spacing_mm: pixel spacing at the hip plane (mm)
+    """
+
+    origin_px: tuple[float, float]
+    left: tuple[float, float]
+    feet: tuple[float, float]
+    half_distance_mm: float
+    thighs: tuple[tuple[float, float], tuple[float, float]]
+    spacing_mm: float
+
+    def coordinates(
+        self, shape: tuple[int, int], step: int = 1
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(towards left, towards feet) in mm of every ``step``-th pixel, two (h, w) maps."""
+        offset = (step - 1) / 2
+        columns = np.arange(0, shape[1], step) + offset - self.origin_px[0]
+        rows = np.arange(0, shape[0], step) + offset - self.origin_px[1]
+        across, down = (
+            np.add.outer(rows * axis[1], columns * axis[0]) * self.spacing_mm
+            for axis in (self.left, self.feet)
+        )
+        return across.astype(np.float32), down.astype(np.float32)
+
+    def to_px(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, 2) points (left, feet) in mm to (N, 2) pixels (x, y)."""
+        axes = np.array([self.left, self.feet])
+        return np.asarray(self.origin_px) + (np.asarray(points_mm) @ axes) / self.spacing_mm
+
+
+@dataclass(frozen=True)
+class Body:
+    """One patient's build. ``adiposity`` runs from 0 (thin) to 1 (very obese)."""
+
+    adiposity: float
+    half_width_mm: float
+    thickness_mm: float
+    fat_mm: float
+    perineum_mm: float
+    thigh_mm: float
+
+
+@dataclass(frozen=True, eq=False)
+class Tissue:
+    """Path lengths (mm), each (H, W) float32: whole body, fat in it, gas in it."""
+
+    body_mm: NDArray[np.float32]
+    fat_mm: NDArray[np.float32]
+    gas_mm: NDArray[np.float32]
+
+
+def sample_body(rng: np.random.Generator) -> Body:
+    """Draw a build: mostly average, now and then thin or obese."""
+    adiposity = float(rng.beta(1.6, 2.6))
+    return Body(
+        adiposity,
+        half_width_mm=165 + 85 * adiposity + float(rng.normal(0, 7)),
+        thickness_mm=165 + 150 * adiposity + float(rng.normal(0, 12)),
+        fat_mm=10 + 60 * adiposity,
+        perineum_mm=float(rng.uniform(70, 105)),
+        thigh_mm=72 + 45 * adiposity + float(rng.normal(0, 6)),
+    )
+
+
+def soft_tissue(
+    frame: BodyFrame, shape: tuple[int, int], body: Body, rng: np.random.Generator
+) -> Tissue:
+    """Path lengths of everything that is not bone, for a film of ``shape`` pixels."""
+    step = max(1, round(_COARSE_MM / frame.spacing_mm))
+    u, v = frame.coordinates(shape, step)
+    outer = _outline(frame, body, u, v, 0.0)
+    lean = np.minimum(outer, _outline(frame, body, u, v, body.fat_mm))
+    lumps = fractal_noise(u.shape, 45 / (frame.spacing_mm * step), rng, 2)
+    outer *= 1 + np.float32(rng.uniform(0.0, 0.06)) * lumps
+    fatty = np.float32(rng.uniform(0.03, 0.3))
+    marbling = fractal_noise(u.shape, rng.uniform(9, 25) / (frame.spacing_mm * step), rng, 3)
+    fat = outer - lean + lean * fatty * np.clip(0.5 + 0.45 * marbling, 0, 1.6)
+    fat -= _muscles(frame, u, v, rng)
+    body_mm, fat_mm = (_upsample(layer, shape, step) for layer in (outer, fat))
+    inside = np.minimum(body_mm / 60, 1)
+    fat_mm += inside * _streaks(frame, shape, rng)
+    body_mm = _folds(frame, body_mm, rng)
+    gas_mm = inside * _bowel(frame, shape, rng)
+    if rng.random() < 0.12:
+        body_mm = body_mm + _clothing(frame, shape, rng)
+    return Tissue(
+        np.maximum(body_mm, 0),
+        np.clip(fat_mm, 0, 0.9 * body_mm),
+        np.minimum(gas_mm, 0.7 * body_mm),
+    )
+
+
+def _upsample(layer: NDArray[np.float32], shape: tuple[int, int], step: int) -> NDArray[np.float32]:
+    """Back to full resolution; pixel centres of both grids are kept aligned."""
+    if step == 1:
+        return np.ascontiguousarray(layer, np.float32)
+    full = (layer.shape[1] * step, layer.shape[0] * step)
+    wide = cv2.resize(layer.astype(np.float32), full, interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(wide[: shape[0], : shape[1]])
+
+
+def _outline(
+    frame: BodyFrame, body: Body, u: NDArray[np.float32], v: NDArray[np.float32], skin_mm: float
+) -> NDArray[np.float32]:
+    """Thickness of trunk and thighs, ``skin_mm`` below the skin."""
+    waist = np.clip(-v / 200, 0, 1)
+    width = body.half_width_mm - skin_mm - (30 - 40 * body.adiposity) * waist
+    thick = max(body.thickness_mm - 1.2 * skin_mm, 60.0)
+    across = np.clip(1 - np.abs(u / width) ** 2.6, 0, None)
+    end = body.perineum_mm - 0.5 * skin_mm - 0.0016 * u * u
+    below = np.clip((end - v) / 55, 0, 1)
+    trunk = thick * np.sqrt(across * below * (2 - below))
+    legs = [_thigh(frame, body, u, v, side, skin_mm) for side in (0, 1)]
+    thighs = np.maximum(legs[0], legs[1])
+    # The buttock hangs over the thigh: part of the smaller adds, which draws the gluteal fold.
+    return np.maximum(trunk, thighs) + 0.12 * np.minimum(trunk, thighs)
+
+
+def _thigh(
+    frame: BodyFrame,
+    body: Body,
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    side: int,
+    skin_mm: float,
+) -> NDArray[np.float32]:
+    sign = -1.0 if side == 0 else 1.0
+    axis_u, axis_v = frame.thighs[side]
+    du = u - np.float32(sign * (frame.half_distance_mm + 12))
+    along = du * axis_u + v * axis_v
+    beside = du * axis_v - v * axis_u
+    radius = np.maximum(body.thigh_mm - skin_mm * 0.75, 25) * (1 - 0.0007 * np.clip(along, 0, 350))
+    round_part = np.sqrt(np.clip(1 - (beside / radius) ** 2, 0, None))
+    start = np.clip((along + 60) / 60, 0, 1)
+    return np.asarray(2.0 * radius * round_part * np.sqrt(start), np.float32)
+
+
+# Muscle bellies beside one hip: (lateral, towards feet) of the centre from the femoral head,
+# angle of the long axis from "towards feet" (degrees, positive turns the foot end lateral),
+# half length, half width, thickness (mm). Drawn from anatomy atlases by eye.
+_BELLIES = (
+    (38, -62, 28, 74, 26, 26),  # gluteus medius and minimus
+    (22, 26, 62, 70, 34, 28),  # gluteus maximus
+    (-22, -48, 20, 92, 17, 22),  # iliopsoas
+    (-30, 46, 66, 42, 13, 16),  # obturator externus
+    (-22, 112, -22, 92, 26, 26),  # adductors
+    (34, 122, 4, 110, 21, 22),  # vastus lateralis
+    (8, 118, -4, 118, 16, 18),  # rectus femoris
+    (58, 20, 6, 70, 9, 14),  # tensor fasciae latae
+)
+
+
+def _muscles(
+    frame: BodyFrame,
+    u: NDArray[np.float32],
+    v: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Fat displaced by muscle bellies (mm); their edges make the fat planes."""
+    taken = np.zeros_like(u)
+    gain = rng.uniform(0.3, 1.2)
+    jitter = rng.uniform(-1, 1, (2, len(_BELLIES), 6))
+    for side, sign in ((0, -1.0), (1, 1.0)):
+        for belly, shake in zip(_BELLIES, jitter[side], strict=True):
+            lateral, foot, angle, length, breadth, thick = belly
+            turn = np.deg2rad(angle + 8 * shake[0])
+            du = sign * u - np.float32(frame.half_distance_mm + lateral + 8 * shake[1])
+            dv = v - np.float32(foot + 10 * shake[2])
+            along = (du * np.sin(turn) + dv * np.cos(turn)) / (length * (1 + 0.2 * shake[3]))
+            beside = (du * np.cos(turn) - dv * np.sin(turn)) / (breadth * (1 + 0.3 * shake[4]))
+            inside = np.clip(1 - along * along - beside * beside, 0, None)
+            taken += np.float32(gain * thick * (1 + 0.6 * shake[5])) * np.sqrt(inside)
+    return taken
+
+
+def _streaks(
+    frame: BodyFrame, shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Fat planes and fasciae as fine, slightly bent lines along the muscles (mm of fat)."""
+    total = np.zeros(shape, np.float32)
+    for width_mm, share in ((0.7, 0.5), (1.8, 0.35), (4.0, 0.3)):
+        lines = []
+        for _ in range(int(rng.integers(6, 26) * share)):
+            sign = -1.0 if rng.random() < 0.5 else 1.0
+            side = 0 if sign < 0 else 1
+            thigh = rng.random() < 0.55
+            axis = np.array(frame.thighs[side])
+            if not thigh:
+                turn = np.deg2rad(rng.uniform(10, 75))
+                axis = np.array([sign * np.sin(turn), np.cos(turn)])
+            hip = np.array([sign * frame.half_distance_mm, 0.0])
+            reach = rng.uniform(20, 220) if thigh else rng.uniform(-110, 20)
+            normal = np.array([axis[1], -axis[0]])
+            start = hip + axis * reach + normal * rng.normal(0, 45)
+            points = wandering_line(start, axis, rng.uniform(30, 150), rng.uniform(0.0, 0.05), rng)
+            lines.append(frame.to_px(points))
+        depth = rng.uniform(2, 9) * (1 if rng.random() < 0.7 else -1)
+        total += blurred_lines(shape, lines, width_mm / frame.spacing_mm, depth)
+    return total
+
+
+def _folds(
+    frame: BodyFrame, body_mm: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Overlapping skin: a crisp step along a curve, fading on one side."""
+    count = int(rng.choice([0, 1, 2, 3], p=[0.4, 0.3, 0.2, 0.1]))
+    if count == 0:
+        return body_mm
+    u, v = frame.coordinates((body_mm.shape[0], body_mm.shape[1]))
+    for _ in range(count):
+        if rng.random() < 0.5:  # apron of the abdomen or gluteal fold: runs across
+            bend = rng.uniform(-0.0035, 0.0035)
+            level = rng.choice([rng.uniform(-120, -10), rng.uniform(50, 130)])
+            distance = v - level - bend * u * u - rng.uniform(-0.15, 0.15) * u
+        else:  # groin: oblique, follows the crease between trunk and thigh
+            sign = -1.0 if rng.random() < 0.5 else 1.0
+            slope = rng.uniform(0.4, 1.1)
+            lateral = sign * u
+            distance = v - rng.uniform(50, 100) + slope * (lateral - rng.uniform(20, 60))
+            distance = distance + 0.0015 * (lateral - 60) ** 2
+        if rng.random() < 0.5:
+            distance = -distance
+        step = np.clip(distance / np.float32(frame.spacing_mm * 1.5) + 0.5, 0, 1)
+        fade = np.float32(rng.uniform(8, 50))
+        amount = np.float32(rng.uniform(4, 28))
+        body_mm = body_mm + np.where(
+            body_mm > 20, amount * step * np.exp(-np.maximum(distance, 0) / fade), 0
+        )
+    return body_mm
+
+
+def _bowel(
+    frame: BodyFrame, shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Gas in colon, rectum and small bowel, and stool: a foam of gas and water (mm of gas)."""
+    gas = np.zeros(shape, np.float32)
+    for _ in range(int(rng.integers(0, 6))):
+        centre = np.array([rng.normal(0, 50), rng.uniform(-170, 5)])
+        heading = rng.uniform(-np.pi, np.pi)
+        polygons = []
+        size = rng.uniform(8, 24)
+        for _ in range(int(rng.integers(1, 8))):
+            outline = blob_polygon(size * rng.uniform(0.7, 1.2), rng, lobes=0.18)
+            polygons.append(frame.to_px(outline * [1, rng.uniform(0.6, 1)] + centre))
+            heading += rng.normal(0, 0.6)
+            centre = centre + 1.2 * size * np.array([np.cos(heading), np.sin(heading)])
+        edge = rng.uniform(0.5, 3.0) / frame.spacing_mm
+        depth = rng.uniform(8, 38)
+        cloud = blurred_fill(shape, polygons, edge, depth)
+        if rng.random() < 0.45:
+            foam = fractal_noise(shape, rng.uniform(2.0, 6.0) / frame.spacing_mm, rng, 2)
+            cloud *= np.clip(0.35 + rng.uniform(0.5, 1.2) * foam, 0, 1.5)
+        np.maximum(gas, cloud, out=gas)
+    return gas
+
+
+def _clothing(
+    frame: BodyFrame, shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Elastic bands and creases: bundles of nearly parallel bright threads (mm)."""
+    lines = []
+    start = np.array([rng.uniform(-200, -120), rng.uniform(-160, 150)])
+    slope = rng.uniform(-0.25, 0.25)
+    for offset in np.arange(0, rng.uniform(3, 14), rng.uniform(1.2, 3.0)):
+        axis = np.array([1.0, slope + rng.normal(0, 0.01)])
+        points = wandering_line(
+            start + [0, offset], axis / np.hypot(*axis), 400, rng.uniform(0.002, 0.01), rng
+        )
+        lines.append(frame.to_px(points))
+    return blurred_lines(shape, lines, 0.7 / frame.spacing_mm, rng.uniform(1.5, 7))

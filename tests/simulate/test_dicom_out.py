@@ -1,0 +1,116 @@
+import io
+import shutil
+import subprocess
+
+import numpy as np
+import pydicom
+import pytest
+
+from hoseg.errors import SettingError
+from hoseg.radiograph import Side, View
+from hoseg.simulate.dicom_out import (
+    AWKWARD,
+    SPACINGS,
+    TRANSFER_SYNTAXES,
+    VOI,
+    Acquisition,
+    DicomVariant,
+    dicom_dataset,
+    sample_variant,
+    write_dicom,
+)
+
+FILM = Acquisition("test-0001", View.AP_PELVIS, Side.UNKNOWN, Side.LEFT, 0.14, 1.2)
+PIXELS = np.random.default_rng(0).integers(0, 4096, (40, 56)).astype(np.uint16)
+
+
+def _read_back(path):
+    return pydicom.dcmread(path, force=True)
+
+
+@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES)
+@pytest.mark.parametrize("inverted", [False, True])
+def test_pixels_survive_every_transfer_syntax(tmp_path, syntax, inverted):
+    path = tmp_path / "film.dcm"
+    write_dicom(path, PIXELS, 12, FILM, DicomVariant(syntax=syntax, inverted=inverted))
+    dataset = _read_back(path)
+    assert dataset.file_meta.TransferSyntaxUID == TRANSFER_SYNTAXES[syntax]
+    if syntax == "jpeg_lossless":
+        import imagecodecs
+
+        stored = imagecodecs.ljpeg_decode(next(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1)))
+    else:
+        stored = dataset.pixel_array
+    np.testing.assert_array_equal(4095 - stored if inverted else stored, PIXELS)
+
+
+@pytest.mark.parametrize("awkward", AWKWARD)
+@pytest.mark.parametrize("modality", ["DX", "CR"])
+def test_awkward_variants_can_still_be_read(tmp_path, awkward, modality):
+    path = tmp_path / "film.dcm"
+    write_dicom(path, PIXELS, 12, FILM, DicomVariant(modality, syntax="explicit", awkward=awkward))
+    dataset = _read_back(path)
+    if awkward == "no_file_meta":
+        assert path.read_bytes()[128:132] != b"DICM"
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+    shift = 2048 if awkward == "signed" else 0
+    np.testing.assert_array_equal(dataset.pixel_array.astype(int) + shift, PIXELS)
+
+
+def test_spacing_attributes_say_what_they_mean():
+    def attributes(name, modality="DX"):
+        return dicom_dataset(PIXELS, 12, FILM, DicomVariant(modality, name, "explicit"))
+
+    assert [float(v) for v in attributes("imager").ImagerPixelSpacing] == pytest.approx([0.168] * 2)
+    assert "PixelSpacing" not in attributes("imager")
+    magnified = attributes("magnification")
+    assert float(magnified.EstimatedRadiographicMagnificationFactor) == pytest.approx(1.2)
+    assert float(
+        magnified.DistanceSourceToDetector / magnified.DistanceSourceToPatient
+    ) == pytest.approx(1.2, rel=1e-4)
+    for kind in ("fiducial", "geometry"):
+        assert attributes(kind).PixelSpacingCalibrationType == kind.upper()
+        assert [float(v) for v in attributes(kind).PixelSpacing] == pytest.approx([0.14] * 2)
+    assert "ImagerPixelSpacing" not in attributes("untyped", "CR")
+    assert "PixelSpacing" not in attributes("none", "CR")
+
+
+def test_same_arguments_same_bytes(tmp_path):
+    for name in ("a.dcm", "b.dcm"):
+        write_dicom(tmp_path / name, PIXELS, 12, FILM, DicomVariant())
+    assert (tmp_path / "a.dcm").read_bytes() == (tmp_path / "b.dcm").read_bytes()
+
+
+def test_every_drawn_variant_can_be_written():
+    for seed in range(80):
+        variant = sample_variant(np.random.default_rng(seed))
+        dataset = dicom_dataset(PIXELS, 12, FILM, variant)
+        buffer = io.BytesIO()
+        pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
+        assert buffer.tell() > 500
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("modality", "CT"), ("spacing", "guess"), ("syntax", "zip"), ("voi", "x")]
+)
+def test_bad_variants_name_the_setting(key, value):
+    with pytest.raises(SettingError, match=key):
+        DicomVariant(**{key: value})
+
+
+def test_dx_must_state_its_detector_spacing():
+    with pytest.raises(SettingError, match="CR"):
+        DicomVariant("DX", "none")
+
+
+@pytest.mark.tools
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")
+@pytest.mark.parametrize("modality", ["DX", "CR"])
+@pytest.mark.parametrize("voi", VOI)
+@pytest.mark.parametrize("spacing", [s for s in SPACINGS if s not in ("untyped", "none")])
+def test_dciodvfy_finds_no_errors(tmp_path, modality, voi, spacing):
+    path = tmp_path / "film.dcm"
+    write_dicom(path, PIXELS, 12, FILM, DicomVariant(modality, spacing, "explicit", voi=voi))
+    said = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False).stderr
+    assert [line for line in said.splitlines() if line.startswith("Error")] == []
