@@ -35,6 +35,7 @@ MILLIMETRE = Code("mm", "UCUM", "mm")
 SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
 UNITY = Code("1", "UCUM", "no units")
 
+_SYSTEMS = {"della_valle": "Della Valle", "schmidt_hackenbroch": "Schmidt-Hackenbroch"}
 _ROMAN = {0: "0 (none)", 1: "I", 2: "II", 3: "III", 4: "IV"}
 
 
@@ -63,7 +64,7 @@ def structure_codes(structure: str) -> tuple[Code, Code | CodedConcept]:
 
 def evaluation(system: str, value: int | str) -> tuple[CodedConcept, CodedConcept]:
     """(question, answer) for one class of one grading system, e.g. ``("brooker", 3)``."""
-    name = system.replace("_", " ").capitalize()
+    name = _SYSTEMS.get(system, system.replace("_", " ").capitalize())
     shown = _ROMAN.get(value, str(value)) if isinstance(value, int) else str(value)
     prefix = system.upper().replace("_", "-")
     return (

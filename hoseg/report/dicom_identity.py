@@ -134,6 +134,9 @@ def reference_dataset(source: Dataset, name: str) -> Dataset:
     for keyword in _MAY_BE_EMPTY:
         if copy.get(keyword) is None:
             setattr(copy, keyword, "")
+    # highdicom refuses valid sets (a leading empty value): ``carry_character_set`` sets it last.
+    if "SpecificCharacterSet" in copy:
+        del copy.SpecificCharacterSet
     if copy.PatientSex not in ("M", "F", "O"):
         copy.PatientSex = ""
     _keep_valid(copy, DA, "PatientBirthDate", "StudyDate", "SeriesDate", "ContentDate")
@@ -163,6 +166,20 @@ def common_arguments(source: Dataset, series: Series, result: ResultFile) -> dic
     }
 
 
+def patient_orientation(result: ResultFile) -> list[str]:
+    """Patient Orientation (0020,0020): directions of rows and columns; empty when assumed."""
+    image = result.image
+    if image is None or image.orientation_source == "assumed":
+        return []
+    return ["R" if image.columns_to is Side.RIGHT else "L", "F" if image.rows_to_feet else "H"]
+
+
+def carry_character_set(dataset: Dataset, source: Dataset) -> None:
+    """Encode text as the source does; everything hoseg adds is ASCII and fits any set."""
+    if source.get("SpecificCharacterSet"):
+        dataset.SpecificCharacterSet = source.SpecificCharacterSet
+
+
 def forget_the_clock(dataset: Dataset) -> None:
     """Remove optional time stamps of the moment of writing (all of type 3)."""
     for keyword in (
@@ -173,6 +190,9 @@ def forget_the_clock(dataset: Dataset) -> None:
     ):
         if keyword in dataset:
             delattr(dataset, keyword)
+    for item in dataset.get("ContributingEquipmentSequence", []):
+        if item.get("ManufacturerModelName") == "highdicom" and "ContributionDateTime" in item:
+            del item.ContributionDateTime
 
 
 def masks_bytes(masks: NDArray[np.uint8]) -> bytes:

@@ -15,11 +15,13 @@ from hoseg.errors import InputError
 from hoseg.report import codes as hoseg_codes
 from hoseg.report.dicom_identity import (
     SEG_SERIES,
+    carry_character_set,
     common_arguments,
     derived_uid,
     forget_the_clock,
     instance_uid,
     masks_bytes,
+    patient_orientation,
     reference_dataset,
     tracking,
 )
@@ -77,7 +79,9 @@ def segmentation_object(
         content_description=f"Hip segmentation. {RESEARCH_USE}"[:64],
         **arguments,
     )
+    dataset.PatientOrientation = patient_orientation(result)
     _fix_dimension_uid(dataset, str(derived_uid("dimensions", uid)))
+    carry_character_set(dataset, source)
     forget_the_clock(dataset)
     return dataset
 
@@ -116,7 +120,9 @@ def _describe(
     laterality = hoseg_codes.LATERALITY.get(segment.side)
     if laterality is not None:
         side = DicomSequence([CodedConcept.from_code(laterality)])
-        description.SegmentedPropertyTypeModifierCodeSequence = side
+        description.SegmentedPropertyTypeCodeSequence[
+            0
+        ].SegmentedPropertyTypeModifierCodeSequence = side
         region = description.AnatomicRegionSequence[0]
         region.AnatomicRegionModifierSequence = DicomSequence([CodedConcept.from_code(laterality)])
     return description

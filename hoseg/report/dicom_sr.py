@@ -37,6 +37,7 @@ from hoseg.report import codes as hoseg_codes
 from hoseg.report.dicom_identity import (
     MANUFACTURER,
     SR_SERIES,
+    carry_character_set,
     common_arguments,
     derived_uid,
     forget_the_clock,
@@ -117,6 +118,7 @@ def structured_report(evidence: Sequence[Evidence], number: int = 1) -> Comprehe
         coding_schemes=[hoseg_codes.scheme_identification()],
         **arguments,
     )
+    carry_character_set(dataset, first.source)
     forget_the_clock(dataset)
     return dataset
 
@@ -158,7 +160,7 @@ def _hip(
         finding_type=hoseg_codes.heterotopic_ossification(),
         finding_sites=_site(hip.side),
         algorithm_id=_algorithm(item.result),
-        measurements=_gap(hip, image) + _probabilities(hip) + _sizes(hip),
+        measurements=_gap(hip, image) + _probabilities(hip) + _sizes(hip) + _filled(hip),
         qualitative_evaluations=_evaluations(item.result, hip),
         source_images=[SourceImageForMeasurementGroup(*image)],
     )
@@ -232,6 +234,13 @@ def _sizes(hip: HipFacts) -> list[Measurement]:
     return sizes
 
 
+def _filled(hip: HipFacts) -> list[Measurement]:
+    if hip.filled_fraction is None:
+        return []
+    name = hoseg_codes.private("FILLED", "Filled fraction of trochanter-ilium space")
+    return [_number(name, hip.filled_fraction, hoseg_codes.UNITY)]
+
+
 def _segmented(
     item: Evidence, hip: HipFacts, image: tuple[str, str, list[int] | None]
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations | None:
@@ -240,15 +249,18 @@ def _segmented(
     if item.segmentation is None or segment is None:
         return None
     followed = tracking(item.reference, hip.side, "ossification")
+    reference = ReferencedSegmentationFrame(
+        sop_class_uid=str(item.segmentation.SOPClassUID),
+        sop_instance_uid=str(item.segmentation.SOPInstanceUID),
+        frame_number=segment,
+        segment_number=segment,
+        source_image=SourceImageForSegmentation(*image),
+    )
+    # A segment number stands instead of a frame number, not beside it (PS3.3 table 10-3).
+    del reference[0].ReferencedSOPSequence[0].ReferencedFrameNumber
     return PlanarROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(followed.uid, followed.identifier),
-        referenced_segment=ReferencedSegmentationFrame(
-            sop_class_uid=str(item.segmentation.SOPClassUID),
-            sop_instance_uid=str(item.segmentation.SOPInstanceUID),
-            frame_number=segment,
-            segment_number=segment,
-            source_image=SourceImageForSegmentation(*image),
-        ),
+        referenced_segment=reference,
         finding_category=hoseg_codes.PATHOLOGY,
         finding_type=hoseg_codes.heterotopic_ossification(),
         finding_sites=_site(hip.side),
@@ -258,7 +270,7 @@ def _segmented(
 
 
 def _ossification_segment(segmentation: Dataset | None, side: Side) -> int | None:
-    """Segment number (= frame number: one frame a segment, none is empty)."""
+    """Segment number of the ossification of one side."""
     if segmentation is None:
         return None
     for item in segmentation.SegmentSequence:

@@ -11,10 +11,12 @@ from hoseg.errors import SettingError
 from hoseg.radiograph import Side
 from hoseg.report.dicom_identity import (
     SC_SERIES,
+    carry_character_set,
     common_arguments,
     forget_the_clock,
     instance_uid,
     masks_bytes,
+    patient_orientation,
     reference_dataset,
 )
 from hoseg.report.schema import RESEARCH_USE, ResultFile
@@ -53,25 +55,20 @@ def secondary_capture(
         photometric_interpretation="RGB",
         bits_allocated=8,
         coordinate_system="PATIENT",
-        laterality=letters.get(sides.pop()) if len(sides) == 1 else None,
-        patient_orientation=_orientation(result),
+        patient_orientation=("L", "F"),  # required here, replaced below
         sop_instance_uid=instance_uid(SC_SERIES, [result], masks_bytes(overlay)),
         instance_number=number,
         **common_arguments(reference, SC_SERIES, result),
     )
+    dataset.Laterality = letters.get(sides.pop(), "") if len(sides) == 1 else ""
+    dataset.PatientOrientation = patient_orientation(result)
     dataset.DerivationDescription = f"hoseg overlay. {RESEARCH_USE}"
     if reference.get("BurnedInAnnotation") in ("YES", "NO"):
         dataset.BurnedInAnnotation = reference.BurnedInAnnotation
     _refer_to(dataset, reference)
+    carry_character_set(dataset, source)
     forget_the_clock(dataset)
     return dataset
-
-
-def _orientation(result: ResultFile) -> tuple[str, str]:
-    image = result.image
-    columns = "R" if image is not None and image.columns_to is Side.RIGHT else "L"
-    rows = "H" if image is not None and not image.rows_to_feet else "F"
-    return (columns, rows)
 
 
 def _refer_to(dataset: Dataset, source: Dataset) -> None:

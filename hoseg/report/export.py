@@ -1,0 +1,217 @@
+"""Write the DICOM objects of a finished run: behind ``hoseg export`` and ``hoseg run --dicom``."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from hoseg.errors import HosegError, InputError, OutputError, SettingError
+from hoseg.report.dicom_seg import segmentation_object
+from hoseg.report.dicom_sr import Evidence, structured_report
+from hoseg.report.paths import inside
+from hoseg.report.schema import ResultFile, read_result
+from hoseg.report.secondary_capture import secondary_capture
+
+KINDS = ("seg", "sr", "sc")
+SEG_NAME, SR_NAME, SC_NAME = "segmentation.dcm", "report.dcm", "overlay.dcm"
+Header = Callable[[Dataset], Dataset]
+T = TypeVar("T")
+
+
+@dataclass
+class ExportSummary:
+    """What an export wrote, and what it could not.
+
+    written: files, relative to the run
+    failed: (folder of the image or study, reason code, sentence)
+    """
+
+    written: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def export_run(
+    run_dir: Path,
+    *,
+    kinds: tuple[str, ...] = KINDS,
+    header: Header | None = None,
+    progress: Callable[[], None] | None = None,
+) -> ExportSummary:
+    """Write DICOM objects beside the results of every image of a run.
+
+    ``studies/<study>/<image>/segmentation.dcm`` and ``overlay.dcm``, and one
+    ``studies/<study>/report.dcm``. The source files are read again, for the identity of the
+    patient and the study; the same run writes the same bytes.
+
+    Parameters
+    ----------
+    run_dir : Path
+        Folder that ``hoseg run`` wrote.
+    kinds : tuple of str
+        Any of ``"seg"``, ``"sr"``, ``"sc"``.
+    header : callable, optional
+        Changes every source dataset before anything is derived from it, e.g. de-identifies it.
+    progress : callable, optional
+        Called once after every image.
+
+    Raises
+    ------
+    SettingError
+        Unknown kind, or a folder that is not a run.
+    OutputError
+        A file cannot be written.
+    """
+    for kind in kinds:
+        if kind not in KINDS:
+            raise SettingError("kinds", kind, f"any of {', '.join(KINDS)}")
+    results = list(_results(run_dir))
+    if not results:
+        raise SettingError("DIR", str(run_dir), "a folder that `hoseg run` wrote results to")
+    summary = ExportSummary()
+    for study, images in groupby(results, key=lambda path: path.parent.parent):
+        evidence = []
+        for path in images:
+            item = _export_image(run_dir, path, kinds, header, summary)
+            if item is not None:
+                evidence.append(item)
+            if progress is not None:
+                progress()
+        if "sr" in kinds and evidence:
+            _export_report(run_dir, study, evidence, summary)
+    return summary
+
+
+def count_images(run_dir: Path) -> int:
+    """Number of images that ``export_run`` will look at, for a progress bar."""
+    return sum(1 for _ in _results(run_dir))
+
+
+def read_header(source: str) -> Dataset:
+    """Read the dataset of an input by the name a result gives it, without its pixels.
+
+    Parameters
+    ----------
+    source : str
+        A path, or ``"archive.zip!inner/name"``.
+
+    Raises
+    ------
+    InputError
+        ``source_missing`` or ``not_dicom``.
+    """
+    archive, _, member = source.partition("!")
+    try:
+        if member and not Path(source).exists():
+            with zipfile.ZipFile(archive) as files:
+                data = files.read(member)
+            return pydicom.dcmread(BytesIO(data), stop_before_pixels=True, force=True)
+        return pydicom.dcmread(source, stop_before_pixels=True, force=True)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            source,
+            f"the source can no longer be read ({error}); put it back where the run read it",
+            code="source_missing",
+        ) from error
+    except (InvalidDicomError, ValueError, EOFError) as error:
+        raise InputError(source, f"is not a DICOM file ({error})", code="not_dicom") from error
+
+
+def _results(run_dir: Path) -> Iterator[Path]:
+    return iter(sorted(run_dir.glob("studies/*/*/result.json")))
+
+
+def _export_image(
+    run_dir: Path,
+    path: Path,
+    kinds: tuple[str, ...],
+    header: Header | None,
+    summary: ExportSummary,
+) -> Evidence | None:
+    folder = path.parent
+    try:
+        result = read_result(path)
+        if result.image is None or not (folder / "masks.png").exists():
+            return None
+        source = read_header(result.source)
+        if "SOPClassUID" not in source:
+            raise InputError(
+                result.source,
+                "is not a DICOM object; DICOM results need one to refer to",
+                code="not_dicom",
+            )
+        source = header(source) if header is not None else source
+        segmentation = None
+        if "seg" in kinds or "sr" in kinds:
+            masks = _read_image(folder / "masks.png", cv2.IMREAD_UNCHANGED)
+            segmentation = _guarded(result, lambda: segmentation_object(source, masks, result))
+        if "seg" in kinds and segmentation is not None:
+            _save(run_dir, folder / SEG_NAME, segmentation, summary)
+        if "sc" in kinds and (folder / "overlay.png").exists():
+            picture = _read_image(folder / "overlay.png", cv2.IMREAD_COLOR)[:, :, ::-1]
+            capture = _guarded(result, lambda: secondary_capture(source, picture, result))
+            _save(run_dir, folder / SC_NAME, capture, summary)
+        return Evidence(source, result, segmentation)
+    except InputError as error:
+        summary.failed.append((_relative(run_dir, folder), error.code, str(error)))
+        return None
+
+
+def _export_report(
+    run_dir: Path, study: Path, evidence: list[Evidence], summary: ExportSummary
+) -> None:
+    try:
+        report = _guarded(evidence[0].result, lambda: structured_report(evidence))
+    except InputError as error:
+        summary.failed.append((_relative(run_dir, study), error.code, str(error)))
+        return
+    if report is not None:
+        _save(run_dir, study / SR_NAME, report, summary)
+
+
+def _guarded(result: ResultFile, build: Callable[[], T]) -> T:
+    """Build an object; a source whose attributes no valid object can carry is an input error."""
+    try:
+        return build()
+    except HosegError:
+        raise
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InputError(
+            result.source,
+            f"no valid DICOM object can be derived from its attributes: {error}",
+            code="attributes_unusable",
+        ) from error
+
+
+def _read_image(path: Path, flags: int) -> NDArray[np.uint8]:
+    pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    if pixels is None or pixels.dtype != np.uint8:
+        raise InputError(str(path), "is not an 8-bit PNG; run `hoseg run` again", code="bad_result")
+    return np.asarray(pixels, dtype=np.uint8)
+
+
+def _save(run_dir: Path, path: Path, dataset: Dataset, summary: ExportSummary) -> None:
+    inside(run_dir, *path.relative_to(run_dir).parts)
+    part = path.with_name(path.name + ".part")
+    try:
+        dataset.save_as(part, enforce_file_format=True)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: {error.strerror}; free space and export again") from error
+    summary.written.append(_relative(run_dir, path))
+
+
+def _relative(run_dir: Path, path: Path) -> str:
+    return path.relative_to(run_dir).as_posix()
