@@ -134,7 +134,7 @@ def _recipe(
         exposure = Exposure(
             kvp=exposure.kvp,
             filtration_mm_al=exposure.filtration_mm_al,
-            photons=float(np.exp(rng.uniform(np.log(3e3), np.log(6e4)))),
+            photons=float(np.exp(rng.uniform(np.log(1e3), np.log(3e4)))),
             scatter_ratio=exposure.scatter_ratio * 1.5,
             scatter_blur_mm=exposure.scatter_blur_mm,
             heel=0.5 * exposure.heel,

@@ -27,26 +27,27 @@ class Exposure:
 
     kvp: tube voltage (kV)
     filtration_mm_al: total filtration (mm aluminium)
-    photons: detected quanta in an open pixel of 1 mm^2, at the hip plane
+    photons: quanta detected in 1 mm^2 of the hip plane behind the middle of the patient, as
+        automatic exposure control keeps them (2.5 uGy at the detector are about 75,000)
     scatter_ratio: scattered over primary signal behind the thick part, after the grid
     scatter_blur_mm: standard deviation of the scatter kernel (mm)
     heel: relative fall of the beam from one edge to the other
     heel_angle: direction of that fall in the image (radians)
     blur_mm: standard deviation of focal spot and detector together (mm, hip plane)
-    electronic: standard deviation of additive noise, as a fraction of the open signal
+    electronic: standard deviation of additive noise, as a fraction of the signal there
     lines: relative standard deviation of column and row gains left by the flat field
     seams: how many stitching seams cross the film
     """
 
     kvp: float = 75.0
     filtration_mm_al: float = 3.0
-    photons: float = 30_000.0
+    photons: float = 40_000.0
     scatter_ratio: float = 0.3
     scatter_blur_mm: float = 35.0
     heel: float = 0.1
     heel_angle: float = 0.0
     blur_mm: float = 0.2
-    electronic: float = 2e-4
+    electronic: float = 2e-3
     lines: float = 0.0
     seams: int = 0
 
@@ -84,13 +85,13 @@ def sample_exposure(rng: np.random.Generator) -> Exposure:
     return Exposure(
         kvp=float(rng.uniform(60, 105) if rng.random() < 0.9 else rng.uniform(105, 125)),
         filtration_mm_al=float(rng.uniform(2.5, 5.0)),
-        photons=float(np.exp(rng.uniform(np.log(6e3), np.log(4e5)))),
+        photons=float(np.exp(rng.uniform(np.log(3e3), np.log(2e5)))),
         scatter_ratio=float(rng.uniform(0.05, 0.9)),
         scatter_blur_mm=float(rng.uniform(18, 50)),
         heel=float(rng.uniform(0, 0.35)),
         heel_angle=float(rng.uniform(-np.pi, np.pi)),
         blur_mm=float(np.exp(rng.uniform(np.log(0.1), np.log(0.55)))),
-        electronic=float(np.exp(rng.uniform(np.log(2e-5), np.log(8e-4)))),
+        electronic=float(np.exp(rng.uniform(np.log(5e-4), np.log(1e-2)))),
         lines=float(rng.uniform(0.0005, 0.004)) if rng.random() < 0.15 else 0.0,
         seams=1 if rng.random() < 0.04 else 0,
     )
@@ -200,25 +201,48 @@ def expose(
     spacing_mm: float,
     rng: np.random.Generator,
 ) -> Signal:
-    """Scatter, beam shape, blur and noise for a primary signal at ``spacing_mm`` (hip plane)."""
-    scatter = exposure.scatter_ratio * gaussian(primary, exposure.scatter_blur_mm / spacing_mm)
-    # Air lets everything through and scatters little: scatter grows with what is absorbed.
-    scatter *= 1.0 - 0.8 * gaussian(primary, 4 * exposure.scatter_blur_mm / spacing_mm)
+    """Scatter, beam shape, blur and noise for a primary signal at ``spacing_mm`` (hip plane).
+
+    Exposure is controlled on the middle half of the film, as by the chambers of a bucky.
+    """
+    scatter = _scatter(primary, exposure, spacing_mm)
     gain = _gain(primary.shape, exposure, rng)
     blur_px = exposure.blur_mm / spacing_mm
     noiseless = gaussian((primary + scatter) * gain, blur_px)
     bare = gaussian((without_ho + scatter) * gain, blur_px)
+    height, width = primary.shape
+    behind = noiseless[height // 4 : -height // 4 : 4, width // 4 : -width // 4 : 4]
+    reference = np.float32(np.percentile(behind, 25)) if behind.size else noiseless.mean()
     quanta = exposure.photons * spacing_mm**2
-    quantum_sd = np.sqrt(noiseless / np.float32(quanta))
+    quantum_sd = np.sqrt(noiseless * (reference / np.float32(quanta)))
+    electronic = np.float32(exposure.electronic) * reference
     white = rng.standard_normal(primary.shape, np.float32)
     # Half of the noise is spread by the detector like the image, which correlates neighbours.
     spread = gaussian(white, 0.7 * blur_px)
     kept = float(np.std(spread[::4, ::4])) if blur_px > 0.2 else 1.0
     total = noiseless + quantum_sd * spread
-    if exposure.electronic > 0:
-        total += np.float32(exposure.electronic) * rng.standard_normal(primary.shape, np.float32)
-    noise_sd = np.sqrt((quantum_sd * np.float32(kept)) ** 2 + np.float32(exposure.electronic**2))
+    if electronic > 0:
+        total += electronic * rng.standard_normal(primary.shape, np.float32)
+    noise_sd = np.sqrt((quantum_sd * np.float32(kept)) ** 2 + electronic**2)
     return Signal(np.maximum(total, np.float32(1e-7)), bare, noiseless, noise_sd)
+
+
+def _scatter(
+    primary: NDArray[np.float32], exposure: Exposure, spacing_mm: float
+) -> NDArray[np.float32]:
+    """Scattered signal: a fixed part of the local geometric mean of the primary.
+
+    The geometric mean keeps the open beam beside the patient, which scatters nothing, from
+    fogging everything behind the patient.
+    """
+    height, width = primary.shape
+    step = max(1, int(exposure.scatter_blur_mm / spacing_mm / 4))
+    small = (max(2, width // step), max(2, height // step))
+    depth = np.log(np.maximum(cv2.resize(primary, small, interpolation=cv2.INTER_AREA), 1e-6))
+    sigma = exposure.scatter_blur_mm / spacing_mm / step
+    depth = cv2.GaussianBlur(depth, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    fog = np.float32(exposure.scatter_ratio) * np.exp(depth)
+    return cv2.resize(fog, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _gain(

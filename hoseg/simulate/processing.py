@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from hoseg.errors import SettingError
 from hoseg.simulate.physics import gaussian
 
+DIRECT = 0.3
+"""Signal relative to the open beam above which a pixel counts as directly exposed."""
+
 
 @dataclass(frozen=True)
 class Processing:
-    """One vendor's recipe. ``window`` and ``span`` are percentiles of the exposed field.
+    """One vendor's recipe.
 
     compression: what is kept of large-scale differences (1 all, 0.3 strong equalisation)
     base_mm: scale that counts as large (mm)
     detail: gain of fine, medium and coarse detail (1 leaves it; scales 0.6, 2 and 6 mm)
-    window: percentiles of the exposed field shown as black and white
+    window: percentiles of the patient inside the field that are shown as black and white
     margin: how far the window reaches past them, as a fraction of it (negative saturates)
     curve: "linear", "sigmoid", "gamma" or "s_curve"
     strength: slope of the sigmoid or exponent of the gamma
@@ -62,7 +65,7 @@ def sample_processing(rng: np.random.Generator) -> Processing:
             float(rng.uniform(0.9, 2.0) if modern else rng.uniform(0.9, 1.2)),
             float(rng.uniform(0.9, 1.5) if modern else 1.0),
         ),
-        window=(float(rng.uniform(0.1, 12.0)), float(rng.uniform(98.0, 99.95))),
+        window=(float(rng.uniform(0.3, 18.0)), float(rng.uniform(98.5, 99.97))),
         margin=float(rng.uniform(-0.04, 0.12)),
         curve=str(rng.choice(["linear", "sigmoid", "gamma", "s_curve"], p=[0.3, 0.35, 0.25, 0.1])),
         strength=float(rng.uniform(0.0, 1.0)),
@@ -81,11 +84,11 @@ def process(
 ) -> NDArray[np.uint16]:
     """Turn a signal (H, W) into stored pixels in [0, 2**bits - 1].
 
-    ``field`` (H, W) marks the exposed part, the only one that decides the window.
+    ``field`` (H, W) marks the exposed part; the patient in it decides the window.
     """
     density = -np.log(np.maximum(signal, np.float32(1e-6)))
     density = equalise(density, recipe, spacing_mm)
-    low, high = _window(density, field, recipe)
+    low, high = _window(density, field & (signal < DIRECT), recipe)
     shown = np.clip((density - low) / (high - low), 0, 1)
     shown = _CURVES[recipe.curve](shown, recipe.strength)
     if recipe.dark_bone:
