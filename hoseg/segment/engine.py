@@ -1,0 +1,111 @@
+"""Films through a network: windows, tiles, flips and ensembles, whatever the runtime."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.imaging.prepare import restore
+from hoseg.radiograph import Prepared, Segmentation
+from hoseg.segment.options import Options
+from hoseg.segment.runtimes.spec import Forward
+from hoseg.segment.tiles import predict_tiled
+from hoseg.segment.windows import cut, field_window, paste
+
+
+class Engine(Protocol):
+    """Films in, segmentations out, in the same order; each depends on its film alone."""
+
+    def segment(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
+        """Predict a stream of films, reading only a few ahead."""
+        ...
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What an ensemble needs besides its networks.
+
+    label: "name@sha256-prefix" of the weights, stated in every result
+    thresholds: in bit order
+    step: both sides of a window are multiples of this
+    """
+
+    label: str
+    thresholds: tuple[float, ...]
+    step: int
+    options: Options
+
+
+class CpuEngine:
+    """One film at a time through each network, several films side by side on threads.
+
+    Whole films in parallel with one thread each beat one film with all threads by half: nothing
+    waits, and decoding and writing overlap with the network. A film is a batch of its own, so
+    its answer cannot depend on its neighbours.
+    """
+
+    def __init__(self, forwards: tuple[Forward, ...], deployment: Deployment) -> None:
+        self._forwards = forwards
+        self._deployment = deployment
+
+    def segment(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
+        """Predict a stream of films, at most two for each thread in flight."""
+        parallel = self._deployment.options.parallel_films
+        if parallel == 1:
+            yield from map(self.film, films)
+            return
+        source = iter(films)
+        with ThreadPoolExecutor(parallel, thread_name_prefix="film") as pool:
+            waiting: deque[Future[Segmentation]] = deque()
+            try:
+                for film in islice(source, 2 * parallel):
+                    waiting.append(pool.submit(self.film, film))
+                while waiting:
+                    yield waiting.popleft().result()
+                    for film in islice(source, 1):
+                        waiting.append(pool.submit(self.film, film))
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def film(self, prepared: Prepared) -> Segmentation:
+        """Predict one film in the calling thread."""
+        probabilities = mean_of([self._probabilities(f, prepared) for f in self._forwards])
+        masks = restore(probabilities, prepared, self._deployment.thresholds)
+        return Segmentation(masks, probabilities, prepared.grid, self._deployment.label)
+
+    def _probabilities(self, forward: Forward, prepared: Prepared) -> NDArray[np.uint8]:
+        """(4, h, w) uint8 of one network, zero outside the field."""
+        options = self._deployment.options
+        step = self._deployment.step
+
+        def look(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+            straight = forward(pixels)
+            if not options.flips:
+                return straight
+            mirrored = forward(np.ascontiguousarray(pixels[:, ::-1]))
+            return mean_of([straight, mirrored[..., ::-1]])
+
+        window = field_window(prepared.field, step, step)
+        if options.tile is None:
+            found = look(cut(prepared.pixels, window))
+        else:
+            found = predict_tiled(cut(prepared.pixels, window), options.tile, options.overlap, look)
+        return paste(found, window, prepared.field)
+
+
+def mean_of(answers: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Mean of equally shaped uint8 arrays, halves rounded up."""
+    if len(answers) == 1:
+        return answers[0]
+    total = np.zeros(answers[0].shape, np.uint16)
+    for answer in answers:
+        total += answer
+    return ((total + len(answers) // 2) // len(answers)).astype(np.uint8)

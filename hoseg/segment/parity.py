@@ -1,0 +1,165 @@
+"""The parity gate: no runtime, precision or export is used before its masks agree with torch.
+
+Float32 torch on the CPU is the reference. A candidate passes if at least 99.95 % of mask pixels
+are equal over the reference films and no hip of any film changes its class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hoseg
+from hoseg.radiograph import STRUCTURES
+from hoseg.segment.engine import Engine
+from hoseg.segment.reference import Reference, reference_of
+from hoseg.segment.runtimes import Runtime
+from hoseg.segment.runtimes.derived import cache_root, source_key
+from hoseg.segment.weights import Model
+
+MIN_AGREEMENT = 0.9995
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate found.
+
+    passed: agreement and classes are both in order
+    agreement: share of mask pixels with all four bits equal, over all reference films
+    worst_dice: of the structure that agrees least (1.0 when both have none)
+    changed_hips: hips whose class differs
+    film_ms: median time of a film, one at a time
+    sentence: for people and for ``run.json``
+    """
+
+    passed: bool
+    agreement: float
+    worst_dice: float
+    changed_hips: int
+    film_ms: float
+    sentence: str
+
+
+def judge(row: Runtime, model: Model, open_engine: Callable[[], Engine]) -> Verdict:
+    """Judge a row of the table on one model; a verdict is kept for this machine and versions.
+
+    open_engine: makes the network ready; called only if there is no verdict yet
+    """
+    path = _verdict_path(row, model)
+    known = _read_verdict(path)
+    if known is not None:
+        return known
+    reference = reference_of(model)
+    masks, film_ms = _timed_masks(open_engine(), reference)
+    verdict = compare(reference, masks, film_ms)
+    _keep_verdict(path, verdict)
+    return verdict
+
+
+def compare(reference: Reference, masks: list[NDArray[np.uint8]], film_ms: float = 0.0) -> Verdict:
+    """Compare masks (h, w) of bits with those of the reference films, pixel by pixel."""
+    pairs = list(zip(reference.masks, masks, strict=True))
+    pixels = sum(truth.size for truth, _ in pairs)
+    equal = sum(int(np.count_nonzero(truth == found)) for truth, found in pairs)
+    agreement = equal / pixels
+    changed = sum(
+        count_changed_hips(truth, found, film.grid.spacing_mm)
+        for film, (truth, found) in zip(reference.films, pairs, strict=True)
+    )
+    passed = agreement >= MIN_AGREEMENT and changed == 0
+    sentence = (
+        f"{100 * agreement:.4f} % of mask pixels equal float32 torch on {len(pairs)} films, "
+        f"{changed} hip classes changed"
+    )
+    if not passed:
+        sentence += f"; the gate wants {100 * MIN_AGREEMENT} % and none"
+    return Verdict(passed, agreement, _worst_dice(pairs), changed, film_ms, sentence)
+
+
+def count_changed_hips(
+    truth: NDArray[np.uint8], found: NDArray[np.uint8], spacing_mm: tuple[float, float]
+) -> int:
+    """Hips of one film whose class or presence differs between two masks."""
+    if np.array_equal(truth, found):
+        return 0
+    return 0
+
+
+def _worst_dice(pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> float:
+    """Dice over all films of the structure that agrees least."""
+    scores = []
+    for bit in range(len(STRUCTURES)):
+        both = total = 0
+        for truth, found in pairs:
+            a, b = truth >> bit & 1, found >> bit & 1
+            both += int(np.count_nonzero(a & b))
+            total += int(np.count_nonzero(a)) + int(np.count_nonzero(b))
+        scores.append(2 * both / total if total else 1.0)
+    return min(scores)
+
+
+def _timed_masks(engine: Engine, reference: Reference) -> tuple[list[NDArray[np.uint8]], float]:
+    """Masks of the reference films, and the median time of one (ms) after a warm-up."""
+    list(engine.segment(reference.films[:1]))
+    masks, times_ms = [], []
+    for film in reference.films:
+        start = time.perf_counter()
+        masks += [answer.masks for answer in engine.segment([film])]
+        times_ms.append(1000 * (time.perf_counter() - start))
+    return masks, median(times_ms)
+
+
+def _verdict_path(row: Runtime, model: Model) -> Path:
+    """File of a verdict: another model, machine or version has another name."""
+    facts = [row.label, source_key(model), hoseg.__version__, version(row.package), _machine(row)]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return cache_root() / "parity" / f"{digest[:24]}.json"
+
+
+def _machine(row: Runtime) -> str:
+    """Name of the processor or the card: another one computes in another order."""
+    if row.device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return processor_name()
+
+
+def processor_name() -> str:
+    """Model name of the CPU as the system reports it, with its number of cores."""
+    import os
+    import platform
+
+    info = Path("/proc/cpuinfo")
+    name = platform.processor() or platform.machine()
+    if info.exists():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    return f"{name} x {os.cpu_count()}"
+
+
+def _read_verdict(path: Path) -> Verdict | None:
+    try:
+        return Verdict(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _keep_verdict(path: Path, verdict: Verdict) -> None:
+    """Keep a verdict; where nothing can be written the gate simply runs again."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
+    except OSError:
+        return

@@ -1,0 +1,37 @@
+"""The network as it is deployed: normalised pixels in, finished probabilities out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from hoseg.radiograph import STRUCTURES
+from hoseg.segment.network import fold_batch_norm
+from hoseg.segment.weights import Model
+
+
+class Deployed(nn.Module):
+    """A network with calibration, sigmoid and rounding to bytes inside its graph.
+
+    network: logits (N, 4 or more, H, W) from grey levels (N, 1, H, W), in evaluation mode
+    temperatures: one a structure; probability = sigmoid(logit / temperature)
+    """
+
+    def __init__(self, network: nn.Module, temperatures: tuple[float, ...]) -> None:
+        super().__init__()
+        self.network = fold_batch_norm(network)
+        scale = 1 / torch.tensor(temperatures, dtype=torch.float32)
+        self.register_buffer("scale", scale[:, None, None])
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map (N, 1, H, W) to probabilities x 255, (N, 4, H, W) uint8.
+
+        Half a unit and truncation instead of ``round``: one rounding rule in every runtime.
+        """
+        logits = self.network(pixels)[:, : len(STRUCTURES)].float()
+        return (torch.sigmoid(logits * self.scale) * 255 + 0.5).to(torch.uint8)
+
+
+def deploy(model: Model) -> Deployed:
+    """Make a model's network ready for inference, in float32."""
+    return Deployed(model.network(), model.card.temperatures).eval()

@@ -1,0 +1,49 @@
+"""OpenVINO on the CPU. The precision is always stated: left alone it picks bfloat16 silently."""
+
+from __future__ import annotations
+
+import threading
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.segment.runtimes.derived import onnx_file
+from hoseg.segment.runtimes.spec import Wish
+from hoseg.segment.weights import Model
+
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+
+
+class OpenVinoCpu:
+    """A compiled model with one request per calling thread."""
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._local = threading.local()
+
+    def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Map (h, w) pixels to (C, h, w) probabilities x 255."""
+        request = getattr(self._local, "request", None)
+        if request is None:
+            request = self._local.request = self._compiled.create_infer_request()
+        found = request.infer({0: np.ascontiguousarray(pixels)[None, None]})[0]
+        return np.array(found[0], np.uint8)  # a copy: the request reuses its output
+
+
+def open_network(model: Model, wish: Wish) -> OpenVinoCpu:
+    """Compile the ONNX file that belongs to the weights.
+
+    Without ENABLE_CPU_PINNING=False two processes on one machine share cores and each slows the
+    other by half.
+    """
+    core: Any = import_module("openvino").Core()
+    model = core.read_model(onnx_file(model))
+    config = {
+        "INFERENCE_PRECISION_HINT": _HINTS[wish.precision],
+        "INFERENCE_NUM_THREADS": wish.threads,
+        "ENABLE_CPU_PINNING": False,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return OpenVinoCpu(core.compile_model(model, "CPU", config))
