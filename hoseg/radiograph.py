@@ -153,7 +153,9 @@ class Display:
 class Attributes:
     """Identity and acquisition facts that later stages and the outputs need.
 
-    Empty string = absent. Dates are DICOM DA strings.
+    Empty string = absent. Dates are DICOM DA strings. ``image_type`` is backslash-joined.
+    intensity_sign: -1 when larger stored values mean denser, 1 when thinner, 0 when not stated
+    (DICOM PS3.3 C.8.11.3.1.2, Pixel Intensity Relationship Sign)
     """
 
     patient_id: str = ""
@@ -169,6 +171,9 @@ class Attributes:
     transfer_syntax_uid: str = ""
     photometric: str = ""
     frame: int = 0
+    species: str = ""
+    image_type: str = ""
+    intensity_sign: int = 0
 
 
 @dataclass(frozen=True, eq=False)

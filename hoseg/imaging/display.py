@@ -34,7 +34,7 @@ def display(radiograph: Radiograph, levels: int = 256) -> NDArray[np.uint8]:
         info = np.iinfo(pixels.dtype)
         table = _levels(np.arange(info.min, info.max + 1, dtype=np.float32), curve, levels)
         index = pixels if info.min == 0 else pixels.astype(np.int32) - info.min
-        return np.asarray(np.take(table, index))
+        return np.asarray(np.take(table, index, mode="clip"))  # "raise" is twice as slow
     return _levels(pixels.astype(np.float32), curve, levels)
 
 

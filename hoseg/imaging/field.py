@@ -53,9 +53,7 @@ class ExposedField:
         return soft > 127
 
 
-def find_field(
-    pixels: NDArray[np.generic], valid: NDArray[np.bool_] | None = None
-) -> ExposedField:
+def find_field(pixels: NDArray[np.generic], valid: NDArray[np.bool_] | None = None) -> ExposedField:
     """Find the exposed field.
 
     Parameters

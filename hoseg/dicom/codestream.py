@@ -1,0 +1,67 @@
+"""What a compressed frame says about its own size, read before anything is allocated."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+_SOC_SIZ = b"\xff\x4f\xff\x51"
+# SOF markers of ISO/IEC 10918-1 and SOF55 of JPEG-LS (14495-1); C4, C8 and CC are other things.
+_FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
+_STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+
+
+@dataclass(frozen=True)
+class FrameSize:
+    """Size of a compressed frame."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits: int
+
+
+def frame_size(frame: bytes) -> FrameSize:
+    """Read the frame header of a JPEG, JPEG-LS or JPEG 2000 codestream.
+
+    Raises
+    ------
+    ValueError: there is no frame header
+    """
+    if frame[:2] == b"\xff\xd8":
+        return _jpeg_size(frame)
+    start = frame.find(_SOC_SIZ, 0, 4096)  # after the boxes of a JP2 file, if any
+    if start < 0:
+        raise ValueError("neither a JPEG nor a JPEG 2000 codestream")
+    return _jpeg2000_size(frame, start + len(_SOC_SIZ))
+
+
+def _jpeg_size(frame: bytes) -> FrameSize:
+    """Step over the marker segments up to the frame header."""
+    position = 2
+    while position + 4 <= len(frame):
+        if frame[position] != 0xFF:
+            raise ValueError(f"a JPEG marker was expected at byte {position}")
+        marker = frame[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+        elif marker in _STANDALONE:
+            position += 2
+        elif marker in _FRAME_MARKERS and position + 10 <= len(frame):
+            bits, rows, columns, samples = struct.unpack_from(">BHHB", frame, position + 4)
+            return FrameSize(rows, columns, samples, bits)
+        else:
+            position += 2 + max(2, struct.unpack_from(">H", frame, position + 2)[0])
+    raise ValueError("the JPEG has no frame header")
+
+
+def _jpeg2000_size(frame: bytes, position: int) -> FrameSize:
+    """Read the SIZ segment (ISO/IEC 15444-1 A.5.1) whose length field is at ``position``."""
+    try:
+        x1, y1, x0, y0 = struct.unpack_from(">4I", frame, position + 4)
+        samples, depth = struct.unpack_from(">HB", frame, position + 36)
+    except struct.error as error:
+        raise ValueError("the JPEG 2000 size segment is cut off") from error
+    if x1 <= x0 or y1 <= y0:
+        raise ValueError(f"the JPEG 2000 image area is empty ({x0}..{x1}, {y0}..{y1})")
+    return FrameSize(y1 - y0, x1 - x0, samples, (depth & 0x7F) + 1)

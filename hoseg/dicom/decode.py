@@ -1,0 +1,168 @@
+"""One input in, its radiographs out. Free of side effects, so it can run in any process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from hoseg.dicom.calibrate import calibrate
+from hoseg.dicom.describe import describe, find_orientation, find_side, find_view
+from hoseg.dicom.discover import discover
+from hoseg.dicom.grey import apply_modality, read_display
+from hoseg.dicom.masking import find_valid
+from hoseg.dicom.pictures import picture_format, read_picture
+from hoseg.dicom.pixels import (
+    Layout,
+    Pixels,
+    iter_frames,
+    read_layout,
+    remove_overlay_bits,
+    to_grey,
+)
+from hoseg.dicom.read import parse
+from hoseg.dicom.source import Limits, Source
+from hoseg.errors import InputError
+from hoseg.radiograph import Note, Radiograph
+from hoseg.reasons import status_of
+
+
+def decode(source: Source, limits: Limits | None = None) -> list[Radiograph]:
+    """Read one input completely.
+
+    Parameters
+    ----------
+    source: from ``discover``
+    limits: what may be read; sizes are checked before anything is allocated
+
+    Returns
+    -------
+    One radiograph a frame, in order. Whether they show a hip is not asked here.
+
+    Raises
+    ------
+    InputError: whatever is wrong with the input, with a code of ``hoseg.reasons.Reason``; for any
+        bytes nothing else is raised. A decode that never ends is the caller's to stop.
+    """
+    limits = limits or Limits()
+    data = source.read(limits)
+    # The DICOM prefix decides first: a preamble may make the same file a TIFF (PS3.10 7.1).
+    if data[128:132] != b"DICM" and picture_format(data):
+        return [_with_user_spacing(read_picture(data, source, limits), source)]
+    dataset = parse(data, source, limits)
+    del data
+    layout = read_layout(dataset, source, limits)
+    template = _describe(dataset, source)
+    return [
+        _one_frame(_numbered(template, index), frame, dataset, layout, source)
+        for index, frame in enumerate(iter_frames(dataset, layout, source))
+    ]
+
+
+def load(
+    path: str | Path,
+    spacing_mm: tuple[float, float] | float | None = None,
+    limits: Limits | None = None,
+) -> list[Radiograph]:
+    """Read every radiograph at a path: a file, a folder, a DICOMDIR or a zip archive.
+
+    Parameters
+    ----------
+    path: what to read
+    spacing_mm: distance between pixel centres at the hip (mm), (row, column) or one for both
+    limits: what may be read
+
+    Returns
+    -------
+    All frames of all files; files that are no images are left out when a folder is read
+
+    Raises
+    ------
+    InputError: the first input that should be an image but cannot be read
+    """
+    pair = (spacing_mm, spacing_mm) if isinstance(spacing_mm, (int, float)) else spacing_mm
+    found: list[Radiograph] = []
+    sources = list(discover([path], limits, pair))
+    for source in sources:
+        if len(sources) > 1 and source.problem and status_of(source.problem[0]) == "skipped":
+            continue
+        try:
+            found += decode(source, limits)
+        except InputError as error:
+            if len(sources) == 1 or status_of(error.code) != "skipped":
+                raise
+    return found
+
+
+def _describe(dataset: Dataset, source: Source) -> Radiograph:
+    """Fill in all that does not depend on the frame; the pixels are still empty."""
+    attributes = describe(dataset)
+    spacing, notes = calibrate(dataset, source.spacing_mm)
+    display, display_notes = read_display(dataset)
+    side, side_notes = find_side(dataset, attributes)
+    view, view_notes = find_view(dataset, attributes, side)
+    orientation, orientation_notes = find_orientation(dataset)
+    return Radiograph(
+        pixels=np.empty((0, 0), np.uint8),
+        source=source.name,
+        spacing=spacing,
+        side=side,
+        view=view,
+        orientation=orientation,
+        display=display,
+        attributes=attributes,
+        notes=notes + display_notes + side_notes + view_notes + orientation_notes,
+    )
+
+
+def _one_frame(
+    template: Radiograph,
+    frame: tuple[Pixels, str],
+    dataset: Dataset,
+    layout: Layout,
+    source: Source,
+) -> Radiograph:
+    """Turn one decoded frame into a radiograph."""
+    notes = list(template.notes)
+    stored, more = to_grey(*frame, dataset, source)
+    notes += more
+    stored, more = remove_overlay_bits(stored, layout)
+    notes += more
+    valid, more = find_valid(dataset, stored)
+    notes += more
+    grey, more = apply_modality(dataset, stored)
+    notes += more
+    return replace(
+        template,
+        pixels=np.ascontiguousarray(grey),
+        valid=valid,
+        notes=tuple(notes),
+    )
+
+
+def _numbered(template: Radiograph, index: int) -> Radiograph:
+    return replace(template, attributes=replace(template.attributes, frame=index))
+
+
+def _with_user_spacing(radiograph: Radiograph, source: Source) -> Radiograph:
+    if source.spacing_mm is None:
+        note = Note("spacing_missing", "No millimetres in a picture; give --spacing-mm.")
+        return replace(radiograph, notes=(*radiograph.notes, note))
+    spacing, _ = calibrate(Dataset(), source.spacing_mm)
+    return replace(radiograph, spacing=spacing)
+
+
+def instance_key(radiograph: Radiograph) -> str:
+    """Return what identifies an image wherever it is stored: SOP instance and frame.
+
+    Empty when the file states no SOP Instance UID; such images are never taken for duplicates.
+    """
+    uid = radiograph.attributes.sop_uid
+    return f"{uid}#{radiograph.attributes.frame}" if uid else ""
+
+
+def study_key(radiograph: Radiograph) -> str:
+    """Return what groups images into studies: the Study Instance UID, else the folder."""
+    return radiograph.attributes.study_uid or str(Path(radiograph.source.split("!")[0]).parent)
