@@ -55,9 +55,10 @@ def _jpeg_2000(frame: bytes, runner: DecodeRunner, size: FrameSize) -> Frame:
 
 def _rle(frame: bytes, runner: DecodeRunner) -> Frame:
     """Decode RLE into an array of the stated size, so that a bomb has nowhere to go."""
-    shape = (runner.samples_per_pixel, runner.rows, runner.columns)
-    out = np.zeros(shape, f"<u{runner.bits_allocated // 8}")
-    imagecodecs.dicomrle_decode(frame, out.dtype, out=out)
+    dtype = np.dtype(f"<u{runner.bits_allocated // 8}")
+    samples = runner.samples_per_pixel * runner.rows * runner.columns
+    out = np.zeros(samples * dtype.itemsize, np.uint8)
+    imagecodecs.dicomrle_decode(frame, dtype, out=out)
     runner.set_option("planar_configuration", 1)
     return out
 
@@ -79,6 +80,12 @@ _CODECS: dict[UID, _Codec] = {
 
 DECODER_DEPENDENCIES = dict.fromkeys((*_CODECS, uid.RLELossless), ("imagecodecs",))
 """What needs what: part of pydicom's plugin interface."""
+
+
+LOSSY_SYNTAXES = frozenset(
+    {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, uid.HTJ2K}
+)
+"""Transfer syntaxes whose decoded values may differ from the original ones."""
 
 
 def is_available(syntax: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from hoseg.dicom.calibrate import calibrate
+from hoseg.dicom.codecs import LOSSY_SYNTAXES
 from hoseg.dicom.describe import describe, find_orientation, find_side, find_view
 from hoseg.dicom.discover import discover
 from hoseg.dicom.grey import apply_modality, read_display
@@ -18,8 +19,8 @@ from hoseg.dicom.pixels import (
     Layout,
     Pixels,
     iter_frames,
+    keep_stored_bits,
     read_layout,
-    remove_overlay_bits,
     to_grey,
 )
 from hoseg.dicom.read import parse
@@ -126,9 +127,10 @@ def _one_frame(
 ) -> Radiograph:
     """Turn one decoded frame into a radiograph."""
     notes = list(template.notes)
-    stored, more = to_grey(*frame, dataset, source)
+    lossy = template.attributes.transfer_syntax_uid in LOSSY_SYNTAXES
+    stored, more = keep_stored_bits(frame[0], layout, lossy=lossy)
     notes += more
-    stored, more = remove_overlay_bits(stored, layout)
+    stored, more = to_grey(stored, frame[1], dataset, source)
     notes += more
     valid, more = find_valid(dataset, stored)
     notes += more

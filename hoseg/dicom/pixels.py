@@ -154,6 +154,8 @@ def iter_frames(dataset: Dataset, layout: Layout, source: Source) -> Iterator[tu
     try:
         frames = decoder.iter_array(dataset, raw=True, correct_unused_bits=False, **options)
         for _, (pixels, properties) in zip(range(layout.frames), frames, strict=False):
+            if not pixels.dtype.isnative:
+                pixels = pixels.astype(pixels.dtype.newbyteorder("="))
             yield pixels, str(properties["photometric_interpretation"])
     except MemoryError as error:
         raise source.fail(Reason.OUT_OF_MEMORY, "not enough memory to decode") from error
@@ -176,31 +178,32 @@ def _check_length(dataset: Dataset, layout: Layout, source: Source) -> None:
         raise source.fail(Reason.TRUNCATED, text)
 
 
-def remove_overlay_bits(pixels: Pixels, layout: Layout) -> tuple[Pixels, tuple[Note, ...]]:
-    """Keep the stored bits only: unused high bits may hold overlays (PS3.5 8.1.1, retired).
+def keep_stored_bits(
+    pixels: Pixels, layout: Layout, *, lossy: bool
+) -> tuple[Pixels, tuple[Note, ...]]:
+    """Bring values into the range of Bits Stored; the array itself is returned when they are.
 
-    Integer arrays only; the array itself is returned when the unused bits are empty already.
+    Unused high bits may hold an overlay (PS3.5 8.1.1, retired) and are cut off. A lossy codec may
+    overshoot the range instead: there the values are clipped, since cutting would wrap them round.
     """
-    if (
-        not np.issubdtype(pixels.dtype, np.integer)
-        or pixels.dtype.itemsize * 8 < layout.bits_stored
-    ):
-        return pixels, ()
-    down = max(0, layout.high_bit + 1 - layout.bits_stored)
     width = pixels.dtype.itemsize * 8
-    if down and down + layout.bits_stored <= width:
+    if not np.issubdtype(pixels.dtype, np.integer) or width < layout.bits_stored:
+        return pixels, ()
+    down = layout.high_bit + 1 - layout.bits_stored
+    if 0 < down <= width - layout.bits_stored:
         pixels = pixels >> down
     if layout.bits_stored == width:
         return pixels, ()
     signed = np.issubdtype(pixels.dtype, np.signedinteger)
-    top = layout.bits_stored - 1 if signed else layout.bits_stored
-    low, high = (-(1 << top) if signed else 0), (1 << top) - 1
+    low = -(1 << (layout.bits_stored - 1)) if signed else 0
+    high = low + (1 << layout.bits_stored) - 1
     if low <= int(pixels.min()) and int(pixels.max()) <= high:
         return pixels, ()
+    if lossy:
+        return np.clip(pixels, low, high), ()
     up = width - layout.bits_stored
-    cleaned = (pixels << up) >> up
     text = f"Bits above Bits Stored ({layout.bits_stored}) are not empty (an overlay?); removed."
-    return cleaned, (Note("unused_bits_removed", text),)
+    return (pixels << up) >> up, (Note("unused_bits_removed", text),)
 
 
 def to_grey(
