@@ -154,7 +154,7 @@ def _recipe(
 
 def _lengths(layers: Layers, tissue: Tissue, rng: np.random.Generator) -> NDArray[np.float32]:
     """Working copy of the path lengths with this patient's bone density and texture."""
-    lengths = np.array(layers.lengths_mm, dtype=np.float32)
+    lengths = layers.stack()
     density = np.float32(rng.uniform(0.75, 1.2))
     lengths[Material.CORTICAL] *= density
     patchy = fractal_noise(layers.shape, rng.uniform(8, 30) / layers.frame.spacing_mm, rng, 2)

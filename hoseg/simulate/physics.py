@@ -163,16 +163,18 @@ def transmit(
     energies, weights = spectrum(kvp, filtration_mm_al)
     mu = np.stack([linear_attenuation_per_mm(e) for e in energies]).astype(np.float32)
     soft = np.ascontiguousarray(mu[:, Material.SOFT])
-    excess = mu - soft[:, None]
+    # Most films hold few materials: the rest is not worth a multiplication.
+    present = [m for m in Material if m is Material.OSSIFICATION or lengths_mm[m].any()]
+    excess = (mu - soft[:, None])[:, present]
     primary = np.empty(body_mm.shape, np.float32)
     without = np.empty(body_mm.shape, np.float32)
     _transmit(
         np.ascontiguousarray(body_mm, np.float32),
-        np.ascontiguousarray(lengths_mm, np.float32),
+        np.ascontiguousarray(lengths_mm[present], np.float32),
         np.ascontiguousarray(excess),
         soft,
         weights.astype(np.float32),
-        int(Material.OSSIFICATION),
+        present.index(Material.OSSIFICATION),
         primary,
         without,
     )

@@ -273,7 +273,7 @@ def _bowel(
         polygons = []
         size = rng.uniform(8, 24)
         for _ in range(int(rng.integers(1, 8))):
-            outline = blob_polygon(size * rng.uniform(0.7, 1.2), rng, lobes=0.18)
+            outline = blob_polygon(size * rng.uniform(0.7, 1.2), rng, lobes=0.09)
             polygons.append(frame.to_px(outline * [1, rng.uniform(0.6, 1)] + centre))
             heading += rng.normal(0, 0.6)
             centre = centre + 1.2 * size * np.array([np.cos(heading), np.sin(heading)])
@@ -281,8 +281,8 @@ def _bowel(
         depth = rng.uniform(8, 38)
         cloud = blurred_fill(shape, polygons, edge, depth)
         if rng.random() < 0.45:
-            foam = fractal_noise(shape, rng.uniform(2.0, 6.0) / frame.spacing_mm, rng, 2)
-            cloud *= np.clip(0.35 + rng.uniform(0.5, 1.2) * foam, 0, 1.5)
+            foam = fractal_noise(shape, rng.uniform(2.5, 8.0) / frame.spacing_mm, rng, 3)
+            cloud *= np.clip(rng.uniform(0.2, 0.7) + rng.uniform(0.25, 0.6) * foam, 0, 1.5)
         np.maximum(gas, cloud, out=gas)
     return gas
 

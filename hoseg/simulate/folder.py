@@ -1,0 +1,151 @@
+"""Films on disk: pixels, masks, truth and an index, by all cores, the same for the same seed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, fields
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from hoseg.errors import OutputError, SettingError
+
+
+@dataclass(frozen=True)
+class FolderSettings:
+    """What ``write_folder`` writes.
+
+    prevalence: "natural" or "balanced"
+    spacing_mm: at the plane of the hip
+    size: (rows, columns), or None for what the view needs
+    """
+
+    count: int
+    seed: int = 0
+    dicom: bool = False
+    prevalence: str = "balanced"
+    spacing_mm: float = 0.3
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise SettingError("count", self.count, "at least 1")
+        if self.seed < 0:
+            raise SettingError("seed", self.seed, "a number that is not negative")
+        if not 0.05 <= self.spacing_mm <= 2:
+            raise SettingError("spacing_mm", self.spacing_mm, "mm in [0.05, 2]")
+        if self.prevalence not in ("natural", "balanced"):
+            raise SettingError("prevalence", self.prevalence, "natural or balanced")
+        if self.size is not None and not all(64 <= side <= 6000 for side in self.size):
+            raise SettingError("size", self.size, "ROWSxCOLUMNS, each in [64, 6000]")
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One line of ``index.csv``. Classes are Brooker's; empty where a hip is not on the film."""
+
+    name: str
+    image: str
+    masks: str
+    truth: str
+    view: str
+    side: str
+    rows: int
+    columns: int
+    spacing_mm: float
+    magnification: float
+    right_class_3d: int | None
+    right_class_2d: int | None
+    right_gap_3d_mm: float | None
+    left_class_3d: int | None
+    left_class_2d: int | None
+    left_gap_3d_mm: float | None
+    visible_ossification_mm2: float
+    classes_differ: int
+
+
+@dataclass(frozen=True)
+class FolderSummary:
+    """What was written, and how often 3D and 2D classes of a hip differ."""
+
+    films: int
+    hips_graded: int
+    hips_differ: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        rate = self.hips_differ / self.hips_graded if self.hips_graded else None
+        return {**asdict(self), "rate": rate}
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+    """``"1500x1200"`` to (rows, columns); empty to None."""
+    if not text:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.strip().isdigit() for part in parts):
+        raise SettingError("size", text, "ROWSxCOLUMNS, such as 1500x1200")
+    return (int(parts[0]), int(parts[1]))
+
+
+def write_folder(
+    out: Path, settings: FolderSettings, workers: int, advance: Callable[[], None]
+) -> FolderSummary:
+    """Write ``settings.count`` films below ``out`` and call ``advance`` after each.
+
+    Raises
+    ------
+    OutputError: the folder cannot be written
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot make this folder ({error.strerror})") from error
+    rows: dict[int, IndexRow] = {}
+    cores = workers or os.cpu_count() or 1
+    if cores == 1 or settings.count == 1:
+        for index in range(settings.count):
+            rows[index] = write_film(out, index, settings)
+            advance()
+    else:
+        with ProcessPoolExecutor(cores, get_context("spawn"), _single_threaded) as pool:
+            jobs = {
+                pool.submit(write_film, out, index, settings): index
+                for index in range(settings.count)
+            }
+            for job in as_completed(jobs):
+                rows[jobs[job]] = job.result()
+                advance()
+    ordered = [rows[index] for index in range(settings.count)]
+    _write_index(out / "index.csv", ordered)
+    return _summary(ordered)
+
+
+def _single_threaded() -> None:
+    cv2.setNumThreads(1)
+
+
+def _write_index(path: Path, rows: list[IndexRow]) -> None:
+    temporary = path.with_suffix(".csv.part")
+    with temporary.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([entry.name for entry in fields(IndexRow)])
+        for row in rows:
+            writer.writerow(["" if v is None else v for v in asdict(row).values()])
+    temporary.replace(path)
+
+
+def _summary(rows: list[IndexRow]) -> FolderSummary:
+    graded = sum(
+        (row.right_class_2d is not None and row.right_class_3d is not None)
+        + (row.left_class_2d is not None and row.left_class_3d is not None)
+        for row in rows
+    )
+    return FolderSummary(len(rows), graded, sum(row.classes_differ for row in rows))

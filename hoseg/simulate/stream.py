@@ -1,0 +1,132 @@
+"""Endless training crops straight from the simulator, without a file in between.
+
+Crop ``i`` depends on ``(seed, i)`` alone: any number of workers, any order, the same crops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.errors import SettingError
+from hoseg.radiograph import Structure
+from hoseg.simulate.film import RenderSettings, SimulatedFilm, render
+from hoseg.simulate.layers import Layers
+from hoseg.simulate.settings import SceneSettings
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """What a stream of crops yields.
+
+    size_px: height and width of a crop
+    spacing_mm: working spacing at the plane of the hip
+    zoom: range of the factor on that spacing, drawn log-uniformly
+    near_ossification: share of crops centred on a piece of ossification, small ones as often
+        as large ones; the rest lie anywhere about the hips
+    renders: films rendered from one geometry before the next is built
+    turn: standard deviation of the rotation of a crop (radians)
+    scene: frequencies of classes, sites, implants, poses
+    render: frequencies of confounders and looks
+    """
+
+    size_px: int = 384
+    spacing_mm: float = 0.6
+    zoom: tuple[float, float] = (0.75, 1.35)
+    near_ossification: float = 0.5
+    renders: int = 3
+    turn: float = 0.06
+    scene: SceneSettings = field(default_factory=SceneSettings)
+    render: RenderSettings = field(default_factory=RenderSettings)
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.size_px <= 4096:
+            raise SettingError("size_px", self.size_px, "a number of pixels in [32, 4096]")
+        if not 0.05 <= self.spacing_mm <= 5:
+            raise SettingError("spacing_mm", self.spacing_mm, "mm in [0.05, 5]")
+        low, high = self.zoom
+        if not 0 < low <= high:
+            raise SettingError("zoom", self.zoom, "two positive factors, the smaller first")
+        if not 0 <= self.near_ossification <= 1:
+            raise SettingError("near_ossification", self.near_ossification, "a share in [0, 1]")
+        if self.renders < 1:
+            raise SettingError("renders", self.renders, "at least 1")
+
+
+def crop(seed: int, index: int, settings: StreamSettings | None = None) -> SimulatedFilm:
+    """Crop ``index`` of the stream ``seed``."""
+    return next(crops(seed, index, settings=settings))
+
+
+def crops(
+    seed: int, start: int = 0, step: int = 1, settings: StreamSettings | None = None
+) -> Iterator[SimulatedFilm]:
+    """Endless crops ``start``, ``start + step``, ... of the stream ``seed``.
+
+    Worker ``w`` of ``n`` takes whole geometries, so that none is built twice: start it with
+    ``crops(seed, *shard(w, n, settings))``; ``step`` then counts geometries.
+    """
+    settings = settings or StreamSettings()
+    layers: Layers | None = None
+    built = -1
+    index = start
+    while True:
+        which = index // settings.renders
+        if which != built or layers is None:
+            layers, built = geometry_layers(seed, which, settings), which
+        yield render_crop(layers, np.random.default_rng([seed, 1, index]), settings)
+        index += 1
+        if index % settings.renders == 0:
+            index += (step - 1) * settings.renders
+
+
+def shard(worker: int, workers: int, settings: StreamSettings | None = None) -> tuple[int, int]:
+    """``(start, step)`` for one of several workers that share a stream."""
+    if not 0 <= worker < workers:
+        raise SettingError("worker", worker, f"a number from 0 to {workers - 1}")
+    return worker * (settings or StreamSettings()).renders, workers
+
+
+def render_crop(
+    layers: Layers, rng: np.random.Generator, settings: StreamSettings
+) -> SimulatedFilm:
+    """Cut a random window from a geometry and render it."""
+    low, high = np.log(settings.zoom)
+    spacing_mm = settings.spacing_mm * float(np.exp(rng.uniform(low, high)))
+    size_mm = settings.size_px * spacing_mm
+    shape = (settings.size_px, settings.size_px)
+    centre = _centre(layers, size_mm, rng, settings.near_ossification)
+    angle = float(np.clip(rng.normal(0, settings.turn), -1.5, 1.5))
+    return render(layers.crop(centre, spacing_mm, shape, angle), rng, settings.render)
+
+
+def _centre(
+    layers: Layers, size_mm: float, rng: np.random.Generator, near_ossification: float
+) -> tuple[float, float]:
+    """Centre (x, y) of a window, in pixels of the layers."""
+    spread = size_mm / layers.frame.spacing_mm
+    if rng.random() < near_ossification:
+        pieces = _pieces(layers.masks)
+        if len(pieces):
+            piece = pieces[int(rng.integers(len(pieces)))]
+            x, y = piece + rng.uniform(-0.38, 0.38, 2) * spread
+            return float(x), float(y)
+    if rng.random() < 0.75:  # about a hip
+        side = rng.choice([-1, 1]) * layers.frame.half_distance_mm
+        place = np.array([[side + rng.normal(0, 0.2 * size_mm), rng.normal(0, 0.25 * size_mm)]])
+        x, y = layers.frame.to_px(place)[0]
+    else:
+        y, x = rng.uniform(0, layers.shape)
+    height, width = layers.shape
+    return float(np.clip(x, 0, width)), float(np.clip(y, 0, height))
+
+
+def _pieces(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(N, 2) centroids (x, y) of the connected pieces of ossification."""
+    small = (masks[::2, ::2] & np.uint8(Structure.OSSIFICATION)).astype(np.uint8)
+    _, _, _, centroids = cv2.connectedComponentsWithStats(small, connectivity=8)
+    return 2 * centroids[1:]
