@@ -1,1 +1,21 @@
-"""From masks and millimetres to classes with a trace. No torch here."""
+"""From masks and spacing to classes, with their trace and their uncertainty. No torch in it."""
+
+from hoseg.grade.abstain import REASONS
+from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine, Verdict
+from hoseg.grade.grading import Probabilities, grade
+from hoseg.grade.rules import SYSTEMS, System
+from hoseg.grade.settings import GradeSettings
+
+__all__ = [
+    "REASONS",
+    "SYSTEMS",
+    "Component",
+    "GradeSettings",
+    "HipFinding",
+    "Landmarks",
+    "Probabilities",
+    "System",
+    "TraceLine",
+    "Verdict",
+    "grade",
+]

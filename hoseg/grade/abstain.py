@@ -1,0 +1,80 @@
+"""When not to grade: reasons with stable codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hoseg.grade.bones import Bones, sample
+from hoseg.grade.contacts import Contacts, Surroundings
+from hoseg.grade.hips import Hip
+
+NEAR_RADII = 3.0
+"""A hip whose head has no pelvis within so many radii has none in the picture."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a hip is not graded."""
+
+    code: str
+    text: str
+
+
+REASONS: dict[str, str] = {
+    "no_hip": "neither pelvis nor femur was found",
+    "no_femur": "no femur was found",
+    "no_pelvis": "no pelvis was found near the femur",
+    "cropped_hip": "the picture leaves out {}",
+    "no_femoral_head": "no femoral or prosthetic head was found, so the joint cannot be told from "
+    "a gap",
+    "implant_hides_region": "metal or cement covers most of the space between ilium and trochanter",
+    "no_calibration": "a rule in millimetres decides and the picture has no calibration",
+}
+"""Every reason a finding can give, with its sentence."""
+
+
+def reason(code: str, detail: str = "") -> Reason:
+    """A reason with its sentence."""
+    return Reason(code, REASONS[code].format(detail))
+
+
+def nothing_to_grade(bones: Bones) -> Reason | None:
+    """Why there is no hip in the picture at all, or None."""
+    if not bones.femur_outlines:
+        return reason("no_femur" if bones.pelvis_outlines else "no_hip")
+    return None if bones.pelvis_outlines else reason("no_pelvis")
+
+
+def check_hip(bones: Bones, hip: Hip, around: Surroundings, contacts: Contacts) -> Reason | None:
+    """Why one hip can't be graded, or None. Calibration is judged with the rules."""
+    frame = around.frame
+    if frame.cropped:
+        return reason("cropped_hip", frame.cropped)
+    over = sample(bones.pelvis, frame.centre[None] / bones.mm)[0] > 0
+    if not over and around.to_pelvis_mm(frame.centre) > NEAR_RADII * frame.radius:
+        return reason("no_pelvis")
+    if hip.head is None and contacts.items:
+        return reason("no_femoral_head")
+    if bones.implant_outlines and hidden_share(around) > around.settings.hidden_fraction:
+        return reason("implant_hides_region")
+    return None
+
+
+def hidden_share(around: Surroundings) -> float:
+    """Share of the space between ilium and trochanter that lies under metal, 0-1.
+
+    The space: a quarter ring about the head, from the joint zone to 2.2 radii, on the lateral
+    upper side.
+    """
+    frame = around.frame
+    radii = np.linspace(around.settings.joint_zone, 2.2, 12) * frame.radius
+    angles = np.linspace(0, np.pi / 2, 16)
+    r, a = (grid.ravel() for grid in np.meshgrid(radii, angles))
+    points = (
+        frame.centre
+        + np.outer(r * np.cos(a), frame.lateral)
+        - np.outer(r * np.sin(a), frame.distal)
+    )
+    return float((sample(around.bones.implant, points / around.bones.mm) > 0).mean())

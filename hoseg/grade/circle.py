@@ -1,0 +1,118 @@
+"""Find the circle of a femoral or prosthetic head on an outline. No random sampling.
+
+An outline is ordered, so the arc of a head is a stretch of it: circles through three points of
+stretches of several lengths are the candidates, and the one that most of its own circumference
+supports wins. Then an algebraic least-squares fit on its supporters (Kasa 1976; the arc of a
+head exceeds half a circle, where its bias is small).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SECTORS = 48
+TOLERANCE = 0.06
+"""How far a point may lie off the circle, in radii."""
+
+
+@dataclass(frozen=True, eq=False)
+class Circle:
+    """A fitted circle.
+
+    centre: (2,) in the units of the points
+    coverage: share of the circumference that has points on it, 0-1
+    """
+
+    centre: NDArray[np.float64]
+    radius: float
+    coverage: float
+
+
+def candidates(
+    points: NDArray[np.float64], radii: tuple[float, float], count: int = 12
+) -> list[Circle]:
+    """The best supported circles on one closed outline, best first.
+
+    Parameters
+    ----------
+    points
+        (N, 2) points in order along the outline, evenly spaced.
+    radii
+        Smallest and largest radius.
+    count
+        How many to return at most.
+    """
+    if len(points) < 12:
+        return []
+    step = float(np.median(np.hypot(*np.diff(points, axis=0).T))) or 1.0
+    found = []
+    for arc in (0.5, 0.8, 1.2):  # distance between the three points, in mean radii
+        jump = max(2, round(arc * 0.5 * (radii[0] + radii[1]) / step))
+        if 2 * jump < len(points):
+            found.append(_through(points, np.roll(points, -jump, 0), np.roll(points, -2 * jump, 0)))
+    if not found:
+        return []
+    centres, sizes = (np.concatenate(part) for part in zip(*found, strict=True))
+    usable = (sizes >= radii[0]) & (sizes <= radii[1])
+    centres, sizes = centres[usable], sizes[usable]
+    if not len(sizes):
+        return []
+    coverage = _coverage(points, centres, sizes)
+    best = np.argsort(-coverage, kind="stable")[: 4 * count]
+    circles = [refine(points, centres[i], float(sizes[i]), radii) for i in best]
+    circles.sort(key=lambda circle: -circle.coverage)
+    return circles[:count]
+
+
+def refine(
+    points: NDArray[np.float64],
+    centre: NDArray[np.float64],
+    radius: float,
+    radii: tuple[float, float],
+) -> Circle:
+    """Least-squares circle on the points near a first guess; the guess where that fails."""
+    for tolerance in (2 * TOLERANCE, TOLERANCE, TOLERANCE):
+        off = np.abs(np.hypot(*(points - centre).T) - radius)
+        near = points[off < tolerance * radius]
+        if len(near) < 6:
+            break
+        middle = near.mean(axis=0)
+        x = near - middle
+        system = np.column_stack([2 * x, np.ones(len(x))])
+        solution = np.linalg.lstsq(system, (x**2).sum(axis=1), rcond=None)[0]
+        size = float(np.sqrt(max(solution[2] + solution[0] ** 2 + solution[1] ** 2, 0.0)))
+        if not radii[0] <= size <= radii[1]:
+            break
+        centre, radius = solution[:2] + middle, size
+    coverage = float(_coverage(points, centre[None], np.array([radius]))[0])
+    return Circle(centre, radius, coverage)
+
+
+def _through(
+    a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centres (N, 2) and radii (N,) of the circles through three points; inf where straight."""
+    p, q = b - a, c - a
+    area = 2 * (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0])
+    area = np.where(np.abs(area) < 1e-9, np.nan, area)
+    pp, qq = (p**2).sum(axis=1), (q**2).sum(axis=1)
+    u = (q[:, 1] * pp - p[:, 1] * qq) / area
+    v = (p[:, 0] * qq - q[:, 0] * pp) / area
+    radius = np.hypot(u, v)
+    return a + np.stack([u, v], axis=1), np.nan_to_num(radius, nan=np.inf)
+
+
+def _coverage(
+    points: NDArray[np.float64], centres: NDArray[np.float64], radii: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Share of sectors of each of K circles that hold a point of the outline near the circle."""
+    delta = points[None] - centres[:, None]
+    off = np.abs(np.hypot(delta[..., 0], delta[..., 1]) - radii[:, None])
+    circle, point = np.nonzero(off < TOLERANCE * radii[:, None])
+    angle = np.arctan2(delta[circle, point, 0], delta[circle, point, 1])
+    sector = ((angle / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
+    hits = np.bincount(circle * SECTORS + sector, minlength=len(centres) * SECTORS)
+    return (hits.reshape(len(centres), SECTORS) > 0).mean(axis=1)

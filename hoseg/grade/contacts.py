@@ -1,0 +1,285 @@
+"""What touches what: the graph of pelvis, femur and ossifications, and the gap that is left.
+
+Nodes are the ossifications, the pelvis and the femur; an edge is as long as the distance between
+two outlines (0 for an overlap). Two nodes are in contact when a path joins them whose every edge
+is at most the contact tolerance, so that a spur broken into pieces by a mask stays one spur. The
+longest edge of the best path from pelvis to femur says how firmly a bridge stands.
+
+The pelvis and the femur have no edge of their own: the native joint is not a contact. For the
+same reason the femoral head's own surface (its radius and the tolerance) is left out of contacts
+with the femur: an ossification from the acetabular rim lies over the head without touching it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from hoseg.grade.bones import Bones, sample
+from hoseg.grade.frame import Frame
+from hoseg.grade.hips import Hip
+from hoseg.grade.ossification import Ossification
+from hoseg.grade.outlines import Outline
+from hoseg.grade.settings import GradeSettings
+
+Points = NDArray[np.float64]
+FAR_MM = 1e6
+THIN_MM = 0.25
+"""Outlines are thinned to points about this far apart; the error of a distance is below 0.01 mm."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """Shortest distance between opposing surfaces.
+
+    mm: inf when there is none
+    ends_px: on the pelvic and on the femoral side, (row, column)
+    """
+
+    mm: float
+    ends_px: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """The bone surfaces about one hip, ready for distance queries. Points in mm.
+
+    pelvis, femur: all edges inside the field
+    pelvis_ends, femur_ends: edges that a gap may end on: outside the joint zone, not under metal
+    femur_contact: edges that an ossification can be attached to: off the head's own surface
+    """
+
+    bones: Bones
+    frame: Frame
+    settings: GradeSettings
+    pelvis: Points
+    femur: Points
+
+    @cached_property
+    def femur_contact(self) -> Points:
+        """Femoral edges off the head's surface."""
+        return self.femur[_beyond(self.femur, self.frame, self.head_clearance_mm)]
+
+    @property
+    def head_clearance_mm(self) -> float:
+        """Radius of the disc about the head in which touching the femur does not count (mm)."""
+        return self.frame.radius + self.settings.attach_mm
+
+    @cached_property
+    def pelvis_tree(self) -> cKDTree:
+        """Pelvic edges."""
+        return cKDTree(self.pelvis)
+
+    @cached_property
+    def femur_tree(self) -> cKDTree:
+        """Femoral edges."""
+        return cKDTree(self.femur)
+
+    @cached_property
+    def contact_tree(self) -> cKDTree:
+        """Femoral edges off the head."""
+        return cKDTree(self.femur_contact)
+
+    @cached_property
+    def pelvis_end_tree(self) -> cKDTree:
+        """Pelvic edges that a gap may end on."""
+        return cKDTree(self.pelvis[self.may_end(self.pelvis)])
+
+    @cached_property
+    def femur_end_tree(self) -> cKDTree:
+        """Femoral edges that a gap may end on."""
+        return cKDTree(self.femur[self.may_end(self.femur)])
+
+    def to_pelvis_mm(self, point: Points) -> float:
+        """Distance of one point from the pelvic edges (mm)."""
+        return _nearest(self.pelvis_tree, point[None]) if len(self.pelvis) else FAR_MM
+
+    def may_end(self, points: Points) -> NDArray[np.bool_]:
+        """Whether a gap may end at (N, 2) points: off the joint zone, metal and field edge."""
+        points_px = points / self.bones.mm
+        zone_mm = self.settings.joint_zone * self.frame.radius
+        allowed = _beyond(points, self.frame, zone_mm) & self.bones.in_field(points_px)
+        if self.bones.implant_outlines:
+            allowed &= sample(self.bones.implant, points_px) == 0
+        return allowed
+
+
+def surroundings(bones: Bones, hip: Hip, frame: Frame, settings: GradeSettings) -> Surroundings:
+    """Collect the bone surfaces about one hip."""
+    return Surroundings(
+        bones,
+        frame,
+        settings,
+        pelvis=_surface(bones.pelvis_outlines, bones),
+        femur=_surface(hip.outlines, bones),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Distances between the ossifications of one hip and its bones.
+
+    items: the ossifications
+    to_pelvis, to_femur: (n,) distance of each to the bone (mm), 0 for an overlap
+    edges: (n + 2, n + 2) contact distances (mm); node n is the pelvis, n + 1 the femur
+    """
+
+    items: tuple[Ossification, ...]
+    to_pelvis: NDArray[np.float64]
+    to_femur: NDArray[np.float64]
+    edges: NDArray[np.float64]
+
+    @cached_property
+    def reach(self) -> NDArray[np.float64]:
+        """(n + 2, n + 2) longest edge of the best path between two nodes (mm)."""
+        return _minimax(self.edges)
+
+    @property
+    def bridge_mm(self) -> float:
+        """Longest step on the way from pelvis to femur: a bridge when within the tolerance."""
+        return float(self.reach[-2, -1])
+
+    def attached(self, tolerance_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which ossifications hang on the pelvis and which on the femur, over others too."""
+        n = len(self.items)
+        pelvic = _minimax(np.delete(np.delete(self.edges, n + 1, 0), n + 1, 1))[:n, n]
+        femoral = _minimax(np.delete(np.delete(self.edges, n, 0), n, 1))[:n, n]
+        return pelvic <= tolerance_mm, femoral <= tolerance_mm
+
+    def lesions(self, tolerance_mm: float) -> list[int]:
+        """A number for each ossification; those in contact with each other share it."""
+        n = len(self.items)
+        reach = _minimax(self.edges[:n, :n])
+        np.fill_diagonal(reach, 0)
+        first = [int(np.flatnonzero(row <= tolerance_mm)[0]) for row in reach]
+        return [sorted(set(first)).index(index) for index in first]
+
+
+def find_contacts(items: list[Ossification], around: Surroundings) -> Contacts:
+    """Measure what touches what about one hip."""
+    n = len(items)
+    to_pelvis, to_femur, contact = np.full((3, n), FAR_MM)
+    edges = np.full((n + 2, n + 2), FAR_MM)
+    for i, item in enumerate(items):
+        points = thin(item.outline_mm)
+        if len(around.pelvis):
+            to_pelvis[i] = 0 if item.over_pelvis.any() else _nearest(around.pelvis_tree, points)
+        if len(around.femur):
+            to_femur[i] = 0 if item.over_femur.any() else _nearest(around.femur_tree, points)
+        if len(around.femur_contact):
+            contact[i] = _nearest(around.contact_tree, points)
+        if item.over_femur.any():
+            over = item.pixels_mm[item.over_femur]
+            if _beyond(over, around.frame, around.head_clearance_mm).any():
+                contact[i] = 0
+        for j in range(i):
+            edges[i, j] = edges[j, i] = _between(points, thin(items[j].outline_mm))
+    edges[:n, n] = edges[n, :n] = to_pelvis
+    edges[:n, n + 1] = edges[n + 1, :n] = contact
+    return Contacts(tuple(items), to_pelvis, to_femur, edges)
+
+
+def find_gap(
+    contacts: Contacts,
+    around: Surroundings,
+    tolerance_mm: float,
+    without: NDArray[np.bool_] | None = None,
+) -> Gap:
+    """Gap between (pelvis and what hangs on it) and (femur and what hangs on it).
+
+    At least one end lies on an attached ossification. A bridge has the gap 0.
+
+    Parameters
+    ----------
+    contacts, around
+        The hip.
+    tolerance_mm
+        Contact tolerance.
+    without
+        (n,) ossifications to leave out.
+    """
+    pelvic, femoral = contacts.attached(tolerance_mm)
+    if without is not None:
+        pelvic, femoral = pelvic & ~without, femoral & ~without
+    if (pelvic & femoral).any():
+        return Gap(0.0)
+    on_pelvis = _ends(contacts, around, pelvic)
+    on_femur = _ends(contacts, around, femoral)
+    best = Gap(np.inf)
+    for upper, tree in (
+        (on_pelvis, around.femur_end_tree),
+        (on_pelvis, cKDTree(on_femur)),
+    ):
+        best = _nearer(best, upper, tree, around, swapped=False)
+    return _nearer(best, on_femur, around.pelvis_end_tree, around, swapped=True)
+
+
+def _nearer(
+    best: Gap, points: Points, tree: cKDTree, around: Surroundings, *, swapped: bool
+) -> Gap:
+    if not len(points) or tree.n == 0:
+        return best
+    distance, index = (np.asarray(x) for x in tree.query(points, distance_upper_bound=best.mm))
+    i = int(np.argmin(distance))
+    if not distance[i] < best.mm:
+        return best
+    ends = [
+        tuple(float(x) for x in end / around.bones.mm) for end in (points[i], tree.data[index[i]])
+    ]
+    first, second = reversed(ends) if swapped else ends
+    return Gap(float(distance[i]), ((first[0], first[1]), (second[0], second[1])))
+
+
+def _ends(contacts: Contacts, around: Surroundings, chosen: NDArray[np.bool_]) -> Points:
+    """Outline points of chosen ossifications that a gap may end on."""
+    parts = [thin(item.outline_mm) for item, use in zip(contacts.items, chosen, strict=True) if use]
+    if not parts:
+        return np.empty((0, 2))
+    points = np.concatenate(parts)
+    return points[around.may_end(points)]
+
+
+def _surface(pieces: tuple[Outline, ...], bones: Bones) -> Points:
+    """Edges inside the field, thinned, in mm: the cut at the film's edge is no surface."""
+    parts = []
+    for piece in pieces:
+        points = piece.points_px[bones.in_field(piece.points_px)]
+        parts.append(thin(points * bones.mm))
+    return np.concatenate(parts) if parts else np.empty((0, 2))
+
+
+def thin(points: Points) -> Points:
+    """Every so-many-th of a run of outline points, about ``THIN_MM`` apart."""
+    if len(points) < 16:
+        return points
+    step = float(np.median(np.hypot(*np.diff(points[:256], axis=0).T)))
+    return points[:: max(1, int(THIN_MM / max(step, 1e-6)))]
+
+
+def _between(a: Points, b: Points) -> float:
+    """Shortest distance between two outlines; coarse boxes first."""
+    apart = np.maximum(a.min(axis=0) - b.max(axis=0), b.min(axis=0) - a.max(axis=0))
+    if np.hypot(*np.maximum(apart, 0)) > 10:
+        return float(np.hypot(*np.maximum(apart, 0)))  # a lower bound, far beyond any contact
+    return _nearest(cKDTree(b), a)
+
+
+def _nearest(tree: cKDTree, points: Points) -> float:
+    """Shortest distance from any of (N, 2) points to a tree's."""
+    return float(np.asarray(tree.query(points)[0]).min())
+
+
+def _beyond(points: Points, frame: Frame, distance_mm: float) -> NDArray[np.bool_]:
+    return np.asarray(((points - frame.centre) ** 2).sum(axis=1) > distance_mm**2)
+
+
+def _minimax(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smallest possible longest edge of a path between any two nodes (Floyd-Warshall)."""
+    reach = edges.copy()
+    for k in range(len(reach)):
+        np.minimum(reach, np.maximum(reach[:, k, None], reach[None, k, :]), out=reach)
+    return reach

@@ -1,0 +1,243 @@
+"""Masks in, findings out: the order of the steps, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.errors import SettingError
+from hoseg.grade.abstain import nothing_to_grade
+from hoseg.grade.bones import Bones, bit, check_masks, prepare
+from hoseg.grade.contacts import Contacts, Surroundings, find_contacts, surroundings
+from hoseg.grade.finding import HipFinding
+from hoseg.grade.frame import Frame, find_frame
+from hoseg.grade.hips import find_hips, sides
+from hoseg.grade.measure import Measured, measure
+from hoseg.grade.ossification import Ossification, Placement, find_ossifications
+from hoseg.grade.settings import GradeSettings
+from hoseg.grade.uncertainty import LEVELS, Draws, Spread, draw, thresholds
+from hoseg.grade.write import Case, Context, write_finding, write_nothing
+from hoseg.radiograph import Grid, Orientation, Side, Spacing, Structure, View
+
+FAR_RADII = 5.0
+"""An ossification that touches nothing is not about the hip beyond so many head radii."""
+INSIDE_RADII = 1.6
+"""Nor so many radii medial of the head's centre: there is the inside of the pelvis."""
+
+
+@dataclass(frozen=True, eq=False)
+class Probabilities:
+    """What the network gave.
+
+    values: (4, h, w) uint8, probability x 255, in bit order
+    grid: where they lie on the original image
+    """
+
+    values: NDArray[np.uint8]
+    grid: Grid
+
+
+def grade(
+    masks: NDArray[np.uint8],
+    spacing: Spacing | None,
+    *,
+    side: Side = Side.UNKNOWN,
+    orientation: Orientation = Orientation(),
+    view: View = View.UNKNOWN,
+    image: NDArray[np.generic] | None = None,
+    field: NDArray[np.bool_] | None = None,
+    probabilities: Probabilities | None = None,
+    rng: np.random.Generator | None = None,
+    draws: int = 200,
+    settings: GradeSettings = GradeSettings(),
+) -> tuple[HipFinding, ...]:
+    """Grade every hip of one image.
+
+    Parameters
+    ----------
+    masks
+        (H, W) uint8, OR of the bits of ``Structure``.
+    spacing
+        Millimetres at the plane of the hip, or None: then no millimetre rule fires.
+    side
+        The side stated for the image.
+    orientation
+        Patient directions of the image.
+    view
+        Brooker is defined on the AP view; on another the class is provisional.
+    image
+        (H, W) grey levels, bright = dense; gives the maturity.
+    field
+        (H, W) bool exposed field; None = the whole image.
+    probabilities
+        The network's, for the uncertainty of the mask.
+    rng
+        Source of randomness; by default a fresh one with a fixed seed, so that the same masks
+        give the same finding.
+    draws
+        Monte Carlo draws.
+    settings
+        The project's choices.
+
+    Returns
+    -------
+    One finding a hip, by column; one abstained finding when there is no hip.
+
+    Raises
+    ------
+    SettingError
+        Masks, image, field or probabilities of the wrong type or size.
+    """
+    check_masks(masks)
+    _check_companions(masks, image, field, probabilities, draws)
+    masks = np.ascontiguousarray(masks)
+    bones = prepare(masks, None if spacing is None else spacing.mm, field)
+    context = Context(bones, spacing, view, image, settings)
+    missing = nothing_to_grade(bones)
+    if missing is not None:
+        return (write_nothing(context, missing, side),)
+    hips = find_hips(bones)
+    frames = [find_frame(bones, hip, orientation) for hip in hips]
+    found, specks = find_ossifications(bit(masks, Structure.OSSIFICATION), bones, settings)
+    levels = _levels(masks, found, bones, probabilities, settings)
+    rng = rng if rng is not None else np.random.default_rng(0)
+    findings = []
+    for index, named in enumerate(sides(hips, side, orientation)):
+        around = surroundings(bones, hips[index], frames[index], settings)
+        sorted_out = [_sort_out(_own(items, frames, index), around) for items in levels]
+        contacts, excluded = sorted_out[len(sorted_out) // 2]
+        case = Case(
+            hip=hips[index],
+            around=around,
+            contacts=contacts,
+            measured=measure(contacts, around, settings.attach_mm),
+            draws=_draw([pair[0] for pair in sorted_out], around, spacing, rng, draws),
+            excluded=excluded,
+            specks=tuple(s for s in specks if _nearest(s.centroid_px * bones.mm, frames) == index),
+            side=named,
+        )
+        findings.append(write_finding(context, case))
+    return tuple(findings)
+
+
+def _levels(
+    masks: NDArray[np.uint8],
+    found: list[Ossification],
+    bones: Bones,
+    probabilities: Probabilities | None,
+    settings: GradeSettings,
+) -> list[list[Ossification]]:
+    """The ossifications at equally likely thresholds of the network; the middle is the mask."""
+    if probabilities is None:
+        return [found]
+    values, grid = probabilities.values[3], probabilities.grid
+    placement = Placement(grid.origin_px, grid.step_px)
+    limits = thresholds(
+        _threshold_in_use(bit(masks, Structure.OSSIFICATION), probabilities), settings.logit_sd
+    )
+    levels = []
+    for index, limit in enumerate(limits):
+        if index == LEVELS // 2:
+            levels.append(found)
+            continue
+        mask = (values > limit * 255).astype(np.uint8)
+        levels.append(find_ossifications(mask, bones, settings, placement)[0])
+    return levels
+
+
+def _threshold_in_use(ossified: NDArray[np.uint8], probabilities: Probabilities) -> float:
+    """The threshold at which the probabilities cover the area of the mask.
+
+    Models calibrate their threshold; the mask tells which one was used. With an empty mask it is
+    0.5, or above everything the network gave.
+    """
+    values, grid = probabilities.values[3], probabilities.grid
+    area = np.count_nonzero(ossified) / float(np.prod(grid.step_px))
+    if area < 1:
+        return max(0.5, float(values.max()) / 255)
+    above = np.cumsum(np.bincount(values.ravel(), minlength=256)[::-1])[::-1]  # >= each value
+    return float(np.clip(np.abs(above - area).argmin() - 0.5, 5, 250)) / 255
+
+
+def _nearest(point_mm: NDArray[np.float64], frames: list[Frame]) -> int:
+    return int(np.argmin([np.hypot(*(point_mm - frame.centre)) for frame in frames]))
+
+
+def _own(items: list[Ossification], frames: list[Frame], index: int) -> list[Ossification]:
+    """The ossifications that are nearer to this hip's head than to the other's."""
+    return [item for item in items if _nearest(item.pixels_mm.mean(axis=0), frames) == index]
+
+
+def _sort_out(
+    items: list[Ossification], around: Surroundings
+) -> tuple[Contacts, tuple[tuple[Ossification, str], ...]]:
+    """Leave out what touches nothing and is not about the hip, saying why."""
+    contacts = find_contacts(items, around)
+    frame, tolerance = around.frame, around.settings.attach_mm
+    kept, excluded = [], []
+    for item, touching in zip(items, np.logical_or(*contacts.attached(tolerance)), strict=True):
+        u, v = (float(x.mean()) for x in frame.local(item.pixels_mm))
+        nearest = float(np.hypot(*(item.outline_mm - frame.centre).T).min())
+        if touching:
+            kept.append(item)
+        elif nearest > FAR_RADII * frame.radius:
+            excluded.append((item, "far_from_hip"))
+        elif u < -INSIDE_RADII * frame.radius and v < 1.5 * frame.radius:
+            excluded.append((item, "inside_pelvis"))
+        else:
+            kept.append(item)
+    return (find_contacts(kept, around) if excluded else contacts), tuple(excluded)
+
+
+def _draw(
+    levels: list[Contacts],
+    around: Surroundings,
+    spacing: Spacing | None,
+    rng: np.random.Generator,
+    count: int,
+) -> Draws | None:
+    """Monte Carlo over one hip; measurements with the same contacts are made once."""
+    if count == 0:
+        return None
+    memory: dict[tuple[int, bytes], Measured] = {}
+
+    def at(level: int, tolerance_mm: float) -> Measured:
+        contacts = levels[level]
+        touching = np.concatenate(
+            [*contacts.attached(tolerance_mm), contacts.lesions(tolerance_mm)]
+        )
+        key = (level, touching.tobytes())
+        if key not in memory:
+            memory[key] = measure(contacts, around, tolerance_mm)
+        return memory[key]
+
+    settings = around.settings
+    spread = Spread(
+        relative_sd=0.0 if spacing is None else spacing.relative_sd,
+        measuring_sd_mm=settings.measuring_sd_mm,
+        attach_mm=settings.attach_mm,
+        calibrated=spacing is not None,
+    )
+    return draw(at, len(levels), spread, rng, count)
+
+
+def _check_companions(
+    masks: NDArray[np.uint8],
+    image: NDArray[np.generic] | None,
+    field: NDArray[np.bool_] | None,
+    probabilities: Probabilities | None,
+    draws: int,
+) -> None:
+    """Refuse an image, field or probabilities that do not belong to the masks."""
+    for name, array in (("image", image), ("field", field)):
+        if array is not None and array.shape != masks.shape:
+            raise SettingError(f"{name} shape", array.shape, f"the masks' shape {masks.shape}")
+    if probabilities is not None:
+        values, grid = probabilities.values, probabilities.grid
+        if values.dtype != np.uint8 or values.shape != (len(Structure), *grid.shape):
+            allowed = f"uint8 of shape {(len(Structure), *grid.shape)}, as its grid says"
+            raise SettingError("probabilities", (str(values.dtype), values.shape), allowed)
+    if draws < 0:
+        raise SettingError("draws", draws, "0 or more")

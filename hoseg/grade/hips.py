@@ -1,0 +1,215 @@
+"""Which femurs are in the picture, where their heads are, and whose side they are on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from hoseg.grade.bones import Bones, inscribed_radius, sample
+from hoseg.grade.circle import Circle, candidates
+from hoseg.grade.outlines import Outline
+from hoseg.radiograph import Orientation, Side
+
+APART = 2.5
+"""Two femurs are further apart, sideways, than this many inscribed radii; pieces of one are not."""
+HEAD_RADII = (0.55, 1.35)
+"""Radius of a native head in inscribed radii of its femur."""
+IMPLANT_RADII_MM = (10.0, 36.0)
+"""Heads have radii of 11-29 mm, cups 20-34 mm, before magnification."""
+SURE_COVERAGE = 0.55
+"""A native head shows about two thirds of its circle; a rounded trochanter a third."""
+WEAK_COVERAGE = 0.38
+
+
+@dataclass(frozen=True, eq=False)
+class Hip:
+    """One femur and its joint. All positions (row, column) in mm from pixel (0, 0).
+
+    outlines: the pieces of this femur
+    radius_mm: of the largest disc inside the femur, a yardstick for its size
+    head: the joint's circle, None when not found
+    head_source: "femur", "implant" or "none"
+    medial: +1 when the pelvis lies towards larger columns, -1 towards smaller, 0 unknown
+    """
+
+    outlines: tuple[Outline, ...]
+    radius_mm: float
+    head: Circle | None
+    head_source: str
+    medial: int
+
+
+def find_hips(bones: Bones) -> list[Hip]:
+    """Every femur with its joint, by column."""
+    found = [_hip(bones, group) for group in _femurs(bones)]
+    return sorted(found, key=lambda hip: float(_centre(hip.outlines, bones)[1]))
+
+
+def _femurs(bones: Bones) -> list[list[Outline]]:
+    """Group pieces of femur into one or two femurs by their sideways distance."""
+    pieces = sorted(bones.femur_outlines, key=lambda piece: -piece.area_px)
+    if not pieces:
+        return []
+    unit_px = inscribed_radius(bones.overview.femur) * bones.overview.step_mm / bones.mm[1]
+    groups: list[list[Outline]] = []
+    for piece in pieces:
+        home = min(groups, key=lambda group: _sideways(group, piece), default=None)
+        if home is not None and (_sideways(home, piece) < APART * unit_px or len(groups) == 2):
+            home.append(piece)
+        else:
+            groups.append([piece])
+    return groups
+
+
+def _sideways(group: list[Outline], piece: Outline) -> float:
+    """Empty columns between a piece and a group (pixels); 0 when they overlap."""
+    low, high = piece.points_px[:, 1].min(), piece.points_px[:, 1].max()
+    first = min(other.points_px[:, 1].min() for other in group)
+    last = max(other.points_px[:, 1].max() for other in group)
+    return max(0.0, first - high, low - last)
+
+
+def _hip(bones: Bones, pieces: list[Outline]) -> Hip:
+    radius = _radius(bones, pieces)
+    native = _native_head(bones, pieces, radius)
+    head, source = native, "femur"
+    if native is None or native.coverage < SURE_COVERAGE:
+        metal = _implant_head(bones, pieces)
+        if metal is not None:
+            head, source = metal, "implant"
+    if head is None or head.coverage < WEAK_COVERAGE:
+        head, source = None, "none"
+    return Hip(tuple(pieces), radius, head, source, _medial(bones, pieces, head))
+
+
+def _radius(bones: Bones, pieces: list[Outline]) -> float:
+    """Inscribed radius of one femur (mm), on the overview."""
+    step = bones.overview.step_mm
+    columns = np.concatenate([piece.points_px[:, 1] for piece in pieces]) * bones.mm[1] / step
+    low, high = max(0, int(columns.min())), int(columns.max()) + 2
+    return inscribed_radius(np.ascontiguousarray(bones.overview.femur[:, low:high])) * step
+
+
+def _native_head(bones: Bones, pieces: list[Outline], unit_mm: float) -> Circle | None:
+    """The best supported circle that is full of femur and near the pelvis."""
+    radii = (HEAD_RADII[0] * unit_mm, HEAD_RADII[1] * unit_mm)
+    pelvis = _thin_points(bones.pelvis_outlines, bones, 1.0)
+    tree = cKDTree(pelvis) if len(pelvis) else None
+    best: Circle | None = None
+    for piece in pieces:
+        for circle in candidates(_even_points(piece, bones, unit_mm / 14), radii):
+            if best is not None and circle.coverage <= best.coverage:
+                break
+            near = tree is None or tree.query(circle.centre)[0] < 1.5 * circle.radius
+            if near and _share(bones, bones.femur, circle, 0.95) > 0.88:
+                best = circle
+    return best
+
+
+def _implant_head(bones: Bones, pieces: list[Outline]) -> Circle | None:
+    """The best supported circle that is full of metal, on metal that reaches this femur."""
+    best: Circle | None = None
+    for piece in bones.implant_outlines:
+        points = _even_points(piece, bones, 1.5)
+        if not (sample(bones.femur, points / bones.mm) > 0).any():
+            continue  # a calibration ball or a cup alone
+        for circle in candidates(points, IMPLANT_RADII_MM):
+            if best is not None and circle.coverage <= best.coverage:
+                break
+            own = _share(bones, bones.femur, circle, 0.9) < 0.9
+            if own and _share(bones, bones.implant, circle, 0.9) > 0.7:
+                best = circle
+    if best is None:
+        return None
+    # The metal must be this femur's: its pieces are nearer to the head than the other femur's.
+    mine = _thin_points(tuple(pieces), bones, 2.0)
+    others = [piece for piece in bones.femur_outlines if piece not in pieces]
+    if not others:
+        return best
+    theirs = _thin_points(tuple(others), bones, 2.0)
+    distances = [np.hypot(*(points - best.centre).T).min() for points in (mine, theirs)]
+    return best if distances[0] <= distances[1] else None
+
+
+def _share(bones: Bones, mask: NDArray[np.uint8], circle: Circle, scale: float) -> float:
+    """Share of a disc (the circle times ``scale``) that a mask fills, inside the image."""
+    axis = np.linspace(-1, 1, 25)
+    disc = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    disc = disc[(disc**2).sum(axis=1) <= 1] * circle.radius * scale + circle.centre
+    points_px = disc / bones.mm
+    inside = ((points_px >= 0) & (points_px <= np.array(bones.shape) - 1)).all(axis=1)
+    return float((sample(mask, points_px[inside]) > 0).mean()) if inside.any() else 0.0
+
+
+def _even_points(piece: Outline, bones: Bones, step_mm: float) -> NDArray[np.float64]:
+    """Outline points about ``step_mm`` apart, (N, 2) in mm."""
+    stride = max(1, round(step_mm / (1.15 * bones.mean_mm)))
+    return piece.points_px[::stride] * bones.mm
+
+
+def _thin_points(pieces: tuple[Outline, ...], bones: Bones, step_mm: float) -> NDArray[np.float64]:
+    parts = [_even_points(piece, bones, step_mm) for piece in pieces]
+    return np.concatenate(parts) if parts else np.empty((0, 2))
+
+
+def _centre(pieces: tuple[Outline, ...] | list[Outline], bones: Bones) -> NDArray[np.float64]:
+    largest = max(pieces, key=lambda piece: piece.area_px)
+    return largest.points_px.mean(axis=0) * bones.mm
+
+
+def _medial(bones: Bones, pieces: list[Outline], head: Circle | None) -> int:
+    """Towards which columns the pelvis lies, by pelvis and by where the head sits on its femur."""
+    vote = 0.0
+    origin = head.centre if head is not None else _centre(pieces, bones)
+    pelvis = bones.overview.points_mm(bones.overview.pelvis)
+    if len(pelvis):
+        spread = max(float(np.ptp(pelvis[:, 1])), 1.0)
+        vote += 2 * float(np.clip(2 * (pelvis[:, 1].mean() - origin[1]) / spread, -1, 1))
+    if head is not None:
+        offset = head.centre[1] - _centre(pieces, bones)[1]
+        vote += float(np.clip(offset / head.radius, -1, 1))
+    return int(np.sign(vote)) if abs(vote) > 0.1 else 0
+
+
+def sides(hips: list[Hip], given: Side, orientation: Orientation) -> list[tuple[Side, str]]:
+    """The patient's side of each hip, with where that comes from.
+
+    A stated side settles a picture of one hip. With two hips the orientation decides; where it is
+    only assumed, a stated side that contradicts the better visible hip turns it round.
+
+    Parameters
+    ----------
+    hips
+        By column.
+    given
+        The side stated for the image, or unknown.
+    orientation
+        Patient directions of the image.
+    """
+    known = orientation.columns is not Side.UNKNOWN
+    if len(hips) == 1 and given is not Side.UNKNOWN:
+        return [(given, "given")]
+    result = []
+    for index, hip in enumerate(hips):
+        medial = hip.medial
+        if len(hips) == 2:
+            medial = 1 if index == 0 else -1
+        if not known or medial == 0:
+            result.append((Side.UNKNOWN, "unknown"))
+            continue
+        side = orientation.columns.opposite if medial > 0 else orientation.columns
+        result.append((side, orientation.source))
+    if given is not Side.UNKNOWN and orientation.source == "assumed" and len(hips) == 2:
+        main = int(np.argmax([_visibility(hip) for hip in hips]))
+        clear = _visibility(hips[main]) > 1.5 * _visibility(hips[1 - main])
+        if clear:
+            result = [(given if i == main else given.opposite, "given") for i in range(2)]
+    return result
+
+
+def _visibility(hip: Hip) -> float:
+    area = sum(piece.area_px for piece in hip.outlines)
+    return area * (1.0 if hip.head is not None else 0.3)

@@ -1,0 +1,128 @@
+"""The numbers that rules look at, for one hip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.grade.contacts import Contacts, Gap, Surroundings, find_gap
+from hoseg.grade.sites import find_sites
+
+
+@dataclass(frozen=True)
+class Quantities:
+    """What rules may look at; names as in ``rules.QUANTITIES``. No gap is inf, unknown is nan."""
+
+    ossifications: float = 0.0
+    spurs: float = 0.0
+    bridges: float = 0.0
+    gap_mm: float = np.inf
+    longest_island_mm: float = 0.0
+    longest_mm: float = 0.0
+    trochanter_region: float = 0.0
+    filled_fraction: float = 0.0
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Each number as an array of one, as the evaluator wants them."""
+        return {item.name: np.array([float(getattr(self, item.name))]) for item in fields(self)}
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One hip at one contact tolerance.
+
+    spurs_on: bones that ossifications hang on, "pelvis" before "femur"
+    """
+
+    quantities: Quantities
+    gap: Gap
+    pelvic: NDArray[np.bool_]
+    femoral: NDArray[np.bool_]
+
+    @property
+    def spurs_on(self) -> tuple[str, ...]:
+        """Bones that ossifications hang on."""
+        return tuple(
+            name
+            for name, some in (("pelvis", self.pelvic.any()), ("femur", self.femoral.any()))
+            if some
+        )
+
+    @property
+    def pattern(self) -> str:
+        """none, islands, spur, opposing_spurs or bridge."""
+        if self.quantities.bridges:
+            return "bridge"
+        if self.quantities.spurs:
+            return "opposing_spurs" if len(self.spurs_on) == 2 else "spur"
+        return "islands" if self.quantities.ossifications else "none"
+
+
+def measure(contacts: Contacts, around: Surroundings, tolerance_mm: float) -> Measured:
+    """Measure one hip.
+
+    Parameters
+    ----------
+    contacts
+        Distances between its graded ossifications and bones.
+    around
+        Its bone surfaces.
+    tolerance_mm
+        Distance up to which two surfaces are in contact.
+    """
+    pelvic, femoral = contacts.attached(tolerance_mm)
+    if not contacts.items:
+        return Measured(Quantities(), Gap(np.inf), pelvic, femoral)
+    attached = pelvic | femoral
+    lesions = np.array(contacts.lesions(tolerance_mm))
+    lengths = np.array([item.length_mm for item in contacts.items])
+    gap = find_gap(contacts, around, tolerance_mm)
+    quantities = Quantities(
+        ossifications=len(contacts.items),
+        spurs=len(set(lesions[attached])),
+        bridges=len(set(lesions[pelvic & femoral])),
+        gap_mm=gap.mm,
+        longest_island_mm=float(lengths[~attached].max(initial=0.0)),
+        longest_mm=float(lengths.max()),
+        trochanter_region=_trochanter_region(contacts, around),
+        filled_fraction=_filled_fraction(contacts, around, tolerance_mm, gap),
+    )
+    return Measured(quantities, gap, pelvic, femoral)
+
+
+def _trochanter_region(contacts: Contacts, around: Surroundings) -> float:
+    """1 all ossification distal to the tip of the greater trochanter, 3 proximal, 2 both."""
+    frame = around.frame
+    if frame.trochanter is None:
+        return np.nan
+    tip = float(frame.local(frame.trochanter[None])[1][0])
+    heights = [frame.local(item.outline_mm)[1] for item in contacts.items]
+    if min(v.min() for v in heights) >= tip:
+        return 1.0
+    return 3.0 if max(v.max() for v in heights) <= tip else 2.0
+
+
+def _filled_fraction(
+    contacts: Contacts, around: Surroundings, tolerance_mm: float, gap: Gap
+) -> float:
+    """f = 1 - d / D of the trochanter-ilium space.
+
+    D is the distance from the tip of the trochanter to the nearest pelvic edge outside the joint
+    zone; d the gap, with ossifications that are only medial left out: they fill another space.
+    """
+    frame = around.frame
+    if frame.trochanter is None or around.pelvis_end_tree.n == 0:
+        return np.nan
+    native_mm = float(around.pelvis_end_tree.query(frame.trochanter)[0])
+    medial = np.array(
+        [find_sites(item.pixels_mm, frame) == ("medial",) for item in contacts.items], bool
+    )
+    if medial.all():
+        return 0.0
+    if medial.any():
+        gap = find_gap(contacts, around, tolerance_mm, without=medial)
+    if not np.isfinite(gap.mm) or native_mm <= 0:
+        return 0.0
+    return float(np.clip(1 - gap.mm / native_mm, 0.0, 1.0))

@@ -1,0 +1,129 @@
+"""How sure: classes and gap under the uncertainty of millimetres, edges and the network.
+
+Each draw scales all lengths by a factor from the spacing's interval, adds the error of reading a
+distance off a film to the gap and to the contact tolerance, and takes the ossification mask at
+another threshold of the network. Thresholds are shifted for the whole picture at once, because
+the errors of a network are correlated: a faint lesion is faint all over. The hip is measured
+once for each of a few thresholds and tolerances (the strata below); the draws only look up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import norm
+
+from hoseg.grade.measure import Measured, Quantities
+from hoseg.grade.rules import UNDECIDED, System, decide
+
+LEVELS = 7
+STEPS = 5
+
+Arrays = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """N draws of a hip's numbers.
+
+    arrays: name of a quantity -> (N,) values
+    """
+
+    arrays: Arrays
+
+    def probabilities(self, system: System) -> tuple[tuple[int | str, float], ...]:
+        """Class -> probability, mildest first; what is undecided is missing from the sum."""
+        index = decide(system, self.arrays)
+        counts = dict.fromkeys(system.grades, 0)
+        for i in index[index != UNDECIDED]:
+            counts[system.rules[i].grade] += 1
+        return tuple((grade, n / len(index)) for grade, n in counts.items())
+
+    def gap_interval_mm(self) -> tuple[float, float] | None:
+        """95 % interval of the gap where there is one (0 for a bridge)."""
+        gap = self.arrays["gap_mm"]
+        gap = gap[np.isfinite(gap)]
+        if not len(gap):
+            return None
+        low, high = np.percentile(gap, (2.5, 97.5))
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much each source varies.
+
+    relative_sd: of the spacing
+    measuring_sd_mm: of a distance read off a film
+    attach_mm: the contact tolerance
+    calibrated: without calibration lengths stay unknown
+    """
+
+    relative_sd: float
+    measuring_sd_mm: float
+    attach_mm: float
+    calibrated: bool
+
+
+def thresholds(used: float, logit_sd: float) -> NDArray[np.float64]:
+    """(LEVELS,) equally likely thresholds about the one in use; the middle one is it."""
+    quantiles = (np.arange(LEVELS) + 0.5) / LEVELS
+    return np.asarray(expit(logit(np.clip(used, 0.02, 0.98)) + logit_sd * norm.ppf(quantiles)))
+
+
+def draw(
+    at: Callable[[int, float], Measured],
+    levels: int,
+    spread: Spread,
+    rng: np.random.Generator,
+    count: int,
+) -> Draws:
+    """Draw a hip's numbers.
+
+    Parameters
+    ----------
+    at
+        (threshold level, contact tolerance in mm) -> the hip measured so.
+    levels
+        How many threshold levels there are, equally likely.
+    spread
+        Sizes of the errors.
+    rng
+        Source of randomness.
+    count
+        Number of draws.
+    """
+    scale = np.clip(1 + spread.relative_sd * rng.standard_normal(count), 0.2, 5.0)
+    error = spread.measuring_sd_mm * rng.standard_normal(count)
+    level = rng.integers(levels, size=count)
+    # One error for gap and tolerance: a gap read too small is a contact claimed too early.
+    tolerance = np.clip((spread.attach_mm - error) / scale, 0.1, None)
+    quantiles = np.quantile(tolerance, (np.arange(STEPS) + 0.5) / STEPS)
+    step = np.abs(tolerance[:, None] - quantiles[None]).argmin(axis=1)
+    table: dict[tuple[int, int], Quantities] = {}
+    for key in set(zip(level.tolist(), step.tolist(), strict=True)):
+        table[key] = at(key[0], float(quantiles[key[1]])).quantities
+    rows = [table[key] for key in zip(level.tolist(), step.tolist(), strict=True)]
+    arrays = {
+        item.name: np.array([float(getattr(row, item.name)) for row in rows])
+        for item in fields(Quantities)
+    }
+    arrays["longest_mm"] *= scale
+    arrays["longest_island_mm"] *= scale
+    open_gap = (arrays["gap_mm"] > 0) & np.isfinite(arrays["gap_mm"])
+    arrays["gap_mm"][open_gap] = np.maximum((arrays["gap_mm"] * scale + error)[open_gap], 0.01)
+    return Draws(arrays if spread.calibrated else hide_lengths(arrays))
+
+
+def hide_lengths(arrays: Arrays) -> Arrays:
+    """Without calibration a length is unknown, unless it is none at all."""
+    hidden = dict(arrays)
+    gap = arrays["gap_mm"]
+    hidden["gap_mm"] = np.where((gap > 0) & np.isfinite(gap), np.nan, gap)
+    for name in ("longest_mm", "longest_island_mm"):
+        hidden[name] = np.where(arrays[name] > 0, np.nan, arrays[name])
+    return hidden

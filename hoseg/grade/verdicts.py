@@ -1,0 +1,166 @@
+"""From numbers to classes, with the trace and the nearest counterfactual in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from hoseg.grade.finding import TraceLine, Verdict
+from hoseg.grade.measure import Quantities
+from hoseg.grade.rules import (
+    PRECISION_MM,
+    QUANTITIES,
+    UNDECIDED,
+    Condition,
+    Rule,
+    System,
+    decide,
+    fired,
+)
+
+ROMAN = ("0", "I", "II", "III", "IV")
+
+
+def grade_name(system: str, grade: int | str | None) -> str:
+    """The class as people write it: Brooker in Roman numerals."""
+    if grade is None:
+        return "undecided"
+    return ROMAN[grade] if system == "brooker" and isinstance(grade, int) else str(grade)
+
+
+def judge(
+    system: System,
+    quantities: Quantities,
+    probabilities: tuple[tuple[int | str, float], ...],
+    contact_mm: tuple[float, float],
+) -> Verdict:
+    """Read one rule table.
+
+    Parameters
+    ----------
+    system
+        The table.
+    quantities
+        The hip's numbers.
+    probabilities
+        Class -> probability, to pass on.
+    contact_mm
+        (distance that would have to close for a contact that changes the class, the contact
+        tolerance); inf where there is none or it is not calibrated.
+    """
+    arrays = quantities.arrays()
+    index = int(decide(system, arrays)[0])
+    grade = None if index == UNDECIDED else system.rules[index].grade
+    return Verdict(
+        system=system.name,
+        grade=grade,
+        probabilities=probabilities,
+        trace=tuple(_line(system, rule, quantities) for rule in system.rules),
+        counterfactual=_counterfactual(system, quantities, grade, contact_mm),
+    )
+
+
+def _line(system: System, rule: Rule, quantities: Quantities) -> TraceLine:
+    """One rule as data and as a sentence."""
+    state = float(fired(rule, quantities.arrays())[0])
+    numbers = []
+    words = []
+    for condition in rule.conditions:
+        value = float(getattr(quantities, condition.quantity))
+        text, unit = QUANTITIES[condition.quantity]
+        finite = value if np.isfinite(value) else None
+        numbers.append((condition.quantity, finite, condition.operator, condition.limit, unit))
+        words.append(
+            f"{text} {_value(value, condition)}, asked {condition.operator} "
+            f"{_plain(condition.limit)}{_unit(unit)}"
+        )
+    outcome = {1.0: "yes", 0.0: "no"}.get(state, "cannot be said")
+    name = f"{system.title} {grade_name(system.name, rule.grade)}"
+    reason = "; ".join(words) if words else "nothing above fired"
+    return TraceLine(
+        system=system.name,
+        grade=rule.grade,
+        fired=None if np.isnan(state) else bool(state),
+        numbers=tuple(numbers),
+        sentence=f"{name} ({rule.says}): {reason}: {outcome}",
+    )
+
+
+def _counterfactual(
+    system: System,
+    quantities: Quantities,
+    grade: int | str | None,
+    contact_mm: tuple[float, float],
+) -> str:
+    """The smallest change of one distance that changes the class, e.g. "II from 10.0 mm"."""
+    if grade is None:
+        return ""
+    options: list[tuple[float, str]] = []
+    own = grade_name(system.name, grade)
+    for condition in {c for rule in system.rules for c in rule.conditions}:
+        text, unit = QUANTITIES[condition.quantity]
+        value = float(getattr(quantities, condition.quantity))
+        if unit != "mm" or not np.isfinite(value) or value == 0:
+            continue
+        for other in (condition.limit, _other_side(condition)):
+            index = int(
+                decide(system, replace(quantities, **{condition.quantity: other}).arrays())[0]
+            )
+            reached: int | str | None = system.rules[index].grade
+            if reached == grade:
+                continue
+            bound = _bound(condition, other)
+            name = grade_name(system.name, reached)
+            sentence = f"{own}, {text} {_value(value, condition)}; {name} {bound}"
+            options.append((abs(value - other), sentence))
+    distance, tolerance = contact_mm
+    if np.isfinite(distance):
+        bridged = int(decide(system, replace(quantities, spurs=1.0, bridges=1.0).arrays())[0])
+        touching = int(decide(system, replace(quantities, spurs=1.0, gap_mm=np.nan).arrays())[0])
+        index = bridged if quantities.spurs else touching
+        reached = None if index == UNDECIDED else system.rules[index].grade
+        if reached != grade and not (quantities.spurs == 0 and reached == grade):
+            name = "a spur's class" if reached is None else grade_name(system.name, reached)
+            what = "surfaces" if quantities.spurs else "an island and a bone"
+            options.append(
+                (
+                    distance - tolerance,
+                    f"{own}, {what} {distance:.1f} mm apart; {name} in contact "
+                    f"(within {tolerance:.1f} mm)",
+                )
+            )
+    return min(options)[1] if options else ""
+
+
+def _other_side(condition: Condition) -> float:
+    """The nearest reportable value on the other side of a limit than the limit itself."""
+    return condition.limit + (-PRECISION_MM if condition.operator in ("<", ">=") else PRECISION_MM)
+
+
+def _bound(condition: Condition, value: float) -> str:
+    limit = f"{condition.limit:.1f} mm"
+    if value == condition.limit:
+        return f"from {limit}" if condition.operator in ("<", ">=") else f"up to {limit}"
+    return f"below {limit}" if value < condition.limit else f"above {limit}"
+
+
+def _value(value: float, condition: Condition) -> str:
+    """A number with as many digits as its place beside the limit needs."""
+    unit = QUANTITIES[condition.quantity][1]
+    if np.isnan(value):
+        return "unknown"
+    if np.isinf(value):
+        return "none"
+    if unit != "mm":
+        return _plain(round(value, 3))
+    digits = 1 if round(value, 1) != condition.limit else 2
+    return f"{value:.{digits}f} mm"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}" if value == round(value, 3) else f"{value:.3f}"
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}" if unit else ""

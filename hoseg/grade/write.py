@@ -1,0 +1,257 @@
+"""Put one hip's measurements into a finding: classes, abstentions, caveats, one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.grade.abstain import Reason, check_hip, reason
+from hoseg.grade.bones import Bones
+from hoseg.grade.caveats import find_caveats
+from hoseg.grade.contacts import FAR_MM, Contacts, Surroundings
+from hoseg.grade.finding import Component, HipFinding, Landmarks, Point, Verdict
+from hoseg.grade.hips import Hip
+from hoseg.grade.maturity import cortex_level, maturity, relative_density
+from hoseg.grade.measure import Measured, Quantities
+from hoseg.grade.ossification import Ossification, Speck
+from hoseg.grade.rules import BROOKER, SYSTEMS
+from hoseg.grade.settings import GradeSettings
+from hoseg.grade.sites import find_sites
+from hoseg.grade.summary import summarise
+from hoseg.grade.uncertainty import Draws, hide_lengths
+from hoseg.grade.verdicts import judge
+from hoseg.radiograph import Side, Spacing, View
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What all hips of an image share."""
+
+    bones: Bones
+    spacing: Spacing | None
+    view: View
+    image: NDArray[np.generic] | None
+    settings: GradeSettings
+
+    @property
+    def spacing_source(self) -> str:
+        """Where millimetres come from."""
+        return "none" if self.spacing is None else self.spacing.source.value
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One hip, measured.
+
+    excluded: ossifications that were not graded, with a code why
+    side: and where it comes from
+    """
+
+    hip: Hip
+    around: Surroundings
+    contacts: Contacts
+    measured: Measured
+    draws: Draws | None
+    excluded: tuple[tuple[Ossification, str], ...]
+    specks: tuple[Speck, ...]
+    side: tuple[Side, str]
+
+
+def write_finding(context: Context, case: Case) -> HipFinding:
+    """The finding of one hip."""
+    quantities = case.measured.quantities
+    if not context.bones.calibrated:
+        hidden = hide_lengths(quantities.arrays())
+        quantities = Quantities(**{name: float(value[0]) for name, value in hidden.items()})
+    verdicts = _verdicts(context, case, quantities)
+    brooker = verdicts[0].grade
+    why = check_hip(context.bones, case.hip, case.around, case.contacts)
+    if why is None and brooker is None:
+        why = reason("no_calibration")
+    elif why is not None:
+        verdicts = tuple(replace(v, grade=None, probabilities=()) for v in verdicts)
+    gap = case.measured.gap
+    calibrated = context.bones.calibrated and np.isfinite(gap.mm)
+    interval = case.draws.gap_interval_mm() if case.draws is not None and calibrated else None
+    finding = HipFinding(
+        side=case.side[0],
+        side_source=case.side[1],
+        view=context.view,
+        pattern=case.measured.pattern,
+        spurs_on=case.measured.spurs_on,
+        extent={"none": "none", "bridge": "bridging"}.get(case.measured.pattern, "focal"),
+        verdicts=verdicts,
+        not_derivable=tuple((s.name, s.needs) for s in SYSTEMS if s.needs),
+        gap_mm=gap.mm if calibrated else None,
+        gap_px=gap.mm / float(context.bones.mm[1]) if np.isfinite(gap.mm) else None,
+        gap_interval_mm=interval,
+        gap_points_px=gap.ends_px,
+        filled_fraction=_known(quantities.filled_fraction),
+        spacing_source=context.spacing_source,
+        components=_components(context, case),
+        landmarks=_landmarks(context.bones, case),
+        summary="",
+        abstained=None if why is None else why.code,
+        abstained_because="" if why is None else why.text,
+        at_least=_at_least(case, brooker) if why is not None else None,
+        provisional=_provisional(context.view),
+        settings=context.settings,
+    )
+    finding = replace(finding, caveats=find_caveats(finding))
+    return replace(finding, summary=summarise(finding))
+
+
+def write_nothing(context: Context, why: Reason, side: Side) -> HipFinding:
+    """The finding of a picture without a hip."""
+    finding = HipFinding(
+        side=side,
+        side_source="unknown" if side is Side.UNKNOWN else "given",
+        view=context.view,
+        pattern="none",
+        spurs_on=(),
+        extent="none",
+        verdicts=tuple(Verdict(s.name, None, (), ()) for s in SYSTEMS if not s.needs),
+        not_derivable=tuple((s.name, s.needs) for s in SYSTEMS if s.needs),
+        gap_mm=None,
+        gap_px=None,
+        gap_interval_mm=None,
+        gap_points_px=None,
+        filled_fraction=None,
+        spacing_source=context.spacing_source,
+        components=(),
+        landmarks=Landmarks(),
+        summary="",
+        abstained=why.code,
+        abstained_because=why.text,
+        provisional=_provisional(context.view),
+        settings=context.settings,
+    )
+    return replace(finding, summary=summarise(finding))
+
+
+def _verdicts(context: Context, case: Case, quantities: Quantities) -> tuple[Verdict, ...]:
+    tolerance = context.settings.attach_mm
+    contact = np.inf
+    if context.bones.calibrated and case.contacts.items and not quantities.bridges:
+        edges = case.contacts.edges[:-2, -2:]
+        contact = case.contacts.bridge_mm if quantities.spurs else float(edges.min())
+        contact = contact if contact < FAR_MM else np.inf
+    systems = [system for system in SYSTEMS if not system.needs]
+    probabilities = [() if case.draws is None else case.draws.probabilities(s) for s in systems]
+    return tuple(
+        judge(system, quantities, chances, (contact, tolerance))
+        for system, chances in zip(systems, probabilities, strict=True)
+    )
+
+
+def _at_least(case: Case, brooker: int | str | None) -> int | None:
+    """The class that the visible part alone makes certain; None where it says nothing."""
+    if case.hip.head is None:
+        return 1 if case.contacts.items else None
+    if brooker is None:  # a spur whose gap is not known in mm
+        return int(BROOKER.rules[2].grade) if case.measured.quantities.spurs else None
+    return int(brooker) or None
+
+
+def _provisional(view: View) -> tuple[str, ...]:
+    return () if view.is_ap or view is View.UNKNOWN else ("view_not_ap",)
+
+
+def _components(context: Context, case: Case) -> tuple[Component, ...]:
+    bones, contacts = context.bones, case.contacts
+    tolerance = context.settings.attach_mm
+    cortex = np.nan
+    if context.image is not None and contacts.items:
+        cortex = cortex_level(context.image, bones, case.hip)
+    lesions = contacts.lesions(tolerance)
+    result = []
+    for i, item in enumerate(contacts.items):
+        touching = (contacts.edges[i, -2] <= tolerance, contacts.edges[i, -1] <= tolerance)
+        density = None
+        if context.image is not None:
+            density = relative_density(context.image, item, bones, cortex)
+        result.append(
+            replace(
+                _component(context, case, item),
+                attached_to=tuple(
+                    n for n, t in zip(("pelvis", "femur"), touching, strict=True) if t
+                ),
+                distance_to_pelvis_mm=_length(contacts.to_pelvis[i], bones),
+                distance_to_femur_mm=_length(contacts.to_femur[i], bones),
+                lesion=lesions[i],
+                relative_density=density,
+                maturity=maturity(density, item.length_mm),
+            )
+        )
+    result += [
+        replace(_component(context, case, item), excluded=code) for item, code in case.excluded
+    ]
+    return (*result, *(_speck(speck, bones) for speck in case.specks))
+
+
+def _component(context: Context, case: Case, item: Ossification) -> Component:
+    bones = context.bones
+    centroid = item.pixels_mm.mean(axis=0) / bones.mm
+    return Component(
+        area_mm2=item.area_mm2 if bones.calibrated else None,
+        length_mm=_length(item.length_mm, bones),
+        attached_to=(),
+        sites=find_sites(item.pixels_mm, case.around.frame),
+        distance_to_pelvis_mm=None,
+        distance_to_femur_mm=None,
+        bbox_px=item.bbox_px,
+        area_px=item.area_px,
+        length_px=item.length_mm / float(bones.mm[1]),
+        centroid_px=(float(centroid[0]), float(centroid[1])),
+        overlap_pelvis=float(item.over_pelvis.mean()),
+        overlap_femur=float(item.over_femur.mean()),
+    )
+
+
+def _speck(speck: Speck, bones: Bones) -> Component:
+    row0, column0, row1, column1 = speck.bbox_px
+    length_px = float(np.hypot((row1 - row0) * bones.mm[0] / bones.mm[1], column1 - column0))
+    return Component(
+        area_mm2=speck.area_px * float(bones.mm.prod()) if bones.calibrated else None,
+        length_mm=_length(length_px * bones.mm[1], bones),
+        attached_to=(),
+        sites=(),
+        distance_to_pelvis_mm=None,
+        distance_to_femur_mm=None,
+        bbox_px=speck.bbox_px,
+        area_px=speck.area_px,
+        length_px=length_px,
+        centroid_px=(float(speck.centroid_px[0]), float(speck.centroid_px[1])),
+        excluded="below_size_floor",
+    )
+
+
+def _landmarks(bones: Bones, case: Case) -> Landmarks:
+    frame, head = case.around.frame, case.hip.head
+    return Landmarks(
+        head_px=None if head is None else _pixel(head.centre, bones),
+        head_radius_px=None if head is None else head.radius / float(bones.mm[1]),
+        head_radius_mm=None if head is None else _length(head.radius, bones),
+        head_source=case.hip.head_source,
+        trochanter_tip_px=_pixel(frame.trochanter, bones),
+        lesser_trochanter_px=_pixel(frame.lesser, bones),
+        acetabular_margin_px=_pixel(frame.margin, bones),
+        shaft_axis=(float(frame.distal[0]), float(frame.distal[1])),
+    )
+
+
+def _pixel(point_mm: NDArray[np.float64] | None, bones: Bones) -> Point | None:
+    if point_mm is None:
+        return None
+    row, column = point_mm / bones.mm
+    return float(row), float(column)
+
+
+def _length(value_mm: float, bones: Bones) -> float | None:
+    return float(value_mm) if bones.calibrated and value_mm < FAR_MM else None
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
