@@ -243,7 +243,7 @@ def _folds(
     for _ in range(count):
         if rng.random() < 0.5:  # apron of the abdomen or gluteal fold: runs across
             bend = rng.uniform(-0.0035, 0.0035)
-            level = rng.choice([rng.uniform(-120, -10), rng.uniform(50, 130)])
+            level = rng.uniform(-120, -10) if rng.random() < 0.5 else rng.uniform(50, 130)
             distance = v - level - bend * u * u - rng.uniform(-0.15, 0.15) * u
         else:  # groin: oblique, follows the crease between trunk and thigh
             sign = -1.0 if rng.random() < 0.5 else 1.0
@@ -253,7 +253,7 @@ def _folds(
             distance = distance + 0.0015 * (lateral - 60) ** 2
         if rng.random() < 0.5:
             distance = -distance
-        step = np.clip(distance / np.float32(frame.spacing_mm * 1.5) + 0.5, 0, 1)
+        step = np.clip(distance / (frame.spacing_mm * 1.5) + 0.5, 0, 1)
         fade = np.float32(rng.uniform(8, 50))
         amount = np.float32(rng.uniform(4, 28))
         body_mm = body_mm + np.where(
