@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
 
 import cv2
@@ -13,10 +14,35 @@ from hoseg.imaging.field import ExposedField, find_field
 from hoseg.imaging.intensity import normalise
 from hoseg.imaging.polarity import judge_polarity
 from hoseg.imaging.resample import grid_window, make_grid, to_grid
-from hoseg.radiograph import Note, Prepared, Radiograph
+from hoseg.radiograph import Grid, Note, Prepared, Radiograph
 
 ASSUMED_LONG_SIDE_MM = 400.0
 """Long side of the exposed field taken for a film without millimetres (network input only)."""
+
+
+@dataclass(frozen=True, eq=False)
+class RawFilm:
+    """A radiograph with all decided that it needs to become ``Prepared``, and nothing computed.
+
+    A GPU takes it as it is and resamples it there.
+
+    pixels: (H, W) real numbers on the original grid
+    field: (h, w) bool on ``grid``, True inside the exposed field
+    grid: of the network's input
+    inverted: grey levels must be flipped, so that dense is bright
+    notes: what was assumed (scale, polarity, field)
+    """
+
+    pixels: NDArray[np.generic]
+    field: NDArray[np.bool_]
+    grid: Grid
+    inverted: bool = False
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def original_shape(self) -> tuple[int, int]:
+        """(rows, columns) of the radiograph."""
+        return (int(self.pixels.shape[0]), int(self.pixels.shape[1]))
 
 
 def prepare(radiograph: Radiograph, spacing_mm: float = 0.5) -> Prepared:
@@ -36,6 +62,11 @@ def prepare(radiograph: Radiograph, spacing_mm: float = 0.5) -> Prepared:
     ------
     SettingError: spacing_mm is not a positive number
     """
+    return develop(plan(radiograph, spacing_mm))
+
+
+def plan(radiograph: Radiograph, spacing_mm: float = 0.5) -> RawFilm:
+    """Decide field, polarity, scale and grid; the first half of ``prepare``."""
     if not (np.isfinite(spacing_mm) and spacing_mm > 0):
         raise SettingError("spacing_mm", spacing_mm, "a positive number of mm")
     field = find_field(radiograph.pixels, radiograph.valid)
@@ -45,13 +76,16 @@ def prepare(radiograph: Radiograph, spacing_mm: float = 0.5) -> Prepared:
     scale_mm, scale_notes = _scale_mm(radiograph, field)
     notes += scale_notes
     grid = make_grid(field.window, scale_mm, (spacing_mm, spacing_mm))
-    small = to_grid(radiograph.pixels, grid)
-    inside = field.on_grid(grid)
-    pixels = normalise(small, inside)
-    if inverted:
+    return RawFilm(radiograph.pixels, field.on_grid(grid), grid, inverted, tuple(notes))
+
+
+def develop(film: RawFilm) -> Prepared:
+    """Resample and normalise; the second half of ``prepare``."""
+    pixels = normalise(to_grid(film.pixels, film.grid), film.field)
+    if film.inverted:
         np.negative(pixels, out=pixels)
-    pixels[~inside] = 0
-    return Prepared(pixels, inside, grid, radiograph.shape, inverted, tuple(notes))
+    pixels[~film.field] = 0
+    return Prepared(pixels, film.field, film.grid, film.original_shape, film.inverted, film.notes)
 
 
 def restore(
