@@ -100,3 +100,26 @@ def fractal_noise(
         if grain <= 1.0:
             break
     return total * np.float32(1.25 / np.sqrt(power))
+
+
+def oriented_noise(
+    shape: tuple[int, int], grain_px: tuple[float, float], angle: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """(H, W) noise of about unit variance whose grains are ``grain_px`` (along, across).
+
+    angle: direction of the long axis from "down the rows" (radians)
+    """
+    along, across = (max(g, 1.0) for g in grain_px)
+    reach = float(np.hypot(*shape)) / 2 + 2 * along
+    grid = (int(2 * reach / along) + 4, int(2 * reach / across) + 4)
+    coarse = rng.standard_normal(grid, np.float32)
+    cos, sin = np.cos(angle), np.sin(angle)
+    # Rows of the grid run along the grain; the film's centre maps to the grid's centre.
+    matrix = np.array([[cos / across, -sin / across, 0], [sin / along, cos / along, 0]])
+    centre = np.array([shape[1] / 2, shape[0] / 2])
+    matrix[:, 2] = np.array([grid[1] / 2, grid[0] / 2]) - matrix[:, :2] @ centre
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    fine = cv2.warpAffine(
+        coarse, matrix, (shape[1], shape[0]), flags=flags, borderMode=cv2.BORDER_REFLECT
+    )
+    return np.asarray(fine) * np.float32(1.35)

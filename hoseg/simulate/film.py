@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hoseg.radiograph import Structure
 from hoseg.simulate.collimation import Collimation, blades, field_mask, sample_collimation, shutter
 from hoseg.simulate.confounders import ConfounderRates, draw_confounders, sample_kinds
-from hoseg.simulate.drawing import fractal_noise
+from hoseg.simulate.drawing import fractal_noise, oriented_noise
 from hoseg.simulate.labels import visible_ossification
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.materials import Material
@@ -157,12 +157,26 @@ def _lengths(layers: Layers, tissue: Tissue, rng: np.random.Generator) -> NDArra
     lengths = layers.stack()
     density = np.float32(rng.uniform(0.75, 1.2))
     lengths[Material.CORTICAL] *= density
-    patchy = fractal_noise(layers.shape, rng.uniform(8, 30) / layers.frame.spacing_mm, rng, 2)
-    lengths[Material.TRABECULAR] *= density * (1 + np.float32(rng.uniform(0.0, 0.12)) * patchy)
-    lengths[Material.OSSIFICATION] *= np.float32(rng.uniform(0.8, 1.4))
+    lengths[Material.TRABECULAR] *= density * _trabeculae(layers, rng)
+    mineral = fractal_noise(layers.shape, rng.uniform(2, 6) / layers.frame.spacing_mm, rng, 2)
+    mineral = np.clip(1 + np.float32(rng.uniform(0.05, 0.35)) * mineral, 0.2, 2)
+    lengths[Material.OSSIFICATION] *= np.float32(rng.uniform(0.8, 1.4)) * mineral
     lengths[Material.FAT] += tissue.fat_mm
     lengths[Material.AIR] += tissue.gas_mm
     return lengths
+
+
+def _trabeculae(layers: Layers, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Factor on trabecular bone: patches, and struts along two crossing directions."""
+    spacing = layers.frame.spacing_mm
+    patches = fractal_noise(layers.shape, rng.uniform(8, 30) / spacing, rng, 2)
+    factor = 1 + np.float32(rng.uniform(0.0, 0.1)) * patches
+    down = float(np.arctan2(-layers.frame.feet[0], layers.frame.feet[1]))
+    strength = rng.uniform(0.01, 0.1)
+    for turn in (rng.uniform(-0.7, -0.1), rng.uniform(0.1, 0.9)):
+        grain = (rng.uniform(3, 9) / spacing, rng.uniform(0.8, 1.6) / spacing)
+        factor += np.float32(strength) * oriented_noise(layers.shape, grain, down + turn, rng)
+    return np.maximum(factor, np.float32(0.2))
 
 
 _WORDS = ("AP", "PELVIS", "HIP", "STANDING", "SUPINE", "PORTABLE", "L", "R", "LEFT", "RIGHT", "XR")

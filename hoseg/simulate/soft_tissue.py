@@ -277,10 +277,13 @@ def _bowel(
             polygons.append(frame.to_px(outline * [1, rng.uniform(0.6, 1)] + centre))
             heading += rng.normal(0, 0.6)
             centre = centre + 1.2 * size * np.array([np.cos(heading), np.sin(heading)])
+            # Bowel stays above the pelvic floor: only the rectum reaches below the hips.
+            low = 25.0 if abs(centre[0]) < 35 else -15.0
+            centre[1] = min(centre[1], low)
         edge = rng.uniform(0.5, 3.0) / frame.spacing_mm
         depth = rng.uniform(8, 38)
         cloud = blurred_fill(shape, polygons, edge, depth)
-        if rng.random() < 0.45:
+        if rng.random() < 0.35:
             foam = fractal_noise(shape, rng.uniform(2.5, 8.0) / frame.spacing_mm, rng, 3)
             cloud *= np.clip(rng.uniform(0.2, 0.7) + rng.uniform(0.25, 0.6) * foam, 0, 1.5)
         np.maximum(gas, cloud, out=gas)
