@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from hoseg.evaluate.lesions import Lesion
@@ -18,50 +17,11 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class TrueHip:
-    """What is known of one hip.
-
-    side: the patient's
-    brooker: class 0-4 that the prediction is judged by; None when nobody graded it
-    brooker_masks: class read from the true masks by ``hoseg.grade``; None when not known
-    gap_mm: true gap at the plane of the hip
-    maturity: "hazy", "mature_discrete", "mature_extensive" or "" (none, or not known)
-    centre_px: (row, column) of the femoral head; None = the whole film belongs to this hip
-    """
-
-    side: Side
-    brooker: int | None = None
-    brooker_masks: int | None = None
-    gap_mm: float | None = None
-    maturity: str = ""
-    centre_px: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Truth:
-    """What is known of one film.
-
-    case: unique name of the film in the dataset
-    patient: films of one patient are resampled together
-    masks: (H, W) uint8, bits of ``Structure``; None for grades alone. Ossification only where
-        it is visible
-    ignore: (H, W) uint8, bits of the structures not scored at a pixel (hidden ossification,
-        outside the exposed field, a reader's don't-care); None = everything is scored
-    """
-
-    case: str
-    patient: str
-    view: View = View.UNKNOWN
-    masks: NDArray | None = None
-    ignore: NDArray | None = None
-    hips: tuple[TrueHip, ...] = ()
-
-
-@dataclass(frozen=True)
 class HipScore:
     """One true hip beside what was found there.
 
-    truth: class 0-4 or None
+    truth: class 0-4 that the data set gives, or None
+    truth_masks: class that ``hoseg.grade`` reads from the true masks, or None
     predicted: class 0-4; None when abstained or not found
     abstained: reason code; None when graded
     probabilities: P(class 0..4), or None
@@ -77,6 +37,7 @@ class HipScore:
     abstained: str | None = None
     probabilities: tuple[float, ...] | None = None
     true_gap_mm: float | None = None
+    true_masks_gap_mm: float | None = None
     predicted_gap_mm: float | None = None
     true_ho_mm2: float | None = None
     predicted_ho_mm2: float | None = None
@@ -100,6 +61,7 @@ class CaseScore:
     """One judged film.
 
     implant: whether the truth (or, without masks, the prediction) shows one
+    lesion_hips: for each lesion the index of its hip in ``hips``; -1 when not known
     ho_score: suspicion of ossification anywhere on the film
     error: why the film could not be judged; empty when it was
     picture: file name of the small overlay below the output folder, or empty
@@ -117,7 +79,6 @@ class CaseScore:
     ho_score: float | None = None
     error: str = ""
     picture: str = ""
-    notes: tuple[str, ...] = field(default=())
 
     def overlap(self, name: str) -> Overlap | None:
         """The overlap of one structure by name."""

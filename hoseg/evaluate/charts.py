@@ -69,12 +69,15 @@ def axis_for(title: str, values: ArrayLike, *, zero: bool = False) -> Axis:
 
 
 def plot(x: Axis, y: Axis, series: Sequence[Series], label: str) -> str:
-    """Lines and points on two axes; ``label`` is what a screen reader says."""
+    """Lines and points on two axes, the legend in the lower right corner.
+
+    label: what a screen reader says
+    """
     body = [_frame(x, y)]
     body += [_draw(x, y, one) for one in series]
     named = [one for one in series if one.label]
     for i, one in enumerate(named):
-        top = _TOP + 14 + 16 * i
+        top = _HEIGHT - _BOTTOM - 10 - 16 * (len(named) - 1 - i)
         right = _WIDTH - _RIGHT - 8
         body.append(
             f'<circle cx="{right - 3}" cy="{top - 4}" r="4" fill="{one.colour}"/>'
@@ -120,7 +123,7 @@ def forest(
     rows: Sequence[tuple[str, float, float | None, float | None, int]], axis: Axis, label: str
 ) -> str:
     """Values with intervals, one line each: (name, value, low, high, n)."""
-    left, right, line, width = 168, 64, 22, 560
+    left, right, line, width = 186, 60, 21, 540
     height = line * len(rows) + 40
 
     def at(value: float) -> float:
@@ -152,7 +155,7 @@ def forest(
 
 def strips(groups: Sequence[tuple[str, ArrayLike]], axis: Axis, label: str) -> str:
     """Every film as a dot, the median and the middle half as lines, one strip a group."""
-    left, line, width = 132, 46, 560
+    left, line, width = 92, 44, 540
     height = line * len(groups) + 40
     rng = np.random.default_rng(0)  # where a dot lies across its strip means nothing
 

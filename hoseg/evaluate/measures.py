@@ -129,15 +129,13 @@ def probability_measures(hips: Sequence[HipScore], truth: Rows, found: Rows) -> 
     ]
 
 
-def gap_measures(hips: Sequence[HipScore]) -> list[Measure]:
-    """Bland-Altman of the gap where both sides have one: predicted less true."""
-    return gap_error_measures([h.true_gap_mm for h in hips], [h.predicted_gap_mm for h in hips])
-
-
-def gap_error_measures(
-    truth: Sequence[float | None], found: Sequence[float | None]
+def gap_measures(
+    name: str, truth: Sequence[float | None], found: Sequence[float | None]
 ) -> list[Measure]:
-    """Bias, 95 % limits of agreement (bias -/+ 1.96 SD) and median absolute error (mm)."""
+    """Bland-Altman of a gap where both sides have one: found less true (mm).
+
+    Bias, 95 % limits of agreement (bias -/+ 1.96 SD) and median absolute error.
+    """
     pairs = list(zip(truth, found, strict=True))
     both = [None not in pair for pair in pairs]
     error = np.array([(f or 0.0) - (t or 0.0) for t, f in pairs], float)
@@ -147,10 +145,10 @@ def gap_error_measures(
         return lambda w: stats.mean(values, w) + sign * 1.96 * stats.deviation(values, w)
 
     return [
-        over("gap.bias", both, partial(mean_of, error), "mm"),
-        over("gap.limit_low", both, partial(limit, -1.0), "mm"),
-        over("gap.limit_high", both, partial(limit, 1.0), "mm"),
-        over("gap.absolute_error_median", both, partial(median_of, np.abs(error)), "mm"),
+        over(f"{name}.bias", both, partial(mean_of, error), "mm"),
+        over(f"{name}.limit_low", both, partial(limit, -1.0), "mm"),
+        over(f"{name}.limit_high", both, partial(limit, 1.0), "mm"),
+        over(f"{name}.absolute_error_median", both, partial(median_of, np.abs(error)), "mm"),
     ]
 
 

@@ -24,7 +24,7 @@ from hoseg.errors import InputError, SettingError
 from hoseg.evaluate import statistics as stats
 from hoseg.evaluate.bootstrap import Resamples
 from hoseg.evaluate.case import CLASSES
-from hoseg.evaluate.measures import class_measures, gap_error_measures
+from hoseg.evaluate.measures import class_measures, gap_measures
 from hoseg.evaluate.summary import Figure, table_figures
 from hoseg.evaluate.tables import ROMAN, Table
 from hoseg.radiograph import Side
@@ -128,7 +128,7 @@ def compare_readers(
     patient = np.array([names.index(x.patient) for x, _ in pairs], np.intp)
     measures = (
         *class_measures("class", truth, found),
-        *gap_error_measures([x.gap_mm for x, _ in pairs], [y.gap_mm for _, y in pairs]),
+        *gap_measures("gap", [x.gap_mm for x, _ in pairs], [y.gap_mm for _, y in pairs]),
     )
     strata = tuple((f"class: {name}", truth == i) for i, name in enumerate(ROMAN))
     figures = table_figures(

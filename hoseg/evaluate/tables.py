@@ -101,12 +101,14 @@ def hip_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int]
     truth = np.array([-1 if h.truth is None else h.truth for h in hips], int)
     masks = np.array([-1 if h.truth_masks is None else h.truth_masks for h in hips], int)
     found = np.array([-1 if h.predicted is None else h.predicted for h in hips], int)
+    gaps = [h.predicted_gap_mm for h in hips]
     measures = [
         *class_measures("class", truth, found),
         *class_measures("class_from_true_masks", masks, found),
         *class_measures("construction_against_true_masks", truth, masks),
         *probability_measures(hips, truth, found),
-        *gap_measures(hips),
+        *gap_measures("gap", [h.true_gap_mm for h in hips], gaps),
+        *gap_measures("gap_from_true_masks", [h.true_masks_gap_mm for h in hips], gaps),
     ]
     dice = [h.ho_dice for h in hips]
     large = [(h.true_ho_mm2 or 0) >= LARGE_MM2 for h in hips]

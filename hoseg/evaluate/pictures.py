@@ -1,0 +1,55 @@
+"""A small picture of one judged film: the truth on the left, the prediction on the right."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.radiograph import Structure
+from hoseg.report.overlay import COLOURS
+
+HEIGHT_PX = 460
+MAX_WIDTH_PX = 560  # of one half
+_FILL = 0.35
+
+
+def side_by_side(
+    grey: NDArray[np.uint8], truth: NDArray[np.uint8] | None, predicted: NDArray[np.uint8]
+) -> bytes:
+    """JPEG of the film twice, with the outlines of the truth and of the prediction.
+
+    Parameters
+    ----------
+    grey : (H, W) uint8, as a reader sees the film
+    truth : (H, W) uint8 bits, or None when there are only grades (then the plain film)
+    predicted : (H, W) uint8 bits
+    """
+    scale = min(HEIGHT_PX / grey.shape[0], MAX_WIDTH_PX / grey.shape[1])
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    halves = [_outlined(small, masks) for masks in (truth, predicted)]
+    gutter = np.full((size[1], 6, 3), 255, np.uint8)
+    picture = np.hstack([halves[0], gutter, halves[1]])
+    flags = [cv2.IMWRITE_JPEG_QUALITY, 82]
+    _, coded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
+    return bytes(coded)
+
+
+def _outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """RGB film with outlines; ossification is filled lightly as well."""
+    picture = np.repeat(grey[:, :, None], 3, axis=2)
+    if masks is None:
+        return picture
+    size = (grey.shape[1], grey.shape[0])
+    for structure, colour in COLOURS.items():
+        plane = ((masks & structure) > 0).astype(np.uint8) * 255
+        here = cv2.resize(plane, size, interpolation=cv2.INTER_AREA) >= 100
+        if not here.any():
+            continue
+        if structure is Structure.OSSIFICATION:
+            tint = np.asarray(colour, np.float32)
+            picture[here] = ((1 - _FILL) * picture[here] + _FILL * tint).astype(np.uint8)
+        contours, _ = cv2.findContours(here.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, contours, -1, colour, 1, cv2.LINE_AA)
+    return picture

@@ -1,0 +1,120 @@
+"""Judge a data set film by film: reading, network and scoring overlap; memory stays bounded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from hoseg.datasets.labelled import LabelledFilm, LabelledImage
+from hoseg.errors import InputError, OutputError, SettingError
+from hoseg.evaluate.case import CaseScore
+from hoseg.evaluate.journal import Journal
+from hoseg.evaluate.judge import Prediction, judge
+from hoseg.evaluate.pictures import side_by_side
+from hoseg.grade import HipFinding
+from hoseg.imaging.display import display
+from hoseg.radiograph import Radiograph, Segmentation
+
+PICTURES = "pictures"
+_AHEAD = 2  # films read before they are needed, and films waiting to be scored
+
+
+class Reader(Protocol):
+    """A model with everything it needs to read a film."""
+
+    def segment(self, radiograph: Radiograph) -> Segmentation:
+        """Run the network; called from one thread."""
+
+    def conclude(self, radiograph: Radiograph, found: Segmentation) -> Prediction:
+        """Grade what the network found, or refuse; called from another thread."""
+
+    def grade_truth(self, truth: LabelledImage) -> tuple[HipFinding, ...]:
+        """Grade the true masks; called from that other thread."""
+
+
+def judge_films(
+    films: Sequence[LabelledFilm],
+    reader: Reader,
+    journal: Journal,
+    out: Path,
+    advance: Callable[[], None],
+) -> tuple[CaseScore, ...]:
+    """Judge every film that the journal does not hold yet; return all, in data set order.
+
+    One thread reads ahead, this one runs the network, a third grades and scores. A film that
+    cannot be read or scored is recorded with its error and does not stop the rest.
+
+    Parameters
+    ----------
+    films : the data set
+    reader : the model
+    journal : where finished films are written
+    out : folder for the small pictures
+    advance : called once for every film, done before or now
+    """
+    todo = [film for film in films if not _finished(journal, film.case)]
+    for _ in range(len(films) - len(todo)):
+        advance()
+    pictures = out / PICTURES
+    try:
+        pictures.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{pictures}: cannot be made: {error.strerror}") from error
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as scoring:
+        waiting: deque[Future[CaseScore]] = deque()
+
+        def settle(keep: int) -> None:
+            while len(waiting) > keep:
+                journal.add(waiting.popleft().result())
+                advance()
+
+        for film, future in _read_ahead(todo, reading):
+            try:
+                truth = future.result()
+                found = reader.segment(truth.radiograph)
+            except (InputError, SettingError) as error:
+                failed = CaseScore(film.case, film.patient, error=str(error))
+                waiting.append(scoring.submit(lambda case=failed: case))  # type: ignore[misc]
+            else:
+                waiting.append(scoring.submit(_score, reader, truth, found, pictures))
+            settle(_AHEAD)
+        settle(0)
+    return tuple(journal.done[film.case] for film in films)
+
+
+def _finished(journal: Journal, case: str) -> bool:
+    return case in journal.done and not journal.done[case].error
+
+
+def _read_ahead(
+    films: Sequence[LabelledFilm], pool: ThreadPoolExecutor
+) -> Iterator[tuple[LabelledFilm, Future[LabelledImage]]]:
+    """Films in order, with ``_AHEAD`` of them being read."""
+    pending: deque[tuple[LabelledFilm, Future[LabelledImage]]] = deque()
+    for film in films:
+        pending.append((film, pool.submit(film.read)))
+        if len(pending) > _AHEAD:
+            yield pending.popleft()
+    while pending:
+        yield pending.popleft()
+
+
+def _score(reader: Reader, truth: LabelledImage, found: Segmentation, pictures: Path) -> CaseScore:
+    """Grade, judge and draw one film."""
+    try:
+        prediction = reader.conclude(truth.radiograph, found)
+        case = judge(truth, prediction, reader.grade_truth(truth))
+    except (InputError, SettingError) as error:
+        return CaseScore(truth.case, truth.patient, error=str(error))
+    name = hashlib.sha256(truth.case.encode()).hexdigest()[:16] + ".jpg"
+    picture = side_by_side(display(truth.radiograph), truth.masks, found.masks)
+    try:
+        (pictures / name).write_bytes(picture)
+    except OSError as error:
+        raise OutputError(f"{pictures / name}: cannot be written: {error.strerror}") from error
+    return replace(case, picture=f"{PICTURES}/{name}")
