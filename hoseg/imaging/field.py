@@ -1,8 +1,16 @@
-"""The exposed field: what the beam reached, without collimator borders, shutters and padding."""
+"""The exposed field: what the beam reached, without collimator borders, shutters and padding.
+
+Found on a thumbnail, in two steps. Borders that a vendor painted (one grey level, black or white,
+round or rotated) are the flat regions at an extreme of the grey scale that touch the edge of the
+image; what they leave is closed to its convex hull, since fields are convex and patients are not.
+Borders that the collimator left (dense-looking, with scatter in them) are cut off by straight,
+possibly tilted lines along which the picture steps outwards to dense.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 import cv2
 import numpy as np
@@ -11,8 +19,21 @@ from numpy.typing import NDArray
 from hoseg.imaging.resample import Window
 from hoseg.radiograph import Grid, Note
 
-THUMBNAIL_PX = 512
+THUMBNAIL_PX = 400
 """Long side of the small picture on which the field is looked for."""
+
+_FLAT = 0.012  # share of the grey range within which a painted border stays
+_SMALLEST_SHARE = 0.05  # a field smaller than this is a mistake
+_TILTS = np.tan(np.radians(np.arange(-9, 9.1, 0.5)))
+_DENSE = 0.72  # grey level, as a share of the range, that a border has at the edge of the image
+_OUTER_SHARE = 0.75  # share of the image's edge that must be that dense
+_SCATTER_SHARE = 0.85  # share of the rows in which the level never rises on the way to the edge
+_STEP = 0.03  # fall across a collimator edge, as a share of the range
+_STEP_SHARE = 0.75  # share of the line's length with such a fall
+_DEEPEST_CUT = 0.45  # share of the image that one side's border may take
+
+Mask = NDArray[np.bool_]
+Picture = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,22 +46,29 @@ class ExposedField:
     notes: what was found
     """
 
-    thumbnail: NDArray[np.bool_]
+    thumbnail: Mask
     original_shape: tuple[int, int]
     window: Window
     notes: tuple[Note, ...] = ()
 
-    def on_grid(self, grid: Grid) -> NDArray[np.bool_]:
+    @property
+    def share(self) -> float:
+        """Exposed part of the image, 0 to 1."""
+        return float(self.thumbnail.mean())
+
+    def on_grid(self, grid: Grid) -> Mask:
         """Return the field (h, w) bool on a resampled grid of the same image."""
         if self.thumbnail.all():
             return np.ones(grid.shape, bool)
         h, w = grid.shape
-        scale = [n / m for n, m in zip(self.thumbnail.shape, self.original_shape, strict=True)]
+        rows, columns = (
+            n / m for n, m in zip(self.thumbnail.shape, self.original_shape, strict=True)
+        )
         # Grid pixel (i, j) -> thumbnail pixel, both counted at pixel centres.
         matrix = np.array(
             [
-                [scale[1] * grid.step_px[1], 0, (grid.origin_px[1] + 0.5) * scale[1] - 0.5],
-                [0, scale[0] * grid.step_px[0], (grid.origin_px[0] + 0.5) * scale[0] - 0.5],
+                [columns * grid.step_px[1], 0, (grid.origin_px[1] + 0.5) * columns - 0.5],
+                [0, rows * grid.step_px[0], (grid.origin_px[0] + 0.5) * rows - 0.5],
             ]
         )
         soft = cv2.warpAffine(
@@ -50,16 +78,177 @@ class ExposedField:
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        return soft > 127
+        return np.asarray(soft > 127)
 
 
-def find_field(pixels: NDArray[np.generic], valid: NDArray[np.bool_] | None = None) -> ExposedField:
+def make_thumbnail(pixels: NDArray[np.generic]) -> Picture:
+    """Shrink an image (H, W) evenly to at most ``THUMBNAIL_PX``, as float32."""
+    skip = max(1, max(pixels.shape) // (3 * THUMBNAIL_PX))
+    few = np.ascontiguousarray(pixels[::skip, ::skip])
+    if few.dtype not in (np.uint8, np.uint16, np.int16, np.float32):
+        few = few.astype(np.float32)
+    shape = _thumbnail_shape(pixels.shape)
+    small = cv2.resize(few, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.nan_to_num(small, copy=False, posinf=0.0, neginf=0.0)
+
+
+def shrink_mask(mask: Mask) -> Mask:
+    """Shrink a mask (H, W) to the thumbnail; a pixel stays True when all of it is."""
+    shape = _thumbnail_shape(mask.shape)
+    small = cv2.resize(mask.view(np.uint8) * 255, shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(small > 250)
+
+
+def _thumbnail_shape(shape: tuple[int, ...]) -> tuple[int, int]:
+    scale = min(1.0, THUMBNAIL_PX / max(shape))
+    return (max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale)))
+
+
+def find_painted(picture: Picture, valid: Mask | None = None) -> Mask:
+    """Return the field left by painted borders, padding and shutters.
+
+    Parameters
+    ----------
+    picture: (h, w) float32 thumbnail
+    valid: (h, w) bool or None
+
+    Returns
+    -------
+    (h, w) bool, convex; everywhere when no border is found
+    """
+    inside = np.ones(picture.shape, bool) if valid is None else valid.copy()
+    low, high = (
+        float(picture[inside].min(initial=np.inf)),
+        float(picture[inside].max(initial=-np.inf)),
+    )
+    margin = _FLAT * (high - low)
+    if not margin > 0:
+        return inside
+    for flat in (picture <= low + margin, picture >= high - margin):
+        inside &= ~_touching_edge(flat | ~inside)
+    field = _convex(inside)
+    if valid is not None:
+        field &= valid
+    return field if field.mean() >= _SMALLEST_SHARE else np.ones(picture.shape, bool)
+
+
+def find_field(
+    picture: Picture, painted: Mask, original_shape: tuple[int, int], *, dense_is_high: bool
+) -> ExposedField:
     """Find the exposed field.
 
     Parameters
     ----------
-    pixels: (H, W) real numbers
-    valid: (H, W) bool, False under padding and shutters; None = all valid
+    picture: (h, w) float32 thumbnail of the image
+    painted: (h, w) bool from ``find_painted``
+    original_shape: (H, W) of the image
+    dense_is_high: larger values are denser; unexposed borders look dense
     """
-    shape = (int(pixels.shape[0]), int(pixels.shape[1]))
-    return ExposedField(np.ones((1, 1), bool), shape, Window(0, 0, *shape))
+    field = painted & _collimated(picture if dense_is_high else -picture, painted)
+    if field.mean() < _SMALLEST_SHARE:
+        field = painted
+    if not field.all():  # the rim mixes both sides of the edge
+        field = cv2.erode(field.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    notes: tuple[Note, ...] = ()
+    if (left_out := 1 - field.mean()) > 0.005:
+        text = f"{left_out:.0%} of the picture lies outside the exposed field and is ignored."
+        notes = (Note("field_cropped", text),)
+    return ExposedField(field, original_shape, _window(field, original_shape), notes)
+
+
+def _touching_edge(mask: Mask) -> Mask:
+    """Keep the parts of a mask that touch the edge of the image and are more than a speck."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    keep = np.zeros(len(stats), bool)
+    keep[edge] = stats[edge, cv2.CC_STAT_AREA] >= 0.002 * mask.size
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def _convex(inside: Mask) -> Mask:
+    """Return the convex hull of the largest part, text and markers in the border left aside."""
+    if inside.all():
+        return inside
+    opened = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    if count < 2:
+        return inside
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    contours, _ = cv2.findContours(
+        (labels == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    hull = cv2.convexHull(np.concatenate(contours))
+    field = np.zeros(inside.shape, np.uint8)
+    cv2.fillConvexPoly(field, hull, (1,))
+    return field.astype(bool)
+
+
+def _collimated(dense: Picture, painted: Mask) -> Mask:
+    """Cut dense-looking borders off all four sides by straight lines."""
+    low, high = np.quantile(dense[::2, ::2], (0.005, 0.995))
+    field = np.ones(dense.shape, bool)
+    if not high > low:
+        return field
+    level = np.clip((dense - low) / (high - low), 0, 1).astype(np.float32)
+    level[~painted] = 1.0  # painted borders count as border for the lines beside them
+    half = (max(1, round(level.shape[1] / 2)), max(1, round(level.shape[0] / 2)))
+    level = cv2.resize(cv2.blur(level, (3, 3)), half, interpolation=cv2.INTER_AREA)
+    for turns in range(4):
+        line = _find_left_edge(np.ascontiguousarray(np.rot90(level, turns)))
+        if line is None:
+            continue
+        upright = np.rot90(field, turns)  # a view: writing to it writes to the field
+        rows, columns = np.ogrid[: upright.shape[0], : upright.shape[1]]
+        middle = (upright.shape[0] - 1) / 2
+        upright &= columns > 2 * line[0] + 0.5 + line[1] * (rows - middle)
+    return field
+
+
+def _find_left_edge(level: Picture) -> tuple[float, float] | None:
+    """Find the edge of a dense border on the left side.
+
+    Returns
+    -------
+    (column at half height, tilt as columns a row) in pixels of ``level``; None without a border
+    """
+    if level.shape[1] < 16 or (level[:, :2] > _DENSE).mean() < _OUTER_SHARE:
+        return None
+    coarse = max(((*_fall_across(level, t), t) for t in _TILTS[::3]), default=(0.0, 0, 0.0))
+    near = _TILTS[np.abs(_TILTS - coarse[2]) < 0.025]
+    fall, column, tilt = max((*_fall_across(level, t), t) for t in near)
+    return (float(column), float(tilt)) if fall > 0 else None
+
+
+def _fall_across(level: Picture, tilt: float) -> tuple[float, int]:
+    """Return the largest fall across a line of this tilt and its column; 0 when there is none.
+
+    The picture is sheared so that the edge stands upright. Under the collimator only scatter
+    arrives: from the outside to the edge the level never rises, and at the edge it falls in most
+    rows at once. Anatomy does neither.
+    """
+    h, w = level.shape
+    shear = np.array([[1, -tilt, tilt * (h - 1) / 2], [0, 1, 0]])
+    upright = cv2.warpAffine(level, shear, (w, h), borderMode=cv2.BORDER_REPLICATE)
+    upright = upright[:, : int(_DEEPEST_CUT * w)]
+    lowest = np.minimum.accumulate(upright, axis=1)
+    rises = np.maximum.accumulate(upright - lowest, axis=1) > _STEP
+    scatter_share = 1 - rises.mean(axis=0)
+    step = upright[:, :-3] - upright[:, 3:]
+    fits = ((step > _STEP).mean(axis=0) >= _STEP_SHARE) & (scatter_share[1:-2] >= _SCATTER_SHARE)
+    if not fits.any():
+        return 0.0, 0
+    fall = np.where(fits, step.mean(axis=0), 0.0)
+    best = int(np.argmax(fall))
+    return float(fall[best]), best + 2
+
+
+def _window(field: Mask, original_shape: tuple[int, int]) -> Window:
+    """Return the smallest window of whole original pixels that covers the field."""
+    edges = []
+    for axis, n in ((1, original_shape[0]), (0, original_shape[1])):
+        hit = np.flatnonzero(field.any(axis=axis))
+        scale = n / field.shape[1 - axis]
+        edges.append((floor(hit[0] * scale), min(n, ceil((hit[-1] + 1) * scale))))
+    (top, bottom), (left, right) = edges
+    return Window(top, left, bottom, right)

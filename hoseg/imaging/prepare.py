@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
-from hoseg.imaging.field import ExposedField, find_field
+from hoseg.imaging.field import ExposedField, find_field, find_painted, make_thumbnail, shrink_mask
 from hoseg.imaging.intensity import normalise
 from hoseg.imaging.polarity import judge_polarity
 from hoseg.imaging.resample import grid_window, make_grid, to_grid
@@ -69,14 +69,27 @@ def plan(radiograph: Radiograph, spacing_mm: float = 0.5) -> RawFilm:
     """Decide field, polarity, scale and grid; the first half of ``prepare``."""
     if not (np.isfinite(spacing_mm) and spacing_mm > 0):
         raise SettingError("spacing_mm", spacing_mm, "a positive number of mm")
-    field = find_field(radiograph.pixels, radiograph.valid)
-    notes = list(field.notes)
-    inverted, polarity_notes = judge_polarity(radiograph, field)
-    notes += polarity_notes
+    field, inverted, notes = locate(radiograph)
     scale_mm, scale_notes = _scale_mm(radiograph, field)
-    notes += scale_notes
     grid = make_grid(field.window, scale_mm, (spacing_mm, spacing_mm))
-    return RawFilm(radiograph.pixels, field.on_grid(grid), grid, inverted, tuple(notes))
+    return RawFilm(radiograph.pixels, field.on_grid(grid), grid, inverted, notes + scale_notes)
+
+
+def locate(radiograph: Radiograph) -> tuple[ExposedField, bool, tuple[Note, ...]]:
+    """Find the exposed field and the polarity on a thumbnail.
+
+    Returns
+    -------
+    field: what the beam reached
+    inverted: stored values must be flipped so that dense is bright
+    notes: what was found or assumed
+    """
+    picture = make_thumbnail(radiograph.pixels)
+    valid = None if radiograph.valid is None else shrink_mask(radiograph.valid)
+    painted = find_painted(picture, valid)
+    inverted, notes = judge_polarity(radiograph, picture, painted)
+    field = find_field(picture, painted, radiograph.shape, dense_is_high=not inverted)
+    return field, inverted, field.notes + notes
 
 
 def develop(film: RawFilm) -> Prepared:
@@ -125,16 +138,16 @@ def restore(
 
 def _scale_mm(
     radiograph: Radiograph, field: ExposedField
-) -> tuple[tuple[float, float], list[Note]]:
+) -> tuple[tuple[float, float], tuple[Note, ...]]:
     """Return (row, column) mm of an original pixel, assumed when nothing is known."""
     if radiograph.spacing is not None:
-        return radiograph.spacing.mm, []
+        return radiograph.spacing.mm, ()
     scale = ASSUMED_LONG_SIDE_MM / max(field.window.shape)
     text = (
         f"No millimetres in the file; for the network's input the exposed field is taken to be "
         f"{ASSUMED_LONG_SIDE_MM:.0f} mm long. Lengths stay in pixels."
     )
-    return (scale, scale), [Note("scale_assumed", text)]
+    return (scale, scale), (Note("scale_assumed", text),)
 
 
 def _check_probabilities(
