@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hoseg.dicom.decode import decode, instance_key, load, study_key
+from hoseg.dicom.decode import decode, load
 from hoseg.dicom.discover import discover
+from hoseg.dicom.instance import sop_instance, study_key
 from hoseg.dicom.source import Limits, Source
 
-__all__ = ["Limits", "Source", "decode", "discover", "instance_key", "load", "study_key"]
+__all__ = ["Limits", "Source", "decode", "discover", "load", "sop_instance", "study_key"]

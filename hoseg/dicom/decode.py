@@ -154,17 +154,3 @@ def _with_user_spacing(radiograph: Radiograph, source: Source) -> Radiograph:
         return replace(radiograph, notes=(*radiograph.notes, note))
     spacing, _ = calibrate(Dataset(), source.spacing_mm)
     return replace(radiograph, spacing=spacing)
-
-
-def instance_key(radiograph: Radiograph) -> str:
-    """Return what identifies an image wherever it is stored: SOP instance and frame.
-
-    Empty when the file states no SOP Instance UID; such images are never taken for duplicates.
-    """
-    uid = radiograph.attributes.sop_uid
-    return f"{uid}#{radiograph.attributes.frame}" if uid else ""
-
-
-def study_key(radiograph: Radiograph) -> str:
-    """Return what groups images into studies: the Study Instance UID, else the folder."""
-    return radiograph.attributes.study_uid or str(Path(radiograph.source.split("!")[0]).parent)

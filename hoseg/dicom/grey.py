@@ -37,7 +37,7 @@ def apply_modality(dataset: Dataset, stored: Pixels) -> tuple[Pixels, tuple[Note
     """
     tables = items_of(dataset, "ModalityLUTSequence")
     if tables:
-        lut = _read_lut(tables[0])
+        lut = _read_lut(tables[0], _is_little_endian(dataset))
         if lut is None:
             text = "The Modality LUT cannot be read; stored values are used."
             return stored, (Note("modality_lut_ignored", text),)
@@ -79,7 +79,7 @@ def read_display(dataset: Dataset) -> tuple[Display, tuple[Note, ...]]:
         notes = (Note("polarity_contradicts", text),)
     function = text_of(dataset, "VOILUTFunction").upper()
     tables = items_of(dataset, "VOILUTSequence")
-    lut = _read_lut(tables[0]) if tables else None
+    lut = _read_lut(tables[0], _is_little_endian(dataset)) if tables else None
     display = Display(
         window=_window(dataset),
         function=function if function in _FUNCTIONS else "LINEAR",
@@ -102,7 +102,11 @@ def _unit(data: NDArray[np.float64]) -> NDArray[np.float32]:
     return ((data - low) / (high - low or 1.0)).astype(np.float32)
 
 
-def _read_lut(item: Dataset) -> Lut | None:
+def _is_little_endian(dataset: Dataset) -> bool:
+    return dataset.original_encoding[1] is not False
+
+
+def _read_lut(item: Dataset, little: bool) -> Lut | None:
     """Return the entries and the first value mapped, None when damaged (PS3.3 C.11.1.1.1)."""
     descriptor = numbers_of(item, "LUTDescriptor")
     if len(descriptor) != 3:
@@ -112,7 +116,7 @@ def _read_lut(item: Dataset) -> Lut | None:
     if not (0 < entries <= _MAX_LUT_ENTRIES and 8 <= bits <= 16):
         return None
     try:
-        data = _lut_values(value_of(item, "LUTData"), entries, bool(item.is_little_endian))
+        data = _lut_values(value_of(item, "LUTData"), entries, little)
     except CONVERSION_ERRORS:
         return None
     return None if data.size < entries else (data[:entries], first)

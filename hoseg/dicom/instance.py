@@ -1,0 +1,70 @@
+"""What identifies an image wherever it is stored, read from the head of the file."""
+
+from __future__ import annotations
+
+import io
+import stat
+import zipfile
+import zlib
+
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
+
+from hoseg.dicom.read import PARSE_ERRORS, looks_like_dicom, silence_warnings
+from hoseg.dicom.source import Source
+from hoseg.dicom.values import text_of
+from hoseg.radiograph import Radiograph
+
+_HEAD_BYTES = 32_768  # SOP Instance UID is among the first elements of every object
+_SOP_INSTANCE = 0x00080018
+
+
+def sop_instance(source: Source) -> bytes | None:
+    """Return the SOP Instance UID of an input without reading its pixels.
+
+    None when it has none or cannot be read: such an input is never taken for a duplicate, and
+    ``decode`` says what is wrong with it.
+    """
+    head = _head(source)
+    if not looks_like_dicom(head):
+        return None
+    silence_warnings()
+    try:
+        dataset = read_partial(
+            io.BytesIO(head), stop_when=_after_instance, force=True, specific_tags=[_SOP_INSTANCE]
+        )
+        uid = text_of(dataset, "SOPInstanceUID")
+    except PARSE_ERRORS:
+        return None
+    return uid.encode("ascii", "replace") or None
+
+
+def study_key(radiograph: Radiograph) -> str:
+    """Return what groups images into studies: the Study Instance UID, else the folder."""
+    place = radiograph.source.split("!")[0].rpartition("/")[0]
+    return radiograph.attributes.study_uid or place
+
+
+def _head(source: Source) -> bytes:
+    try:
+        if source.member is not None:
+            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as stream:
+                return stream.read(_HEAD_BYTES)
+        if not stat.S_ISREG(source.path.stat().st_mode):
+            return b""
+        with source.path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ):
+        return b""
+
+
+def _after_instance(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag > _SOP_INSTANCE
