@@ -1,0 +1,415 @@
+"""A scene: one person on the table, with what surgery and disease have done, and the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.radiograph import Side, Structure, View
+from hoseg.simulate import implants
+from hoseg.simulate.anatomy import SIDES, Bone, Hip, Pose, Skeleton, sample_skeleton
+from hoseg.simulate.geometry import body_frame
+from hoseg.simulate.layers import Layers
+from hoseg.simulate.materials import Material
+from hoseg.simulate.meshes import Mesh, Points, surface_noise, tube, unit_sphere
+from hoseg.simulate.ossification import Growth, Surroundings, grow
+from hoseg.simulate.projector import Camera, ray_lengths
+from hoseg.simulate.settings import BRIDGING_SITES, Frequencies, SceneSettings
+
+BONE_MM, OSSIFICATION_MM, IMPLANT_MM = 0.6, 0.6, 0.3
+"""A pixel belongs to a structure when its ray runs at least this far inside it."""
+
+_ATTEMPTS = 6  # at growing the chosen class before another site is tried
+
+
+@dataclass(frozen=True, eq=False)
+class HipScene:
+    """One hip: landmarks, the chosen class, what grew, what was implanted."""
+
+    hip: Hip
+    growth: Growth
+    site: str
+    implant: str
+    parts: tuple[implants.Part, ...]
+    osteophytes: tuple[tuple[Structure, Mesh], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Everything a film of one person shows, in 3-D.
+
+    extras: clips and balls; vertebrae: lumbar spine (belongs with the sacrum)
+    texture: seed and strength of the trabecular pattern
+    """
+
+    skeleton: Skeleton
+    hips: tuple[HipScene, HipScene]
+    extras: tuple[implants.Part, ...]
+    vertebrae: tuple[Mesh, ...]
+    pose: Pose
+    view: View
+    centred: Side
+    camera: Camera
+    trabecular: float
+    texture: tuple[int, float]
+
+
+def choice(shares: Frequencies, rng: np.random.Generator) -> str:
+    """Draw a key of a table of shares."""
+    keys = list(shares)
+    weights = np.array([shares[key] for key in keys], float)
+    return str(rng.choice(keys, p=weights / weights.sum()))
+
+
+def sample_scene(settings: SceneSettings, rng: np.random.Generator) -> Scene:
+    """Draw a person, their hips and the view."""
+    view = View(choice(settings.views, rng))
+    centred = SIDES[int(rng.integers(2))] if view is not View.AP_PELVIS else Side.UNKNOWN
+    pose = _pose(view, centred, rng)
+    skeleton = sample_skeleton(pose, rng)
+    hips = []
+    for hip in skeleton.hips:
+        scene, skeleton = _hip_scene(hip, skeleton, settings, rng)
+        hips.append(scene)
+    extras = []
+    if rng.random() < settings.clips:
+        near = skeleton.hips[int(rng.integers(2))].head
+        for _ in range(int(rng.integers(1, 7))):
+            extras.append(implants.clip(near + rng.normal(0, 35, 3), rng))
+    if rng.random() < settings.balls:
+        hip = skeleton.hips[int(rng.integers(2))]
+        aside = np.array([hip.outward * rng.uniform(70, 110), 0, rng.uniform(-120, -30)])
+        extras.append(implants.ball(hip.head + aside, rng))
+    return Scene(
+        skeleton, (hips[0], hips[1]), tuple(extras), tuple(_vertebrae(skeleton, rng)), pose, view,
+        centred, _camera(rng), float(rng.uniform(0.5, 1.0)),
+        (int(rng.integers(2**31)), float(rng.uniform(0.05, 0.3))),
+    )  # fmt: skip
+
+
+def project(scene: Scene, spacing_mm: float, shape: tuple[int, int] | None = None) -> Layers:
+    """Path lengths and masks of a scene on the film's pixels.
+
+    spacing_mm: pixel spacing at the plane of the hips
+    shape: (rows, columns); None = the whole field of the view
+    """
+    camera = film_camera(scene, spacing_mm, shape)
+    return project_on(scene, camera)
+
+
+def film_camera(
+    scene: Scene, spacing_mm: float, shape: tuple[int, int] | None = None
+) -> Camera:
+    """Camera whose pixels have a spacing at the plane of the hips, centred as the view is."""
+    heads = np.array([hip.head for hip in scene.skeleton.hips])
+    if scene.centred is Side.UNKNOWN:
+        centre, size_mm = heads.mean(axis=0) + [0, 0, 10], (380.0, 440.0)
+    else:
+        centre = heads[SIDES.index(scene.centred)] + [0, 0, -20]
+        size_mm = (360.0, 300.0)
+    magnification = scene.camera.magnification(float(heads[:, 1].mean()))
+    pixel = spacing_mm * magnification
+    shape = shape or (round(size_mm[0] / spacing_mm), round(size_mm[1] / spacing_mm))
+    source = np.asarray(scene.camera.source_mm)
+    on_film = source + (centre - source) * magnification
+    corner = (
+        on_film[0] - pixel * (shape[1] - 1) / 2,
+        on_film[2] + pixel * (shape[0] - 1) / 2,
+    )
+    return replace(
+        scene.camera, corner_mm=(float(corner[0]), float(corner[1])), pixel_mm=pixel, shape=shape
+    )
+
+
+def project_on(scene: Scene, camera: Camera) -> Layers:
+    """Path lengths and masks of a scene on a camera's pixels."""
+    lengths: dict[Material, NDArray[np.float64]] = {}
+    masks = np.zeros(camera.shape, np.uint8)
+    sacrum = np.zeros(camera.shape, bool)
+
+    def add(material: Material, length: NDArray[np.float64]) -> None:
+        if material in lengths:
+            lengths[material] += length
+        else:
+            lengths[material] = length
+
+    def inside(mesh: Mesh) -> NDArray[np.float64]:
+        return ray_lengths(camera, mesh.vertices, mesh.faces)
+
+    rng = np.random.default_rng(scene.texture[0])
+    for bone in scene.skeleton.bones:
+        outer = inside(bone.outer)
+        if not outer.any():
+            continue
+        if bone.name == "sacrum":
+            sacrum |= outer > BONE_MM
+        else:
+            masks[outer > BONE_MM] |= np.uint8(Structure[bone.name.upper()])
+        inner = np.clip(inside(bone.inner), 0, outer)
+        add(Material.CORTICAL, outer - inner)
+        spongy = inner * _spongiosa(scene, bone, camera, rng)
+        add(Material.TRABECULAR, spongy)
+    for mesh in scene.vertebrae:
+        body = inside(mesh)
+        sacrum |= body > BONE_MM
+        add(Material.TRABECULAR, 0.55 * body)
+        add(Material.CORTICAL, 0.1 * body)
+    for hip_scene in scene.hips:
+        for structure, mesh in hip_scene.osteophytes:
+            spur = inside(mesh)
+            masks[spur > BONE_MM] |= np.uint8(structure)
+            add(Material.CORTICAL, 0.35 * spur)
+            add(Material.TRABECULAR, 0.5 * spur)
+        for lesion in hip_scene.growth.lesions:
+            grown = inside(lesion.mesh)
+            masks[grown > OSSIFICATION_MM] |= np.uint8(Structure.OSSIFICATION)
+            add(Material.OSSIFICATION, _mature(lesion.maturity, lesion.mesh, grown, inside))
+        for part in hip_scene.parts:
+            _implant(masks, add, part, inside(part.mesh))
+    for part in scene.extras:
+        _implant(masks, add, part, inside(part.mesh))
+    used = tuple(sorted(lengths))
+    stack = np.zeros((len(used), *camera.shape))
+    for row, material in zip(stack, used, strict=True):
+        row[:] = lengths[material]
+    frame = body_frame(camera, scene.skeleton.hips)
+    return Layers(used, np.maximum(stack, 0).astype(np.float32), masks, sacrum, frame)
+
+
+def _implant(
+    masks: NDArray[np.uint8],
+    add: Callable[[Material, NDArray[np.float64]], None],
+    part: implants.Part,
+    length: NDArray[np.float64],
+) -> None:
+    """Add a part; polyethylene is invisible and not labelled, a ball is no implant."""
+    add(part.material, length)
+    if part.material is not Material.POLYETHYLENE and part.name != "ball":
+        masks[length > IMPLANT_MM] |= np.uint8(Structure.IMPLANT)
+
+
+def _mature(
+    maturity: float,
+    mesh: Mesh,
+    grown: NDArray[np.float64],
+    inside: Callable[[Mesh], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Bone (mm) along each ray: a thin cloud at first, later a dense rim round spongy bone."""
+    core = np.clip(inside(mesh.moved(mesh.vertices - 1.3 * mesh.normals())), 0, grown)
+    dense = 0.35 + 0.75 * maturity
+    return dense * (grown - core) * (1 + 0.8 * maturity) + dense * core * (1 - 0.3 * maturity)
+
+
+def _spongiosa(
+    scene: Scene, bone: Bone, camera: Camera, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Share (H, W) of the inside of a bone that is spongy bone, with its struts."""
+    strength = scene.texture[1]
+    spacing = camera.pixel_mm / camera.magnification(0.0)
+    if bone.name != "femur":
+        angle = float(rng.uniform(0, np.pi))
+        pattern = _struts(camera.shape, angle, spacing, rng)
+        return (scene.trabecular * np.clip(1 + strength * pattern, 0.2, 2)).astype(np.float32)
+    hip = next(h for h in scene.skeleton.hips if h.side is bone.side)
+    heavy = hip.neck - hip.shaft  # principal compressive group: from the calcar to the dome
+    pattern = 0.7 * _struts(camera.shape, float(np.arctan2(-heavy[2], heavy[0])), spacing, rng)
+    pattern += 0.5 * _struts(
+        camera.shape, float(np.arctan2(-heavy[0], -heavy[2])), spacing, rng
+    )  # the tensile group crosses it
+    ends = camera.to_pixels(
+        np.array([hip.head - hip.neck * hip.radius, hip.lesser + hip.shaft * 2.2 * hip.radius])
+    )
+    along = ends[1] - ends[0]
+    rows, columns = (np.arange(n, dtype=np.float32) for n in camera.shape)
+    way = np.add.outer((rows - ends[0, 0]) * along[0], (columns - ends[0, 1]) * along[1])
+    way = np.clip(way / max(float(along @ along), 1e-6), 0, 1)
+    marrow = 1 - 0.85 * way * way * (3 - 2 * way)
+    return (scene.trabecular * marrow * np.clip(1 + strength * pattern, 0.2, 2)).astype(np.float32)
+
+
+def _struts(
+    shape: tuple[int, int], angle: float, spacing_mm: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Noise (H, W) drawn out along a direction (radians from the columns, downwards)."""
+    across, along = rng.uniform(1.4, 2.6) / spacing_mm, rng.uniform(8, 18) / spacing_mm
+    reach = float(np.hypot(*shape))
+    grid = rng.standard_normal((int(reach / across) + 4, int(reach / along) + 4)).astype(np.float32)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = np.array([[cos / along, sin / along], [-sin / across, cos / across]])
+    middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    shift = np.array([(grid.shape[1] - 1) / 2, (grid.shape[0] - 1) / 2]) - turn @ middle
+    matrix = np.column_stack([turn, shift])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size = (shape[1], shape[0])
+    return np.asarray(
+        cv2.warpAffine(grid, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+    )
+
+
+def _pose(view: View, centred: Side, rng: np.random.Generator) -> Pose:
+    def pair(mean: float, spread: float) -> tuple[float, float]:
+        return (float(rng.normal(mean, spread)), float(rng.normal(mean, spread)))
+
+    narrow = rng.random(2) < 0.25
+    joint = tuple(float(rng.uniform(0.5, 2.0) if n else rng.uniform(2.5, 5.0)) for n in narrow)
+    pose = Pose(
+        tilt=float(rng.normal(0, 8)),
+        turn=float(rng.normal(0, 5)),
+        lean=float(rng.normal(0, 2.5)),
+        abduction=pair(2, 7),
+        flexion=pair(0, 4),
+        rotation=pair(8, 14),
+        joint_mm=(joint[0], joint[1]),
+    )
+    if view is View.FROG_LEG:
+        bent = (float(rng.uniform(25, 70)), float(rng.uniform(20, 50)), float(rng.uniform(-60, -20)))
+        side = SIDES.index(centred)
+        flexed, spread, turned = (
+            tuple(new if k == side else old[k] for k in range(2))
+            for new, old in zip(bent, (pose.flexion, pose.abduction, pose.rotation), strict=True)
+        )
+        pose = replace(pose, flexion=flexed, abduction=spread, rotation=turned)
+    if view is View.JUDET:
+        pose = replace(pose, turn=float(rng.choice([-1, 1]) * rng.uniform(25, 48)))
+    return pose
+
+
+def _camera(rng: np.random.Generator) -> Camera:
+    """Source and detector; pixels are chosen later."""
+    distance = float(rng.uniform(950, 1300))
+    behind = float(rng.uniform(90, 200))
+    source = (float(rng.normal(0, 40)), behind - distance, float(rng.normal(0, 50)))
+    return Camera(source, behind, (0.0, 0.0), 1.0, (1, 1))
+
+
+def _hip_scene(
+    hip: Hip, skeleton: Skeleton, settings: SceneSettings, rng: np.random.Generator
+) -> tuple[HipScene, Skeleton]:
+    """Operate on one hip and let ossification grow there."""
+    kind = choice(settings.implants, rng)
+    level, parts = -1.0, list[implants.Part]()
+    if kind in ("total", "hemi"):
+        level, parts = implants.total_hip(hip, rng, with_cup=kind == "total")
+    elif kind == "resurfacing":
+        level, parts = implants.resurfacing(hip, rng)
+    elif kind == "nail":
+        parts = implants.nail(hip, rng)
+    elif kind == "plate":
+        parts = implants.plate(hip, rng)
+    femur = skeleton.bone("femur", hip.side)
+    if level > 0:
+        cut = implants.cut_head(femur, hip, level)
+        bones = tuple(cut if bone is femur else bone for bone in skeleton.bones)
+        skeleton, femur = replace(skeleton, bones=bones), cut
+    spurs = _osteophytes(hip, skeleton, level, rng) if rng.random() < settings.osteophytes else ()
+    pelvis = skeleton.bone("pelvis", hip.side).outer.vertices
+    around = Surroundings(
+        hip,
+        np.concatenate((pelvis, *(m.vertices for s, m in spurs if s is Structure.PELVIS))),
+        np.concatenate((femur.outer.vertices, *(m.vertices for s, m in spurs if s is Structure.FEMUR))),
+    )
+    growth, site = _grown(settings, around, rng)
+    return HipScene(hip, growth, site, kind, tuple(parts), spurs), skeleton
+
+
+def _grown(
+    settings: SceneSettings, around: Surroundings, rng: np.random.Generator
+) -> tuple[Growth, str]:
+    """Draw class, site and gap until they fit this hip."""
+    brooker = int(choice(settings.brooker, rng))
+    if brooker == 0:
+        return Growth(0, (), None, None), ""
+    allowed = settings.sites
+    if brooker >= 2:
+        allowed = {site: share for site, share in allowed.items() if site in BRIDGING_SITES}
+    while True:
+        site = choice(allowed, rng)
+        low, high = settings.gap_iii_mm if brooker == 3 else settings.gap_ii_mm
+        for _ in range(_ATTEMPTS):
+            growth = grow(brooker, site, float(rng.uniform(low, high)), around, rng)
+            if growth is not None:
+                return growth, site
+
+
+def _osteophytes(
+    hip: Hip, skeleton: Skeleton, level: float, rng: np.random.Generator
+) -> tuple[tuple[Structure, Mesh], ...]:
+    """Bony outgrowths that belong to their bone: rim, head, and where tendons insert."""
+    bones = {
+        Structure.PELVIS: skeleton.bone("pelvis", hip.side).outer,
+        Structure.FEMUR: skeleton.bone("femur", hip.side).outer,
+    }
+    r, outward = hip.radius, hip.outward
+    places = [
+        (Structure.PELVIS, hip.head + np.array([outward * 0.95 * r, 0, 0.75 * r])),
+        (Structure.PELVIS, hip.head + np.array([-outward * 0.2 * r, 0, -1.25 * r])),
+        (Structure.PELVIS, hip.head + np.array([outward * 0.5 * r, -10, 2.2 * r])),
+        (Structure.PELVIS, hip.head + np.array([-outward * 0.3 * r, 20, -2.4 * r])),
+        (Structure.FEMUR, hip.trochanter),
+        (Structure.FEMUR, hip.trochanter + hip.shaft * 0.8 * r),
+        (Structure.FEMUR, hip.lesser),
+    ]
+    if level < 0:
+        places += [
+            (Structure.FEMUR, hip.head + np.array([outward * 0.7 * r, 0, 0.7 * r])),
+            (Structure.FEMUR, hip.head + np.array([-outward * 0.5 * r, 0, -0.9 * r])),
+        ]
+    grown = []
+    for structure, place in places:
+        if rng.random() > 0.35:
+            continue
+        mesh = bones[structure]
+        near = int(np.argmin(np.linalg.norm(mesh.vertices - place - rng.normal(0, 3, 3), axis=1)))
+        start, normal = mesh.vertices[near], mesh.normals()[near]
+        pull = normal + rng.normal(0, 0.5, 3) + 0.4 * np.array([outward, 0, 0.3])
+        length = float(np.exp(rng.uniform(np.log(2.5), np.log(11))))
+        stop = start + pull / np.linalg.norm(pull) * length
+        base = float(rng.uniform(2.0, 5.0))
+        outgrowth = tube(
+            lambda t, a=start - 2 * normal, b=stop: a + t[:, None] * (b - a),
+            lambda t, b=base: b * (1 - 0.75 * t) * np.sqrt(np.clip(12 * np.minimum(t, 1 - t), 0, 1)),
+            12, 14,
+        )  # fmt: skip
+        bumps = 0.12 * base * surface_noise(outgrowth.vertices, 6, rng, 12)
+        grown.append(
+            (structure, outgrowth.moved(outgrowth.vertices + outgrowth.normals() * bumps[:, None]))
+        )
+    return tuple(grown)
+
+
+def _vertebrae(skeleton: Skeleton, rng: np.random.Generator) -> list[Mesh]:
+    """Two lumbar vertebrae above the sacrum: body, processes, arch."""
+    sacrum = skeleton.bone("sacrum", Side.UNKNOWN).outer.vertices
+    top = sacrum[sacrum[:, 2] > sacrum[:, 2].max() - 12].mean(axis=0)
+    meshes = []
+    place = np.array([top[0], top[1] - 14, sacrum[:, 2].max() + 6])
+    for _ in range(2):
+        height, width, depth = rng.uniform(27, 31), rng.uniform(23, 27), rng.uniform(16, 19)
+
+        def waist(t: Points, w: float = width) -> Points:
+            return w * (1 - 0.14 * np.sin(np.pi * t)) * np.clip(16 * np.minimum(t, 1 - t), 0, 1) ** 0.3
+
+        low = place
+        body = tube(
+            lambda t, a=low, h=height: a + np.stack((0 * t, 0 * t, h * t), axis=1), waist, 16, 40
+        )
+        flat = body.vertices.copy()
+        flat[:, 1] = place[1] + (flat[:, 1] - place[1]) * depth / width
+        meshes.append(body.moved(flat))
+        for offset, radii in (
+            ((0, 42, 8), (4, 14, 12)),
+            ((34, 20, 16), (17, 5, 5)),
+            ((-34, 20, 16), (17, 5, 5)),
+            ((15, 20, 12), (6, 6, 15)),
+            ((-15, 20, 12), (6, 6, 15)),
+        ):
+            ball = unit_sphere(14)
+            points = ball.vertices * radii + place + np.array(offset)
+            points = points + 1.2 * ball.vertices * surface_noise(points, 14, rng, 10)[:, None]
+            meshes.append(ball.moved(points))
+        place = place + np.array([rng.normal(0, 2), rng.normal(-4, 2), height + rng.uniform(6, 12)])
+    return meshes
