@@ -1,0 +1,90 @@
+"""Pixel data without burned-in text, without anything hidden beside the picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from hoseg.dicom.burned_in import MAX_MASKED_SHARE, Box, find_text, masked_share, paint_out
+from hoseg.dicom.deidentify import Policy
+from hoseg.dicom.pixels import Pixels, iter_frames, keep_stored_bits, read_layout
+from hoseg.dicom.source import Limits, Source
+from hoseg.errors import InputError
+
+
+def clean_pixels(
+    clean: Dataset, original: Dataset, policy: Policy, source: Source, limits: Limits
+) -> list[Box]:
+    """Put cleaned pixel data into a de-identified dataset; returns what was painted out.
+
+    The pixels are always decoded and written uncompressed, as they are or painted: comments
+    inside a compressed stream, bytes after the last frame and overlays in unused bits are gone.
+
+    Parameters
+    ----------
+    clean : Dataset
+        From ``deidentify_dataset``; changed in place.
+    original : Dataset
+        The same object as parsed by ``hoseg.dicom.read.parse``.
+
+    Raises
+    ------
+    InputError
+        ``burned_in_text``: text was found and the policy refuses it, or it covers too much;
+        ``burned_in_not_found``: the file says it has burned-in text and none was found; and
+        whatever keeps pixels from being decoded.
+    """
+    layout = read_layout(original, source, limits)
+    if layout.keyword != "PixelData" or layout.bits_allocated not in (8, 16, 32):
+        raise InputError(
+            source.name,
+            f"{layout.keyword} of {layout.bits_allocated} bits cannot be cleaned",
+            code="unsupported",
+        )
+    lossy = str(original.get("LossyImageCompression", "")) == "01"
+    decoded = list(iter_frames(original, layout, source))
+    frames = [keep_stored_bits(pixels, layout, lossy=lossy)[0] for pixels, _ in decoded]
+    boxes = [] if policy.pixels == "keep" else _find(frames, policy, original, source)
+    painted = [paint_out(frame, boxes) for frame in frames] if boxes else frames
+    _store(clean, painted, decoded[-1][1])
+    if policy.pixels != "keep":
+        clean.BurnedInAnnotation = "NO"
+    return boxes
+
+
+def _find(frames: list[Pixels], policy: Policy, original: Dataset, source: Source) -> list[Box]:
+    boxes = list(dict.fromkeys(box for frame in frames for box in find_text(frame)))
+    if not boxes and str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES":
+        raise InputError(
+            source.name,
+            "Burned In Annotation (0028,0301) = YES, and no text was found; look at the image "
+            "and use --pixels keep when it shows none",
+            code="burned_in_not_found",
+        )
+    share = masked_share(boxes, frames[0].shape)
+    if boxes and (policy.pixels == "refuse" or share > MAX_MASKED_SHARE):
+        raise InputError(
+            source.name,
+            f"text is burned into {share:.1%} of the image, at {len(boxes)} places; at most "
+            f"{MAX_MASKED_SHARE:.0%} is painted out, with --pixels mask",
+            code="burned_in_text",
+        )
+    return boxes
+
+
+def _store(clean: Dataset, frames: list[Pixels], photometric: str) -> None:
+    stack = np.stack(frames)
+    data = stack.astype(stack.dtype.newbyteorder("<"), copy=False).tobytes()
+    clean.PixelData = data + b"\0" * (len(data) % 2)
+    clean["PixelData"].VR = "OB" if stack.dtype.itemsize == 1 else "OW"
+    clean.BitsAllocated = stack.dtype.itemsize * 8
+    if "HighBit" in clean and "BitsStored" in clean:
+        clean.HighBit = int(clean.BitsStored) - 1
+    clean.PhotometricInterpretation = photometric
+    if stack.ndim == 4:
+        clean.PlanarConfiguration = 0
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        if keyword in clean:
+            delattr(clean, keyword)
+    clean.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
