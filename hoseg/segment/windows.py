@@ -60,7 +60,7 @@ def _span(inside: NDArray[np.bool_], step: int, stride: int) -> tuple[int, int]:
 def cut(pixels: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
     """Copy a window out of (h, w) pixels, padded with ``PAD_VALUE`` beyond the film."""
     out = np.full(window.shape, PAD_VALUE, np.float32)
-    film, inner = _overlap(pixels.shape, window)
+    film, inner = overlap(pixels.shape, window)
     out[inner] = pixels[film]
     return out
 
@@ -73,7 +73,7 @@ def paste(
     Returns (C, h, w) uint8.
     """
     out = np.zeros((probabilities.shape[0], *field.shape), np.uint8)
-    film, inner = _overlap(field.shape, window)
+    film, inner = overlap(field.shape, window)
     out[(slice(None), *film)] = probabilities[(slice(None), *inner)]
     if not field.all():
         out *= field
@@ -83,8 +83,8 @@ def paste(
 _Slices = tuple[slice, slice]
 
 
-def _overlap(shape: tuple[int, ...], window: Window) -> tuple[_Slices, _Slices]:
-    """Rows and columns both share: as indices of the film and of the window."""
+def overlap(shape: tuple[int, ...], window: Window) -> tuple[_Slices, _Slices]:
+    """Return what film and window share: as indices of the film, and of the window."""
     film, inner = [], []
     for first, size, length in zip((window.top, window.left), window.shape, shape[:2], strict=True):
         start, stop = max(first, 0), min(first + size, length)

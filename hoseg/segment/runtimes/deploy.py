@@ -20,15 +20,22 @@ class Deployed(nn.Module):
     def __init__(self, network: nn.Module, temperatures: tuple[float, ...]) -> None:
         super().__init__()
         self.network = fold_batch_norm(network)
+        self.dtype = torch.float32
         scale = 1 / torch.tensor(temperatures, dtype=torch.float32)
         self.register_buffer("scale", scale[:, None, None])
+
+    def lower_precision(self, dtype: torch.dtype) -> Deployed:
+        """Compute the network in another type, in place; calibration and sigmoid stay float32."""
+        self.network.to(dtype)
+        self.dtype = dtype
+        return self
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map (N, 1, H, W) to probabilities x 255, (N, 4, H, W) uint8.
 
         Half a unit and truncation instead of ``round``: one rounding rule in every runtime.
         """
-        logits = self.network(pixels)[:, : len(STRUCTURES)].float()
+        logits = self.network(pixels.to(self.dtype))[:, : len(STRUCTURES)].float()
         return (torch.sigmoid(logits * self.scale) * 255 + 0.5).to(torch.uint8)
 
 

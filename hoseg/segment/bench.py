@@ -1,0 +1,138 @@
+"""Measuring inference: films a second from file to masks, stage by stage, against its bound."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.imaging.prepare import prepare, restore
+from hoseg.radiograph import Radiograph
+from hoseg.segment.predictor import Predictor
+
+T = TypeVar("T")
+Decode = Callable[[Path], Radiograph]
+Write = Callable[[Path, NDArray[np.uint8]], None]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Films a second over several passes.
+
+    median, slowest, fastest: films a second of a pass
+    passes: how many were timed, after one that was not
+    """
+
+    median: float
+    slowest: float
+    fastest: float
+    passes: int
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What was measured.
+
+    end_to_end: from file to masks on disk
+    network: forward passes alone, films side by side as in the batch
+    stages_ms: median of each stage of one film, alone on one core
+    bound_films_s: films a second if all stages kept all cores busy without a gap
+    share_of_bound: end_to_end over that
+    peak_memory_mb: largest resident size of this process
+    """
+
+    end_to_end: Rate
+    network: Rate
+    stages_ms: dict[str, float]
+    bound_films_s: float
+    share_of_bound: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages of the path from a file to its masks on disk.
+
+    decode: reads one radiograph
+    write: writes masks (H, W) uint8 to a path
+    """
+
+    predictor: Predictor
+    decode: Decode
+    write: Write
+
+    def film(self, path: Path, out: Path) -> None:
+        """One film, from file to masks on disk."""
+        prepared = prepare(self.decode(path), self.predictor.spacing_mm)
+        [found] = self.predictor.predict([prepared])
+        self.write(out / f"{path.stem}.png", found.masks)
+
+
+def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -> Bench:
+    """Measure one predictor on films.
+
+    paths: DICOM files; each is read ``passes + 1`` times
+    out: an empty folder for masks
+    """
+    workers = pipeline.predictor.options.parallel_films
+    end_to_end = rate(lambda path: pipeline.film(path, out), paths, workers, passes)
+    stages = time_stages(pipeline, paths, out)
+    films = [prepare(pipeline.decode(path), pipeline.predictor.spacing_mm) for path in paths[:4]]
+    repeated = [films[i % len(films)] for i in range(len(paths))]
+    network = rate(lambda film: pipeline.predictor.predict([film]), repeated, workers, passes)
+    bound = workers / (sum(stages.values()) / 1000)
+    share = end_to_end.median / bound
+    return Bench(end_to_end, network, stages, bound, share, peak_memory_mb())
+
+
+def rate(work: Callable[[T], object], items: Sequence[T], workers: int, passes: int) -> Rate:
+    """Time passes over all items on a number of threads, after one pass that is not timed."""
+    times = []
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in range(passes + 1):
+            start = time.perf_counter()
+            for _ in pool.map(work, items):
+                pass
+            times.append(time.perf_counter() - start)
+    speeds = [len(items) / seconds for seconds in times[1:]]
+    return Rate(median(speeds), min(speeds), max(speeds), passes)
+
+
+def time_stages(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> dict[str, float]:
+    """Median milliseconds of each stage of a film, one film at a time in this thread."""
+    predictor = pipeline.predictor
+    thresholds = predictor.models[0].card.thresholds
+    rows = []
+    for path in paths:
+        marks = [time.perf_counter()]
+        film = pipeline.decode(path)
+        marks.append(time.perf_counter())
+        ready = prepare(film, predictor.spacing_mm)
+        marks.append(time.perf_counter())
+        [found] = predictor.predict([ready])
+        marks.append(time.perf_counter())
+        restore(found.probabilities, ready, thresholds)
+        marks.append(time.perf_counter())
+        pipeline.write(out / f"{path.stem}.png", found.masks)
+        marks.append(time.perf_counter())
+        rows.append(1000 * np.diff(marks))
+    names = ("decode", "prepare", "forward", "restore", "write")
+    medians = np.median(rows[1:] or rows, axis=0)
+    stages = dict(zip(names, medians.tolist(), strict=True))
+    stages["forward"] -= stages["restore"]  # ``predict`` restores too: counted once
+    return stages
+
+
+def peak_memory_mb() -> float:
+    """Largest resident size of this process so far (MB)."""
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size / (1e6 if sys.platform == "darwin" else 1e3)
