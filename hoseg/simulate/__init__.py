@@ -1,1 +1,40 @@
-"""Hip radiographs with exact truth."""
+"""Hip radiographs with exact truth.
+
+A ``Scene`` (anatomy, ossification, implants, camera) is projected once to ``Layers`` and
+rendered as often as wanted to a ``SimulatedFilm``. ``crops`` is an endless stream for training,
+``write_folder`` what ``hoseg simulate`` does.
+"""
+
+from hoseg.simulate.cache import LayerCache, build_layer_cache, cached_crop
+from hoseg.simulate.confounders import ConfounderRates
+from hoseg.simulate.film import RenderSettings, SimulatedFilm, render
+from hoseg.simulate.folder import FolderSettings, simulate_film, write_folder
+from hoseg.simulate.layers import Layers
+from hoseg.simulate.scene import Scene, project, sample_scene
+from hoseg.simulate.settings import BALANCED, NATURAL, SceneSettings
+from hoseg.simulate.stream import StreamSettings, crop, crops, geometry_layers, shard
+
+__all__ = [
+    "BALANCED",
+    "NATURAL",
+    "ConfounderRates",
+    "FolderSettings",
+    "LayerCache",
+    "Layers",
+    "RenderSettings",
+    "Scene",
+    "SceneSettings",
+    "SimulatedFilm",
+    "StreamSettings",
+    "build_layer_cache",
+    "cached_crop",
+    "crop",
+    "crops",
+    "geometry_layers",
+    "project",
+    "render",
+    "sample_scene",
+    "shard",
+    "simulate_film",
+    "write_folder",
+]

@@ -106,7 +106,7 @@ def blades(
     spacing_mm: float,
 ) -> NDArray[np.float32]:
     """Darken the primary signal outside the field, with a penumbra and the blades' leak."""
-    if collimation.shape == "open":
+    if field.all():
         return signal
     edge = gaussian(field.astype(np.float32), collimation.penumbra_mm / spacing_mm)
     through = np.float32(collimation.leak) + np.float32(1 - collimation.leak) * edge
@@ -117,7 +117,7 @@ def shutter(
     pixels: NDArray[np.uint16], field: NDArray[np.bool_], collimation: Collimation, bits: int
 ) -> NDArray[np.uint16]:
     """Paint outside the field, as software shutters do."""
-    if collimation.shutter is None or collimation.shape == "open":
+    if collimation.shutter is None or field.all():
         return pixels
     grey = np.uint16(round(collimation.shutter * (2**bits - 1)))
     return np.where(field, pixels, grey)

@@ -103,6 +103,8 @@ def render(
     exposure = recipe.exposure
     primary, without = transmit(body_mm, lengths, exposure.kvp, exposure.filtration_mm_al)
     exposed = field_mask(recipe.collimation, shape)
+    if layers.known is not None and not layers.known.all():
+        exposed &= layers.known
     primary = blades(primary, exposed, recipe.collimation, spacing)
     without = blades(without, exposed, recipe.collimation, spacing)
     signal = expose(primary, without, exposure, spacing, rng)
@@ -141,9 +143,9 @@ def _recipe(
             blur_mm=float(rng.uniform(0.3, 1.0)),
         )
         processing = Processing(
-            compression=float(rng.uniform(0.7, 1.0)),
+            compression=float(rng.uniform(0.45, 1.0)),
             detail=(float(rng.uniform(0.8, 2.0)), 1.0, 1.0),
-            window=(float(rng.uniform(0.1, 3.0)), float(rng.uniform(98.5, 99.95))),
+            window=(float(rng.uniform(0.5, 30.0)), float(rng.uniform(98.5, 99.95))),
             curve=str(rng.choice(["linear", "gamma", "sigmoid"])),
             strength=float(rng.uniform(0, 1)),
             bits=8,

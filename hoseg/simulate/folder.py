@@ -16,6 +16,15 @@ import cv2
 import numpy as np
 
 from hoseg.errors import OutputError, SettingError
+from hoseg.grade import HipFinding, grade
+from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
+from hoseg.simulate.film import SimulatedFilm, render
+from hoseg.simulate.layers import Layers
+from hoseg.simulate.projector import Camera
+from hoseg.simulate.scene import Scene, film_camera, project_on, sample_scene
+from hoseg.simulate.settings import BALANCED, NATURAL, SceneSettings
+
+PREVALENCES = {"natural": NATURAL, "balanced": BALANCED}
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,37 @@ class FolderSummary:
         """For ``--json``."""
         rate = self.hips_differ / self.hips_graded if self.hips_graded else None
         return {**asdict(self), "rate": rate}
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One film with its scene and what grading makes of its masks."""
+
+    film: SimulatedFilm
+    layers: Layers
+    scene: Scene
+    camera: Camera
+    findings: tuple[HipFinding, ...]
+
+
+def simulate_film(index: int, settings: FolderSettings) -> Sample:
+    """Film ``index`` of a folder: depends on ``settings.seed`` and ``index`` alone."""
+    scene_settings = SceneSettings(brooker=PREVALENCES[settings.prevalence])
+    scene = sample_scene(scene_settings, np.random.default_rng([settings.seed, 0, index]))
+    camera = film_camera(scene, settings.spacing_mm, settings.size)
+    layers = project_on(scene, camera)
+    film = render(layers, np.random.default_rng([settings.seed, 1, index]))
+    spacing = Spacing(settings.spacing_mm, settings.spacing_mm, 0.0, SpacingSource.USER)
+    findings = grade(
+        film.masks,
+        spacing,
+        side=scene.centred,
+        orientation=Orientation(Side.LEFT, True, "attribute"),
+        view=scene.view,
+        field=film.field,
+        draws=20,
+    )
+    return Sample(film, layers, scene, camera, findings)
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

@@ -21,6 +21,7 @@ class Layers:
     masks: (H, W) uint8, bits of ``Structure`` from the ray lengths
     sacrum: (H, W) bool, sacrum and spine
     frame: where the body lies, and the pixel spacing at the plane of the hip
+    known: (H, W) bool, False beyond the film that a crop was cut from; None = all of it
     """
 
     materials: tuple[Material, ...]
@@ -28,6 +29,7 @@ class Layers:
     masks: NDArray[np.uint8]
     sacrum: NDArray[np.bool_]
     frame: BodyFrame
+    known: NDArray[np.bool_] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -88,7 +90,9 @@ class Layers:
         )
         masks = resample(self.masks, cv2.INTER_NEAREST)
         sacrum = resample(self.sacrum.view(np.uint8), cv2.INTER_NEAREST) > 0
-        return Layers(self.materials, lengths, masks, sacrum, frame)
+        everywhere = np.ones(self.shape, np.uint8) if self.known is None else self.known
+        known = resample(everywhere.view(np.uint8), cv2.INTER_NEAREST) > 0
+        return Layers(self.materials, lengths, masks, sacrum, frame, known)
 
 
 def _as_float32(

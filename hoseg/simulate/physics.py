@@ -226,7 +226,7 @@ def expose(
     if electronic > 0:
         total += electronic * rng.standard_normal(primary.shape, np.float32)
     noise_sd = np.sqrt((quantum_sd * np.float32(kept)) ** 2 + electronic**2)
-    return Signal(np.maximum(total, np.float32(1e-7)), bare, noiseless, noise_sd)
+    return Signal(np.maximum(total, np.float32(0)), bare, noiseless, noise_sd)
 
 
 def _scatter(

@@ -14,6 +14,9 @@ from hoseg.simulate.physics import gaussian
 DIRECT = 0.3
 """Signal relative to the open beam above which a pixel counts as directly exposed."""
 
+METAL = 2.4
+"""Density (natural logarithm) above the middle of the patient that bone hardly reaches."""
+
 
 @dataclass(frozen=True)
 class Processing:
@@ -86,9 +89,15 @@ def process(
 
     ``field`` (H, W) marks the exposed part; the patient in it decides the window.
     """
-    density = -np.log(np.maximum(signal, np.float32(1e-6)))
+    patient = _patient(signal, field)
+    middle = np.float32(np.median(signal[patient])) if patient.any() else np.float32(0.1)
+    # The logarithm has an offset, and what is far denser than bone is cut off before the
+    # pyramid: neither metal nor the blades may darken what lies beside them.
+    density = -np.log(signal + np.float32(0.003) * middle)
+    np.minimum(density, np.float32(METAL) - np.log(middle), out=density)
+    patient &= density < np.float32(0.8 * METAL) - np.log(middle)
     density = equalise(density, recipe, spacing_mm)
-    low, high = _window(density, field & (signal < DIRECT), recipe)
+    low, high = _window(density, patient, recipe)
     shown = np.clip((density - low) / (high - low), 0, 1)
     shown = _CURVES[recipe.curve](shown, recipe.strength)
     if recipe.dark_bone:
@@ -118,11 +127,17 @@ def equalise(
     return result
 
 
+def _patient(signal: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The part of the field that the patient covers."""
+    patient = field & (signal < DIRECT)
+    return patient if patient.mean() > 0.02 else field.copy()
+
+
 def _window(
-    density: NDArray[np.float32], field: NDArray[np.bool_], recipe: Processing
+    density: NDArray[np.float32], patient: NDArray[np.bool_], recipe: Processing
 ) -> tuple[np.float32, np.float32]:
     step = max(1, int(np.sqrt(density.size / 10_000)))
-    seen = density[::step, ::step][field[::step, ::step]]
+    seen = density[::step, ::step][patient[::step, ::step]]
     if seen.size < 16:
         seen = density[::step, ::step].ravel()
     low, high = np.percentile(seen, recipe.window)

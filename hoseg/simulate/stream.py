@@ -16,6 +16,7 @@ from hoseg.errors import SettingError
 from hoseg.radiograph import Structure
 from hoseg.simulate.film import RenderSettings, SimulatedFilm, render
 from hoseg.simulate.layers import Layers
+from hoseg.simulate.scene import project, sample_scene
 from hoseg.simulate.settings import SceneSettings
 
 
@@ -38,7 +39,7 @@ class StreamSettings:
     spacing_mm: float = 0.6
     zoom: tuple[float, float] = (0.75, 1.35)
     near_ossification: float = 0.5
-    renders: int = 3
+    renders: int = 4
     turn: float = 0.06
     scene: SceneSettings = field(default_factory=SceneSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
@@ -84,6 +85,13 @@ def crops(
             index += (step - 1) * settings.renders
 
 
+def geometry_layers(seed: int, index: int, settings: StreamSettings | None = None) -> Layers:
+    """Geometry ``index`` of the stream ``seed``: a whole film at the working spacing."""
+    settings = settings or StreamSettings()
+    scene = sample_scene(settings.scene, np.random.default_rng([seed, 0, index]))
+    return project(scene, settings.spacing_mm)
+
+
 def shard(worker: int, workers: int, settings: StreamSettings | None = None) -> tuple[int, int]:
     """``(start, step)`` for one of several workers that share a stream."""
     if not 0 <= worker < workers:
@@ -109,20 +117,22 @@ def _centre(
 ) -> tuple[float, float]:
     """Centre (x, y) of a window, in pixels of the layers."""
     spread = size_mm / layers.frame.spacing_mm
-    if rng.random() < near_ossification:
-        pieces = _pieces(layers.masks)
-        if len(pieces):
-            piece = pieces[int(rng.integers(len(pieces)))]
-            x, y = piece + rng.uniform(-0.38, 0.38, 2) * spread
-            return float(x), float(y)
-    if rng.random() < 0.75:  # about a hip
+    pieces = _pieces(layers.masks) if rng.random() < near_ossification else ()
+    if len(pieces):
+        piece = pieces[int(rng.integers(len(pieces)))]
+        x, y = piece + rng.uniform(-0.4, 0.4, 2) * spread
+    elif rng.random() < 0.75:  # about a hip
         side = rng.choice([-1, 1]) * layers.frame.half_distance_mm
         place = np.array([[side + rng.normal(0, 0.2 * size_mm), rng.normal(0, 0.25 * size_mm)]])
         x, y = layers.frame.to_px(place)[0]
     else:
         y, x = rng.uniform(0, layers.shape)
-    height, width = layers.shape
-    return float(np.clip(x, 0, width)), float(np.clip(y, 0, height))
+    # Most windows stay on the film; the rest see its edge, as a network does.
+    margin = spread * rng.uniform(0.2, 0.5)
+    return tuple(
+        float(np.clip(value, min(margin, side / 2), max(side - margin, side / 2)))
+        for value, side in zip((x, y), layers.shape[::-1], strict=True)
+    )
 
 
 def _pieces(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
