@@ -1,0 +1,192 @@
+"""A folder of images and masks, with an optional table of what else is known.
+
+::
+
+    DIR/images/NAME.{png,tif,dcm,nii.gz}   DIR/masks/NAME.{png,tif,nii.gz}   DIR/dataset.csv
+
+``dataset.csv`` may have the columns ``name, patient, split, spacing_mm, side, view, brooker,
+gap_mm``; one row an image, or one a graded hip. Masks are the OR of the bits of ``Structure``.
+``ignore/NAME.png``, where it exists, holds the same bits where nothing is known.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hoseg.datasets.grades import hips_of_rows
+from hoseg.datasets.labelled import LabelledImage, LazyFilm, read_image
+from hoseg.datasets.pictures import (
+    NIFTI,
+    PICTURES,
+    read_mask,
+    read_nifti,
+    stem_of,
+    suffix_of,
+    write_picture,
+)
+from hoseg.errors import InputError
+from hoseg.radiograph import Radiograph, Side, Spacing, SpacingSource, View
+
+TABLE = "dataset.csv"
+COLUMNS = ("name", "patient", "split", "spacing_mm", "side", "view", "brooker", "gap_mm")
+
+
+def recognises(path: Path) -> bool:
+    """Whether ``path`` has this layout."""
+    return (path / "images").is_dir() and (path / "masks").is_dir()
+
+
+def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
+    """Films of the folder, sorted by name."""
+    rows = read_table(path / TABLE)
+    masks = {stem_of(p): p for p in (path / "masks").iterdir() if p.is_file()}
+    found = []
+    for image in sorted(p for p in (path / "images").iterdir() if p.is_file()):
+        name = stem_of(image)
+        mine = rows.get(name, [])
+        first = mine[0] if mine else {}
+        found.append(
+            LazyFilm(
+                case=name,
+                patient=first.get("patient") or name,
+                path=image,
+                split=first.get("split", ""),
+                reader=partial(_read, image, masks.get(name), mine, spacing_mm),
+            )
+        )
+    return found
+
+
+def write(images: Iterable[LabelledImage], out: Path) -> int:
+    """Write images as 16-bit PNG, masks, and the table; returns how many."""
+    rows = []
+    for image in images:
+        pixels, _ = to_uint16(image.radiograph)
+        write_picture(out / "images" / f"{image.case}.png", pixels)
+        if image.masks is not None:
+            write_picture(out / "masks" / f"{image.case}.png", image.masks)
+        if image.ignore is not None:
+            write_picture(out / "ignore" / f"{image.case}.png", image.ignore)
+        rows += table_rows(image)
+    (out / "masks").mkdir(parents=True, exist_ok=True)
+    with (out / TABLE).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return len({row["name"] for row in rows})
+
+
+def read_table(path: Path) -> dict[str, list[dict[str, str]]]:
+    """Rows of ``dataset.csv`` by name; empty when there is none."""
+    if not path.exists():
+        return {}
+    rows: dict[str, list[dict[str, str]]] = {}
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        if "name" not in (reader.fieldnames or []):
+            raise InputError(
+                str(path), f"columns are {reader.fieldnames}; 'name' is missing", code="bad_table"
+            )
+        for row in reader:
+            rows.setdefault(row["name"], []).append({k: (v or "").strip() for k, v in row.items()})
+    return rows
+
+
+def table_rows(image: LabelledImage) -> list[dict[str, object]]:
+    """Rows of the table for one image: one a graded hip, at least one."""
+    spacing = image.radiograph.spacing
+    common = {
+        "name": image.case,
+        "patient": image.patient,
+        "split": "",
+        "spacing_mm": f"{spacing.mean_mm:.6g}" if spacing else "",
+        "side": str(image.radiograph.side),
+        "view": str(image.radiograph.view),
+    }
+    graded = [hip for hip in image.hips if hip.brooker is not None]
+    return [
+        {
+            **common,
+            "side": str(hip.side),
+            "brooker": hip.brooker,
+            "gap_mm": "" if hip.gap_mm is None else f"{hip.gap_mm:.3f}",
+        }
+        for hip in graded
+    ] or [common]
+
+
+def to_uint16(radiograph: Radiograph) -> tuple[np.ndarray, float]:
+    """Pixels as uint16 with bones bright, and the grey levels a step stands for.
+
+    Whole numbers that fit are kept as they are (shifted to start at zero).
+    """
+    pixels = radiograph.pixels
+    low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
+    whole = np.issubdtype(pixels.dtype, np.integer) and high - low <= 65535
+    scale = 1.0 if whole else max(high - low, 1e-12) / 65535
+    levels = np.round((np.nan_to_num(pixels.astype(np.float64), nan=low) - low) / scale)
+    if radiograph.display.inverted:
+        levels = levels.max() - levels
+    return levels.astype(np.uint16), scale
+
+
+def with_facts(radiograph: Radiograph, row: dict[str, str], path: Path) -> Radiograph:
+    """Put side, view and spacing of a table row into a radiograph that lacks them."""
+    changes: dict[str, object] = {}
+    for key, kind in (("side", Side), ("view", View)):
+        if row.get(key):
+            try:
+                changes[key] = kind(row[key].lower())
+            except ValueError as error:
+                allowed = ", ".join(kind)
+                raise InputError(
+                    str(path), f"{key} = {row[key]!r}; expected {allowed}", code="bad_table"
+                ) from error
+    if row.get("spacing_mm"):
+        changes["spacing"] = user_spacing(row["spacing_mm"], path)
+    return replace(radiograph, **changes)  # type: ignore[arg-type]
+
+
+def user_spacing(text: str, path: Path) -> Spacing:
+    """Spacing written by a person, in mm."""
+    try:
+        value = float(text)
+        return Spacing(value, value, 0.02, SpacingSource.USER)
+    except ValueError as error:
+        raise InputError(
+            str(path), f"spacing_mm = {text!r}; expected a positive number of mm", code="bad_table"
+        ) from error
+
+
+def _read(
+    image: Path, mask: Path | None, rows: list[dict[str, str]], spacing_mm: float | None
+) -> LabelledImage:
+    if mask is None:
+        raise InputError(str(image), f"no mask named {stem_of(image)} in masks/", code="no_mask")
+    if suffix_of(image) in NIFTI:
+        pixels, spacing = read_nifti(image)
+        radiograph = Radiograph(
+            pixels, str(image), spacing=Spacing(*spacing, 0.02, SpacingSource.USER)
+        )
+    else:
+        radiograph = read_image(image, spacing_mm)
+    if rows:
+        radiograph = with_facts(radiograph, rows[0], image)
+    ignore = image.parent.parent / "ignore" / f"{stem_of(image)}.png"
+    return LabelledImage(
+        case=stem_of(image),
+        patient=(rows[0].get("patient") if rows else "") or stem_of(image),
+        radiograph=radiograph,
+        masks=read_mask(mask),
+        ignore=read_mask(ignore) if ignore.exists() else None,
+        hips=hips_of_rows(rows, image),
+    )
+
+
+__all__ = ["COLUMNS", "PICTURES", "TABLE", "films", "recognises", "write"]

@@ -1,0 +1,58 @@
+"""The table of dataset formats, and how one is opened and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hoseg.datasets import folder, grades
+from hoseg.datasets.labelled import Dataset, LabelledImage, LazyFilm
+from hoseg.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    recognises: whether a path looks like it
+    films: films at a path, given the spacing in mm where the files have none
+    write: write images below a folder; None when the format is only read
+    """
+
+    recognises: Callable[[Path], bool]
+    films: Callable[[Path, float | None], list[LazyFilm]]
+    write: Callable[[Iterable[LabelledImage], Path], int] | None = None
+
+
+FORMATS: dict[str, Format] = {
+    "folder": Format(folder.recognises, folder.films, folder.write),
+    "grades": Format(grades.recognises, grades.films),
+}
+"""By name; "auto" takes the first that recognises the path."""
+
+
+def open_dataset(
+    path: Path | str, format: str = "auto", spacing_mm: float | None = None
+) -> Dataset:
+    """Open a labelled dataset; images are read one by one later.
+
+    path: folder, JSON or CSV file
+    format: a name in ``FORMATS``, or "auto"
+    spacing_mm: pixel spacing at the hip for files that do not say
+
+    Raises SettingError when the path does not exist or nothing recognises it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise SettingError("DATASET", str(path), "an existing folder or file")
+    if format == "auto":
+        format = next((name for name, f in FORMATS.items() if f.recognises(path)), "")
+        if not format:
+            raise SettingError("DATASET", str(path), f"one of the formats {', '.join(FORMATS)}")
+    if format not in FORMATS:
+        raise SettingError("format", format, f"auto or one of {', '.join(FORMATS)}")
+    films = FORMATS[format].films(path, spacing_mm)
+    if not films:
+        raise SettingError("DATASET", str(path), f"at least one film in format {format!r}")
+    return Dataset(path, format, tuple(films))

@@ -1,0 +1,171 @@
+"""What a labelled film is, whatever file format it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.errors import InputError
+from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure
+
+ALL_STRUCTURES = 15
+"""All bits of ``Structure``."""
+
+_SYNONYMS: dict[Structure, tuple[str, ...]] = {
+    Structure.PELVIS: ("pelvis", "hip bone", "hipbone", "innominate", "pelvic bone", "acetabulum"),
+    Structure.FEMUR: ("femur", "proximal femur", "thigh bone"),
+    Structure.IMPLANT: ("implant", "prosthesis", "metal", "hardware", "arthroplasty"),
+    Structure.OSSIFICATION: (
+        "ossification", "heterotopic ossification", "ho", "heterotopic bone", "ectopic bone",
+    ),
+}  # fmt: skip
+
+IGNORED_NAMES = frozenset({"background", "ignore", "don't care", "dont care", "void"})
+
+
+@dataclass(frozen=True)
+class GradedHip:
+    """What a reader, or a simulator, says about one hip.
+
+    brooker: class 0-4, or None
+    gap_mm: gap between opposing bone surfaces at the plane of the hip
+    maturity: "hazy", "mature_discrete", "mature_extensive" or ""
+    centre_px: (row, column) of the femoral head, or None
+    """
+
+    side: Side
+    brooker: int | None = None
+    gap_mm: float | None = None
+    maturity: str = ""
+    centre_px: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledImage:
+    """One film with its labels.
+
+    masks: (H, W) uint8, bits of ``Structure``, on the grid of ``radiograph``; None = grades alone
+    ignore: (H, W) uint8, the same bits where nothing is known; None = everything is known
+    hips: grades, where there are any
+    """
+
+    case: str
+    patient: str
+    radiograph: Radiograph
+    masks: NDArray[np.uint8] | None = None
+    ignore: NDArray[np.uint8] | None = None
+    hips: tuple[GradedHip, ...] = ()
+
+
+class LabelledFilm(Protocol):
+    """A film of a dataset, not read yet."""
+
+    @property
+    def case(self) -> str:
+        """Name, unique in its dataset."""
+
+    @property
+    def patient(self) -> str:
+        """Whom it shows; films of one patient never land on both sides of a split."""
+
+    @property
+    def split(self) -> str:
+        """ "train", "val", "test" or "" when the dataset does not say."""
+
+    @property
+    def path(self) -> Path:
+        """The image file, for messages."""
+
+    def read(self) -> LabelledImage:
+        """Decode image and labels; InputError names the file that does not fit."""
+
+
+@dataclass(frozen=True)
+class LazyFilm:
+    """A film whose reading is a function; every format of this package makes these."""
+
+    case: str
+    patient: str
+    path: Path
+    reader: Callable[[], LabelledImage]
+    split: str = ""
+
+    def read(self) -> LabelledImage:
+        """Decode image and labels."""
+        image = self.reader()
+        check_shapes(image, self.path)
+        return image
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Films of one folder or file.
+
+    format: name of the format it was read as
+    """
+
+    path: Path
+    format: str
+    films: tuple[LabelledFilm, ...]
+
+
+def structure_of(name: str) -> int:
+    """Bit of a structure named by somebody else's software; 0 for names to be ignored.
+
+    "left femur", "Femur_R" and "HO" are understood.
+
+    Raises KeyError for a name that means no structure.
+    """
+    words = name.strip().lower().replace("_", " ").replace("-", " ").split()
+    plain = " ".join(w for w in words if w not in ("left", "right", "l", "r", "the"))
+    if plain in IGNORED_NAMES:
+        return 0
+    for structure, names in _SYNONYMS.items():
+        if plain in names:
+            return int(structure)
+    raise KeyError(name)
+
+
+def unknown_label(path: Path, name: object) -> InputError:
+    """Error for a label that is none of ours."""
+    return InputError(
+        str(path),
+        f"label {name!r} is none of {', '.join(STRUCTURES)}. Rename it, or remove it.",
+        code="unknown_label",
+    )
+
+
+def check_shapes(image: LabelledImage, path: Path) -> None:
+    """InputError when masks do not have the size of the image, or hold unknown bits."""
+    for name in ("masks", "ignore"):
+        mask = getattr(image, name)
+        if mask is not None and mask.shape != image.radiograph.shape:
+            raise InputError(
+                str(path),
+                f"{name} are {mask.shape[0]} x {mask.shape[1]}, the image is "
+                f"{image.radiograph.shape[0]} x {image.radiograph.shape[1]} (rows x columns). "
+                "Export the mask at the size of the image.",
+                code="size_mismatch",
+            )
+    if image.masks is not None and int(image.masks.max(initial=0)) > ALL_STRUCTURES:
+        raise InputError(
+            str(path),
+            f"mask value {int(image.masks.max())}; expected the OR of 1 pelvis, 2 femur, "
+            "4 implant, 8 ossification (0-15)",
+            code="unknown_label",
+        )
+
+
+def read_image(path: Path, spacing_mm: float | None) -> Radiograph:
+    """Read the one radiograph in a file."""
+    from hoseg.dicom.decode import load
+
+    found = load(path, spacing_mm)
+    if len(found) != 1:
+        raise InputError(str(path), f"holds {len(found)} images; expected one", code="not_one")
+    return found[0]

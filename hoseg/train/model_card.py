@@ -1,0 +1,102 @@
+"""``MODEL_CARD.md``: the card as a person reads it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from hoseg.segment.card import Card
+
+_TEXT = """\
+# {name}
+
+**Research use only. Not a medical device. Its accuracy on real heterotopic ossification (HO) is
+unmeasured.**
+
+{description}
+
+Segments pelvis, femur, implant and ossification on hip radiographs. The four structures may
+overlap, because a radiograph is a projection. The sacrum and the spine are not part of the pelvis.
+
+## What it was trained on
+
+{training}
+
+## What it was tested on
+
+{metrics}
+
+These figures come from simulated films whose anatomy and settings the network had not seen. They
+say how well the training worked, not how well the network reads patients' films.
+
+## How to use it
+
+- Input at {spacing_mm} mm a pixel at the plane of the hip, grey levels by
+  `hoseg.imaging.intensity.normalise` ({normalisation}), height and width multiples of
+  {pad_multiple}. `hoseg run --model {name}` does all of this.
+- Probabilities: `sigmoid(logit / temperature)`; masks: probability at or above the threshold.
+
+| structure | temperature | threshold |
+|---|---|---|
+{calibration}
+
+The threshold of ossification was chosen on simulated films without ossification but with
+osteophytes, enthesophytes, calcified vessels and other confounders, to leave at most 0.15 false
+components of 25 mm² a film.
+
+## Limits
+
+- Adults. On growing hips (open growth plates) it has no experience.
+- Faint early ossification, and ossification over bone, are missed more often than dense
+  ossification beside bone.
+- Osteophytes, enthesophytes and avulsed fragments may be taken for ossification.
+- A radiograph cannot tell a bridge from superimposed ossification; this network neither.
+
+## Network
+
+`{architecture}` with {options}, {parameters} numbers in `weights.safetensors`
+(sha256 `{sha256}`). Made {created} from source {commit}. Licence {license}.
+
+## Learning curve
+
+{curve}
+"""
+
+
+def model_card_text(card: Card, log: str) -> str:
+    """Text of ``MODEL_CARD.md``.
+
+    log: content of the ``log.csv`` of the run; may be empty
+    """
+    fields: dict[str, Any] = card.model_dump()
+    fields["calibration"] = "\n".join(
+        f"| {name} | {temperature:.3g} | {threshold:.3g} |"
+        for name, temperature, threshold in zip(
+            card.structures, card.temperatures, card.thresholds, strict=True
+        )
+    )
+    fields["training"] = _bullets(card.data)
+    fields["metrics"] = _bullets(card.metrics) or "Not measured."
+    fields["curve"] = learning_curve(log) or "Not recorded."
+    return _TEXT.format_map(fields)
+
+
+def learning_curve(log: str, rows: int = 16) -> str:
+    """Markdown table of the validations in a ``log.csv``, thinned to about ``rows``."""
+    judged = [row for row in csv.DictReader(io.StringIO(log)) if row.get("score")]
+    if not judged:
+        return ""
+    thin = judged[:: max(1, len(judged) // rows)]
+    if thin[-1] is not judged[-1]:
+        thin.append(judged[-1])
+    columns = ["step", "loss"] + [name for name in judged[0] if name.startswith(("dice", "f"))]
+    lines = ["| " + " | ".join(c.replace("_", " ") for c in columns) + " |"]
+    lines.append("|" + "---|" * len(columns))
+    lines += ["| " + " | ".join(row[c] or "" for c in columns) + " |" for row in thin]
+    return "\n".join(lines)
+
+
+def _bullets(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in values.items())

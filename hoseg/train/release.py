@@ -1,0 +1,115 @@
+"""From a checkpoint to a model folder: averaged weights, calibration, card and readable card."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import hoseg
+from hoseg.errors import ModelError
+from hoseg.radiograph import STRUCTURES
+from hoseg.segment.card import Card
+from hoseg.segment.network import build_network, keep_structures, required_multiple
+from hoseg.segment.weights import save_model
+from hoseg.train.augment import Crop
+from hoseg.train.calibrate import Calibration, calibrate
+from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
+from hoseg.train.config import TrainConfig
+from hoseg.train.model_card import model_card_text
+from hoseg.train.sources import calibration_crops
+from hoseg.train.validate import predict, score
+
+
+def release(run: Path, folder: Path, cache: Path | None = None, *, best: bool = True) -> Card:
+    """Write the model folder of a training run, finished or still going on.
+
+    run: folder of ``hoseg train``
+    folder: where the model goes; its name does not matter, the card has the one of the run
+    cache: folder of simulated geometries, as in ``RunOptions``
+    best: the best checkpoint by validation score, else the last one
+
+    Returns the card. Raises ModelError when there is no checkpoint yet.
+    """
+    path = run / (BEST if best else LAST)
+    if not path.exists():
+        raise ModelError(f"{path}: no checkpoint yet. Wait for the first validation of the run.")
+    checkpoint = read_checkpoint(path)
+    config = TrainConfig.model_validate(checkpoint.config)
+    options = {**config.network.options, "outputs": config.outputs}
+    network = build_network(config.network.architecture, options)
+    network.load_state_dict(checkpoint.average)
+    network = keep_structures(network).eval()
+    options = _released_options(config)
+
+    crops = calibration_crops(config, cache or run / "geometry")
+    half = len(crops) // 2
+    logits = predict(network, crops, torch.device("cpu"), batch=4)
+    found = calibrate(logits[:half], crops[:half], config.spacing_mm)
+    metrics = _measured(logits[half:], crops[half:], found, config.spacing_mm)
+    card = Card(
+        name=config.name,
+        description=config.description,
+        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        spacing_mm=config.spacing_mm,
+        pad_multiple=required_multiple(network),
+        architecture=config.network.architecture,
+        options=options,
+        thresholds=found.thresholds,
+        temperatures=found.temperatures,
+        recipe=checkpoint.config,
+        commit=source_version(),
+        data={
+            "steps": checkpoint.step,
+            "crops": checkpoint.step * config.optimisation.batch,
+            "sources": [source.model_dump(mode="json") for source in config.sources],
+            "calibration_films": half,
+            "validation_films": len(crops) - half,
+        },
+        metrics=metrics,
+        sha256="0" * 64,
+    )
+    state = {
+        name: value.detach().cpu().contiguous().numpy()
+        for name, value in network.state_dict().items()
+    }
+    log = run / "log.csv"
+    curve = log.read_text(encoding="utf-8") if log.exists() else ""
+    return save_model(folder, card, state, model_card_text(card, curve))
+
+
+def source_version() -> str:
+    """Commit of the checkout this runs from, or the version of the installed package."""
+    root = Path(hoseg.__file__).resolve().parent.parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return f"hoseg {hoseg.__version__}"
+    return done.stdout.strip()
+
+
+def _released_options(config: TrainConfig) -> dict[str, object]:
+    """Options without the auxiliary outputs that ``keep_structures`` dropped."""
+    if config.network.architecture == "hip_unet":
+        return {**config.network.options, "outputs": len(STRUCTURES), "deep_levels": []}
+    return {**config.network.options, "outputs": config.outputs}
+
+
+def _measured(
+    logits: NDArray[np.float32], crops: Sequence[Crop], found: Calibration, spacing_mm: float
+) -> dict[str, float]:
+    """Quick figures on crops that the calibration has not seen, at the released thresholds."""
+    shift = [
+        t * np.log(p / (1 - p)) for t, p in zip(found.temperatures, found.thresholds, strict=True)
+    ]
+    shifted = logits - np.array(shift, np.float32)[None, :, None, None]
+    figures = score(shifted, crops, spacing_mm)
+    return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}

@@ -1,0 +1,124 @@
+"""Sources of training samples named in a configuration: the simulator and labelled datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from hoseg.errors import SettingError
+from hoseg.simulate.film import SimulatedFilm
+from hoseg.simulate.stream import StreamSettings, render_crop
+from hoseg.train.augment import Crop, centre_crop
+from hoseg.train.config import LabelledSource, SimulatedSource, TrainConfig
+from hoseg.train.data import SampleSource
+from hoseg.train.pool import GeometryPool
+from hoseg.train.sample import ALL_BITS, SACRUM_BIT, Sample
+
+TRAINING_SEED = 1_000_003
+VALIDATION_SEED = 2_000_003
+CALIBRATION_SEED = 3_000_017
+"""Streams of the three uses never meet: each has its own seed, plus the seed of the run."""
+
+CALIBRATION_FILMS = 240
+
+
+class SimulatedSamples:
+    """Films of geometries drawn from a pool: many geometries, each seen in many films.
+
+    seed: of the geometries
+    settings: of the simulator
+    size: how many geometries there are
+    folder: where the pool keeps them
+    """
+
+    def __init__(self, seed: int, settings: StreamSettings, size: int, folder: Path) -> None:
+        self.settings, self.size = settings, size
+        self.pool = GeometryPool(folder, seed, settings)
+
+    def draw(self, index: int, rng: np.random.Generator) -> Sample:
+        """Render a film of a geometry drawn at random."""
+        layers = self.pool.layers(int(rng.integers(self.size)))
+        return film_to_sample(render_crop(layers, rng, self.settings))
+
+    def film(self, number: int) -> Sample:
+        """The one film of geometry ``number`` that belongs to a validation set."""
+        rng = np.random.default_rng([self.pool.seed, 1, number])
+        return film_to_sample(render_crop(self.pool.layers(number), rng, self.settings))
+
+
+def film_to_sample(film: SimulatedFilm) -> Sample:
+    """Bones bright, sacrum as a fifth bit."""
+    targets = film.masks | np.where(film.sacrum, np.uint8(SACRUM_BIT), np.uint8(0))
+    pixels = film.pixels
+    if film.recipe.processing.dark_bone:
+        pixels = pixels.max() - pixels
+    return Sample(pixels, targets, film.ignore & np.uint8(ALL_BITS), film.field)
+
+
+def stream_settings(config: TrainConfig, source: SimulatedSource) -> StreamSettings:
+    """Settings of the simulator with those of the configuration put in."""
+    given = {"size_px": config.crop_px, "spacing_mm": config.spacing_mm, **source.settings}
+    try:
+        return TypeAdapter(StreamSettings).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingError(
+            f"sources.settings.{key}",
+            first.get("input"),
+            f"a setting of the simulator: {first['msg']}",
+        ) from error
+
+
+def build_sources(config: TrainConfig, cache: Path) -> list[SampleSource]:
+    """Sources of training samples in the order of the configuration.
+
+    cache: folder for simulated geometries
+    """
+    sources: list[SampleSource] = []
+    for source in config.sources:
+        if isinstance(source, SimulatedSource):
+            settings = stream_settings(config, source)
+            seed = TRAINING_SEED + config.seed
+            sources.append(SimulatedSamples(seed, settings, source.pool, cache))
+        else:
+            sources.append(_labelled(config, source, held_out=False))
+    return sources
+
+
+def validation_crops(config: TrainConfig, cache: Path) -> list[Crop]:
+    """Unchanged crops for validation: simulated, and every held-out labelled film."""
+    return _simulated_crops(config, VALIDATION_SEED, config.validation.films, cache) + [
+        crop
+        for source in config.sources
+        if isinstance(source, LabelledSource)
+        for crop in _labelled(config, source, held_out=True).whole_crops()
+    ]
+
+
+def calibration_crops(config: TrainConfig, cache: Path) -> list[Crop]:
+    """Crops for calibration and the quick figures of the card.
+
+    Labelled films stand in when nothing is simulated.
+    """
+    found = _simulated_crops(config, CALIBRATION_SEED, CALIBRATION_FILMS, cache)
+    return found or validation_crops(config, cache)
+
+
+def _simulated_crops(config: TrainConfig, seed: int, count: int, cache: Path) -> list[Crop]:
+    """Crops of the first simulated source; none when the run has labelled films only."""
+    for source in config.sources:
+        if isinstance(source, SimulatedSource):
+            settings = stream_settings(config, source)
+            samples = SimulatedSamples(seed, settings, count, cache)
+            return [centre_crop(samples.film(n), config.crop_px) for n in range(count)]
+    return []
+
+
+def _labelled(config: TrainConfig, source: LabelledSource, *, held_out: bool) -> Any:
+    from hoseg.train.labelled import LabelledSamples
+
+    return LabelledSamples(config, source, held_out=held_out)
