@@ -1,14 +1,13 @@
 """Hip radiographs with exact truth.
 
 A ``Scene`` (anatomy, ossification, implants, camera) is projected once to ``Layers`` and
-rendered as often as wanted to a ``SimulatedFilm``. ``crops`` is an endless stream for training,
-``write_folder`` what ``hoseg simulate`` does.
+rendered as often as wanted to a ``SimulatedFilm``. ``crops`` is an endless stream for training;
+``hoseg.simulate.folder`` writes films to disk, as ``hoseg simulate`` does.
 """
 
 from hoseg.simulate.cache import LayerCache, build_layer_cache, cached_crop
 from hoseg.simulate.confounders import ConfounderRates
 from hoseg.simulate.film import RenderSettings, SimulatedFilm, render
-from hoseg.simulate.folder import FolderSettings, simulate_film, write_folder
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.scene import Scene, project, sample_scene
 from hoseg.simulate.settings import BALANCED, NATURAL, SceneSettings
@@ -18,7 +17,6 @@ __all__ = [
     "BALANCED",
     "NATURAL",
     "ConfounderRates",
-    "FolderSettings",
     "LayerCache",
     "Layers",
     "RenderSettings",
@@ -35,6 +33,4 @@ __all__ = [
     "render",
     "sample_scene",
     "shard",
-    "simulate_film",
-    "write_folder",
 ]
