@@ -53,7 +53,7 @@ def check_hip(bones: Bones, hip: Hip, around: Surroundings, contacts: Contacts) 
     if frame.cropped:
         return reason("cropped_hip", frame.cropped)
     over = sample(bones.pelvis, frame.centre[None] / bones.mm)[0] > 0
-    if not over and around.to_pelvis_mm(frame.centre) > NEAR_RADII * frame.radius:
+    if not over and around.to_pelvis_mm(frame.centre) > NEAR_RADII * frame.unit:
         return reason("no_pelvis")
     if hip.head is None and contacts.items:
         return reason("no_femoral_head")
@@ -69,7 +69,8 @@ def hidden_share(around: Surroundings) -> float:
     upper side.
     """
     frame = around.frame
-    radii = np.linspace(around.settings.joint_zone, 2.2, 12) * frame.radius
+    inner = around.settings.joint_zone * frame.radius
+    radii = np.linspace(inner, max(2.2 * frame.unit, 1.2 * inner), 12)
     angles = np.linspace(0, np.pi / 2, 16)
     r, a = (grid.ravel() for grid in np.meshgrid(radii, angles))
     points = (

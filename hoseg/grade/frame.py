@@ -12,6 +12,8 @@ from hoseg.grade.bones import Bones
 from hoseg.grade.hips import Hip
 from hoseg.radiograph import Orientation
 
+ADULT_HEAD_MM = 24.0
+
 Vector = NDArray[np.float64]
 
 
@@ -21,6 +23,8 @@ class Frame:
 
     centre: of the head, or of the proximal femur where no head was found
     radius: of the head (mm), or the femur's inscribed radius
+    unit: yardstick for places about the hip (mm): the radius of a native head, an adult's mean
+        where an implant replaced it
     distal: along the shaft towards the knee
     lateral: across the shaft, away from the head
     axis_offset: how far lateral of the centre the shaft axis runs (mm)
@@ -31,6 +35,7 @@ class Frame:
 
     centre: Vector
     radius: float
+    unit: float
     distal: Vector
     lateral: Vector
     axis_offset: float
@@ -52,85 +57,107 @@ def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> Frame:
     down = np.array([1.0 if orientation.rows_to_feet else -1.0, 0.0])
     if hip.head is not None:
         centre, radius = hip.head.centre, hip.head.radius
+        unit = radius if hip.head_source == "femur" else ADULT_HEAD_MM
     else:
-        radius = hip.radius_mm
+        radius = unit = hip.radius_mm
         centre = femur[np.argmin(femur @ down)] + down * radius
-    distal, offset = _shaft(bones, femur, centre, hip.radius_mm, down)
+    distal, offset = _shaft(bones, femur_px, centre, unit, down)
     lateral = np.array([-distal[1], distal[0]])
-    if abs(offset @ lateral) > 0.3 * radius:
-        lateral *= np.sign(offset @ lateral)
-    elif hip.medial:
-        lateral *= -np.sign(lateral[1] * hip.medial) or 1.0
+    if hip.medial and abs(lateral[1]) > 0.35:
+        lateral *= -np.sign(lateral[1]) * hip.medial
+    elif offset @ lateral < 0:
+        lateral = -lateral
     axis_offset = float(offset @ lateral)
     u, v = (femur - centre) @ lateral, (femur - centre) @ distal
-    tip = _trochanter(u, v, axis_offset, radius)
+    tip = _trochanter(u, v, axis_offset, unit)
     outside = ~bones.in_field(femur_px)
-    tip_cut = tip is None or _near(femur[outside], femur[tip], 0.15 * radius)
+    tip_cut = tip is None or _near(femur[outside], femur[tip], 0.15 * unit)
     return Frame(
         centre=centre,
         radius=radius,
+        unit=unit,
         distal=distal,
         lateral=lateral,
         axis_offset=axis_offset,
         trochanter=None if tip is None or tip_cut else femur[tip],
-        lesser=_lesser(femur, u, v, axis_offset, radius),
-        margin=_margin(bones, centre, lateral, distal, radius),
-        cropped=_cropped(bones, centre, radius, down, tip_cut),
+        lesser=_lesser(femur, u, v, axis_offset, unit),
+        margin=_margin(bones, centre, lateral, distal, unit),
+        cropped=_cropped(bones, centre, unit, down, tip_cut),
     )
 
 
 def _shaft(
-    bones: Bones, femur: Vector, centre: Vector, unit: float, down: Vector
+    bones: Bones, femur_px: Vector, centre: Vector, unit: float, down: Vector
 ) -> tuple[Vector, Vector]:
     """Direction of the shaft to the knee, and the vector from the head across to its axis.
 
-    From the part of the femur beyond the trochanters; where the film ends before it, the image's
-    own vertical.
+    The axis is the line through the middles of the shaft, slice by slice, below the trochanters:
+    a film that cuts the shaft obliquely does not turn it. Where the film ends before that, the
+    image's own vertical.
     """
-    low, high = femur.min(axis=0) - 1, femur.max(axis=0) + 1
-    grid = bones.overview.points_mm(bones.overview.femur)
-    grid = grid[((grid >= low) & (grid <= high)).all(axis=1)]
-    if not len(grid):
-        return down, femur.mean(axis=0) - centre
-    distance = np.hypot(*(grid - centre).T)
-    shaft = grid[distance > 2.8 * unit]
-    if len(shaft) > 30:
-        middle = shaft.mean(axis=0)
-        values, vectors = np.linalg.eigh(np.cov((shaft - middle).T))
+    edge = femur_px[bones.in_field(femur_px)] * bones.mm
+    edge = edge if len(edge) else femur_px * bones.mm
+    axis, origin = down, edge.mean(axis=0)
+    beyond = edge[np.hypot(*(edge - centre).T) > 2.8 * unit]
+    if len(beyond) > 20:
+        middle = beyond.mean(axis=0)
+        values, vectors = np.linalg.eigh(np.cov((beyond - middle).T))
         if values[1] > 1.7 * values[0]:
             axis = vectors[:, 1] * np.sign(vectors[:, 1] @ (middle - centre) or 1.0)
-            offset = middle - centre
-            return axis, offset - (offset @ axis) * axis
-    rest = grid[distance > 1.3 * unit]
-    offset = (rest if len(rest) else grid).mean(axis=0) - centre
-    return down, offset - (offset @ down) * down
+            origin = middle
+            for _ in range(3):
+                axis, origin = _through_middles(beyond, axis, origin, unit)
+    offset = origin - centre
+    return axis, offset - (offset @ axis) * axis
 
 
-def _trochanter(u: Vector, v: Vector, axis_offset: float, radius: float) -> int | None:
+def _through_middles(
+    edge: Vector, axis: Vector, origin: Vector, unit: float
+) -> tuple[Vector, Vector]:
+    """One step of refining a shaft axis: a line through the middles of slices across it."""
+    across = np.array([-axis[1], axis[0]])
+    t, u = (edge - origin) @ axis, (edge - origin) @ across
+    slices = ((t - t.min()) / (0.15 * unit)).astype(int)
+    low, high = np.full(slices.max() + 1, np.inf), np.full(slices.max() + 1, -np.inf)
+    np.minimum.at(low, slices, u)
+    np.maximum.at(high, slices, u)
+    width = high - low
+    usable = width > 0.5 * unit  # both edges are there
+    if usable.sum() < 5:
+        return axis, origin
+    # The shaft is narrower than the trochanters: keep the slices near the narrowest.
+    usable &= width < 1.25 * np.percentile(width[usable], 20)
+    if usable.sum() < 5:
+        return axis, origin
+    where = (np.flatnonzero(usable) + 0.5) * 0.15 * unit + t.min()
+    slope, shift = np.polyfit(where, 0.5 * (low + high)[usable], 1)
+    turned = axis + slope * across
+    return turned / np.hypot(*turned), origin + shift * across
+
+
+def _trochanter(u: Vector, v: Vector, axis_offset: float, unit: float) -> int | None:
     """Index of the most proximal outline point lateral to the neck."""
-    low = max(axis_offset - 0.5 * radius, 1.15 * radius)
-    index = np.nonzero((u > low) & (np.abs(v) < 4 * radius))[0]
+    low = max(axis_offset - 0.5 * unit, 1.15 * unit)
+    index = np.nonzero((u > low) & (np.abs(v) < 4 * unit))[0]
     if not len(index):
-        index = np.nonzero(u > axis_offset - 0.3 * radius)[0]
+        index = np.nonzero(u > axis_offset - 0.3 * unit)[0]
     return int(index[np.argmin(v[index])]) if len(index) else None
 
 
-def _lesser(
-    femur: Vector, u: Vector, v: Vector, axis_offset: float, radius: float
-) -> Vector | None:
+def _lesser(femur: Vector, u: Vector, v: Vector, axis_offset: float, unit: float) -> Vector | None:
     """The bump on the medial border below the neck, when it stands out."""
-    step = 0.08 * radius
-    medial = (u < axis_offset) & (v > 0.8 * radius) & (v < 4 * radius)
+    step = 0.08 * unit
+    medial = (u < axis_offset) & (v > 0.8 * unit) & (v < 4 * unit)
     if medial.sum() < 8:
         return None
-    rows = ((v[medial] - 0.8 * radius) / step).astype(int)
+    rows = ((v[medial] - 0.8 * unit) / step).astype(int)
     profile = np.full(rows.max() + 1, np.nan)
     order = np.argsort(-u[medial])
     profile[rows[order]] = axis_offset - u[medial][order]  # the last write is the most medial
     known = np.flatnonzero(~np.isnan(profile))
     profile = np.interp(np.arange(len(profile)), known, profile[known])
     # The neck slopes away above it: a bump is what stands out of the line across it.
-    peaks, facts = find_peaks(profile, prominence=0.05 * radius)
+    peaks, facts = find_peaks(profile, prominence=0.05 * unit)
     if not len(peaks):
         return None
     peak = peaks[np.argmax(facts["prominences"])]
@@ -139,7 +166,7 @@ def _lesser(
 
 
 def _margin(
-    bones: Bones, centre: Vector, lateral: Vector, distal: Vector, radius: float
+    bones: Bones, centre: Vector, lateral: Vector, distal: Vector, unit: float
 ) -> Vector | None:
     """The most lateral pelvic edge about the upper half of the head."""
     if not bones.pelvis_outlines:
@@ -148,16 +175,16 @@ def _margin(
     offset = points - centre
     u, v = offset @ lateral, offset @ distal
     far = np.hypot(u, v)
-    index = np.nonzero((far > 0.8 * radius) & (far < 1.6 * radius) & (v < 0.3 * radius))[0]
+    index = np.nonzero((far > 0.8 * unit) & (far < 1.6 * unit) & (v < 0.3 * unit))[0]
     return np.asarray(points[index[np.argmax(u[index])]]) if len(index) else None
 
 
-def _cropped(bones: Bones, centre: Vector, radius: float, down: Vector, tip_cut: bool) -> str:
+def _cropped(bones: Bones, centre: Vector, unit: float, down: Vector, tip_cut: bool) -> str:
     """What of the space between ilium and trochanter the picture leaves out."""
     missing = []
     if tip_cut:
         missing.append("the greater trochanter")
-    above = (centre - 2.0 * radius * down)[None] / bones.mm
+    above = (centre - 2.0 * unit * down)[None] / bones.mm
     if not bones.in_field(above, 0.0).all():
         missing.append("the ilium above the joint")
     if not bones.in_field(centre[None] / bones.mm, 0.0).all():

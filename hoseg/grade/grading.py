@@ -182,9 +182,9 @@ def _sort_out(
         nearest = float(np.hypot(*(item.outline_mm - frame.centre).T).min())
         if touching:
             kept.append(item)
-        elif nearest > FAR_RADII * frame.radius:
+        elif nearest > FAR_RADII * frame.unit:
             excluded.append((item, "far_from_hip"))
-        elif u < -INSIDE_RADII * frame.radius and v < 1.5 * frame.radius:
+        elif u < -INSIDE_RADII * frame.unit and v < 1.5 * frame.unit:
             excluded.append((item, "inside_pelvis"))
         else:
             kept.append(item)

@@ -13,8 +13,8 @@ from hoseg.grade.circle import Circle, candidates
 from hoseg.grade.outlines import Outline
 from hoseg.radiograph import Orientation, Side
 
-APART = 2.5
-"""Two femurs are further apart, sideways, than this many inscribed radii; pieces of one are not."""
+APART = 3.5
+"""Pieces lie this many inscribed radii off the long axis of a femur when they are of another."""
 HEAD_RADII = (0.55, 1.35)
 """Radius of a native head in inscribed radii of its femur."""
 IMPLANT_RADII_MM = (10.0, 36.0)
@@ -49,27 +49,25 @@ def find_hips(bones: Bones) -> list[Hip]:
 
 
 def _femurs(bones: Bones) -> list[list[Outline]]:
-    """Group pieces of femur into one or two femurs by their sideways distance."""
+    """Group pieces of femur into one or two femurs.
+
+    Pieces of one femur lie along its long axis; the other femur lies well off it, however the
+    film is turned.
+    """
     pieces = sorted(bones.femur_outlines, key=lambda piece: -piece.area_px)
     if not pieces:
         return []
-    unit_px = inscribed_radius(bones.overview.femur) * bones.overview.step_mm / bones.mm[1]
-    groups: list[list[Outline]] = []
+    unit_mm = inscribed_radius(bones.overview.femur) * bones.overview.step_mm
+    main = pieces[0].points_px * bones.mm
+    middle = main.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov((main - middle).T))
+    long = values[1] > 4 * values[0]
+    groups: list[list[Outline]] = [[], []]
     for piece in pieces:
-        home = min(groups, key=lambda group: _sideways(group, piece), default=None)
-        if home is not None and (_sideways(home, piece) < APART * unit_px or len(groups) == 2):
-            home.append(piece)
-        else:
-            groups.append([piece])
-    return groups
-
-
-def _sideways(group: list[Outline], piece: Outline) -> float:
-    """Empty columns between a piece and a group (pixels); 0 when they overlap."""
-    low, high = piece.points_px[:, 1].min(), piece.points_px[:, 1].max()
-    first = min(other.points_px[:, 1].min() for other in group)
-    last = max(other.points_px[:, 1].max() for other in group)
-    return max(0.0, first - high, low - last)
+        offset = piece.points_px.mean(axis=0) * bones.mm - middle
+        away = abs(offset @ vectors[:, 0]) if long else float(np.hypot(*offset))
+        groups[int(away > APART * unit_mm)].append(piece)
+    return [group for group in groups if group]
 
 
 def _hip(bones: Bones, pieces: list[Outline]) -> Hip:

@@ -34,18 +34,18 @@ def find_sites(points_mm: NDArray[np.float64], frame: Frame) -> tuple[str, ...]:
 def regions(points_mm: NDArray[np.float64], frame: Frame) -> NDArray[np.intp]:
     """Index into ``SITES`` of each of (N, 2) points."""
     u, v = frame.local(points_mm)
-    radius, axis = frame.radius, max(frame.axis_offset, 0.5 * frame.radius)
+    unit, axis = frame.unit, max(frame.axis_offset, 0.5 * frame.unit)
     tip_u, tip_v = axis, 0.0
     if frame.trochanter is not None:
         tips = frame.local(frame.trochanter[None])
         tip_u, tip_v = float(tips[0][0]), float(tips[1][0])
-    neck_v = (tip_v + radius) * u / axis
-    edge_u = 0.5 * (tip_u + radius)
+    neck_v = (tip_v + unit) * u / axis
+    edge_u = 0.5 * (tip_u + unit)
     return np.select(
         [
             (v > tip_v) & (u > axis),
-            (v > np.maximum(neck_v, 0.3 * radius)) & (u <= axis),
-            (v < -radius) & (u < edge_u),
+            (v > np.maximum(neck_v, 0.3 * unit)) & (u <= axis),
+            (v < -unit) & (u < edge_u),
             (v <= tip_v) & (u >= edge_u),
         ],
         [3, 2, 4, 0],
