@@ -112,6 +112,10 @@ def matrix(counts: ArrayLike, names: Sequence[str], rows: str, columns: str) -> 
                 f'fill="{BLUE}" fill-opacity="{0.04 + 0.96 * part:.3f}"/>'
                 f'<text x="{x + cell / 2 - 1}" y="{y + cell / 2}" text-anchor="middle" '
                 f'style="fill:{dark};font-size:14px">{table[i, j]:.0f}</text>'
+            )
+            if not table[i, j]:
+                continue
+            parts.append(
                 f'<text x="{x + cell / 2 - 1}" y="{y + cell / 2 + 15}" text-anchor="middle" '
                 f'style="fill:{dark};font-size:10px">{100 * part:.0f} %</text>'
             )

@@ -48,8 +48,10 @@ def judge(
     Raises
     ------
     InputError
-        ``no_spacing`` when masks are to be judged in mm without a pixel spacing.
+        ``no_spacing`` when masks are to be judged in mm without a pixel spacing;
+        ``duplicate_hip`` when the truth grades one hip twice.
     """
+    _check_hips(truth)
     found = prediction.segmentation
     hips = true_hips(truth.hips, from_masks)
     pairs = zip(hips, match(hips, prediction.hips), strict=True)
@@ -113,6 +115,18 @@ def _areas(
             for h, o in zip(case.hips, ho, strict=True)
         ),
     )
+
+
+def _check_hips(truth: LabelledImage) -> None:
+    sides = [hip.side for hip in truth.hips]
+    twice = sorted({side.value for side in sides if sides.count(side) > 1})
+    if twice:
+        raise InputError(
+            truth.case,
+            f"the hip of side {twice[0]!r} is graded {len(sides)} times; keep one grade a hip, "
+            "and name the sides of two hips",
+            code="duplicate_hip",
+        )
 
 
 def _grades(hip: TrueHip, found: HipFinding | None, refused: str) -> HipScore:

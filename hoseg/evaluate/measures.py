@@ -69,12 +69,19 @@ def class_measures(name: str, truth: Rows, found: Rows) -> list[Measure]:
     """Agreement of classes 0-4; -1 where a class is missing."""
     both = (truth >= 0) & (found >= 0)
 
+    severe = (truth >= SEVERE), (found >= SEVERE)
+
+    def severe_kappa(r: Rows) -> Statistic:
+        return lambda w: stats.kappa(stats.confusion(severe[0][r], severe[1][r], 2, w), 0)
+
     def kappa(power: int, r: Rows) -> Statistic:
         return lambda w: stats.kappa(stats.confusion(truth[r], found[r], CLASSES, w), power)
 
     return [
         over(f"{name}.kappa_quadratic", both, partial(kappa, 2)),
         over(f"{name}.kappa_plain", both, partial(kappa, 0)),
+        over(f"{name}.severe_kappa", both, severe_kappa),
+        over(f"{name}.severe_agreement", both, partial(mean_of, severe[0] == severe[1])),
         over(f"{name}.exact", both, partial(mean_of, truth == found)),
         over(f"{name}.within_one", both, partial(mean_of, np.abs(truth - found) <= 1)),
         over(

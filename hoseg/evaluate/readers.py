@@ -1,10 +1,10 @@
-"""Grades in tables: one row a hip, by a reader, a panel or ``hoseg run``.
+"""Grades in tables: one row a hip, by a reader, a panel or ``hoseg run`` (findings.csv).
 
-Columns (others are ignored; names in brackets are accepted too):
+Columns; others are ignored, other accepted names in brackets, the first that is not empty counts:
 
-- ``image`` [``sop_uid``, ``study``, ``study_uid``, ``case``]: which film; the first found counts
-- ``side``: "left", "right" or "unknown" (L and R will do)
-- ``brooker`` [``class``, ``class_brooker``]: 0-4, or 0, I, II, III, IV; empty = not graded
+- ``image`` [``sop_uid``, ``source``, ``study``, ``study_uid``, ``case``]: which film
+- ``side``: "left", "right" or "unknown" (L and R will do); default: unknown
+- ``brooker`` [``class``]: 0-4, or 0, I, II, III, IV; empty = not graded
 - ``patient`` [``patient_id``]: films of one patient are resampled together; default: the film
 - ``gap_mm``: optional
 """
@@ -30,9 +30,9 @@ from hoseg.evaluate.tables import ROMAN, Table
 from hoseg.radiograph import Side
 
 _NAMES = {
-    "image": ("image", "sop_uid", "study", "study_uid", "case"),
+    "image": ("image", "sop_uid", "source", "study", "study_uid", "case"),
     "side": ("side",),
-    "brooker": ("brooker", "class", "class_brooker"),
+    "brooker": ("brooker", "class"),
     "patient": ("patient", "patient_id"),
     "gap_mm": ("gap_mm",),
 }
@@ -80,8 +80,8 @@ def read_grades(path: Path) -> tuple[Grade, ...]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = _columns(path, reader.fieldnames or ())
-            rows = [_grade(path, line, row, columns) for line, row in enumerate(reader, 2)]
+            _check_columns(path, reader.fieldnames or ())
+            rows = [_grade(path, line, row) for line, row in enumerate(reader, 2)]
     except OSError as error:
         raise InputError(str(path), f"cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
@@ -140,47 +140,44 @@ def compare_readers(
     )
 
 
-def _columns(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Our name -> the file's name of each column."""
-    lower = {name.strip().lower(): name for name in names if name}
-    found = {
-        key: next(lower[choice] for choice in choices if choice in lower)
-        for key, choices in _NAMES.items()
-        if any(choice in lower for choice in choices)
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    lower = {name.strip().lower() for name in names if name}
+    for key in ("image", "brooker"):
+        if not lower.intersection(_NAMES[key]):
+            raise InputError(
+                str(path),
+                f"columns {', '.join(names) or '(none)'}; expected one named "
+                f"{' or '.join(_NAMES[key])}",
+                code="bad_grades",
+            )
+
+
+def _grade(path: Path, line: int, row: Mapping[str | None, str | list[str] | None]) -> Grade:
+    cells = {(k or "").strip().lower(): v.strip() for k, v in row.items() if isinstance(v, str)}
+    value = {
+        key: next((cells[name] for name in names if cells.get(name)), "")
+        for key, names in _NAMES.items()
     }
-    missing = [key for key in ("image", "side", "brooker") if key not in found]
-    if missing:
-        expected = "; ".join(f"{key} (or {', '.join(_NAMES[key][1:])})" for key in missing)
-        raise InputError(
-            str(path),
-            f"columns {', '.join(lower) or '(none)'} lack {expected}",
-            code="bad_grades",
-        )
-    return found
-
-
-def _grade(path: Path, line: int, row: Mapping[str, str | None], columns: dict[str, str]) -> Grade:
-    value = {key: (row.get(name) or "").strip() for key, name in columns.items()}
 
     def refuse(key: str, allowed: str) -> InputError:
-        text = f"line {line}: {columns[key]} = {value[key]!r}; expected {allowed}"
+        text = f"line {line}: {key} = {value[key]!r}; expected {allowed}"
         return InputError(str(path), text, code="bad_grades")
 
     if not value["image"]:
         raise refuse("image", "a name")
     if value["side"].lower() not in _SIDES:
         raise refuse("side", "left, right or unknown (the patient's side)")
-    grade = value["brooker"].upper()
+    grade = value["brooker"].upper().removeprefix("BROOKER").strip()
     if grade and grade not in _CLASSES:
         raise refuse("brooker", "0, 1, 2, 3, 4 (or 0, I, II, III, IV), or empty")
-    gap = _gap(value.get("gap_mm", ""))
+    gap = _gap(value["gap_mm"])
     if gap is not None and not (math.isfinite(gap) and gap >= 0):
         raise refuse("gap_mm", "millimetres >= 0, or empty")
     return Grade(
         value["image"],
         _SIDES[value["side"].lower()],
         _CLASSES[grade] if grade else None,
-        value.get("patient") or value["image"],
+        value["patient"] or value["image"],
         gap,
     )
 

@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,19 +18,33 @@ from hoseg.evaluate.judge import Prediction, judge
 from hoseg.evaluate.pictures import side_by_side
 from hoseg.grade import HipFinding
 from hoseg.imaging.display import display
-from hoseg.radiograph import Radiograph, Segmentation
+from hoseg.radiograph import Prepared, Radiograph, Segmentation
 
 PICTURES = "pictures"
 _AHEAD = 2  # films read before they are needed, and films waiting to be scored
 
 
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """What the network found on a film.
+
+    prepared: the film as the network saw it
+    refused: reason code when the quality gate stopped the film, which a user would not have
+        seen graded; its masks are judged all the same
+    """
+
+    segmentation: Segmentation
+    prepared: Prepared
+    refused: str = ""
+
+
 class Reader(Protocol):
     """A model with everything it needs to read a film."""
 
-    def segment(self, radiograph: Radiograph) -> Segmentation:
+    def segment(self, radiograph: Radiograph) -> Segmented:
         """Run the network; called from one thread."""
 
-    def conclude(self, radiograph: Radiograph, found: Segmentation) -> Prediction:
+    def conclude(self, radiograph: Radiograph, found: Segmented) -> Prediction:
         """Grade what the network found, or refuse; called from another thread."""
 
     def grade_truth(self, truth: LabelledImage) -> tuple[HipFinding, ...]:
@@ -104,7 +118,7 @@ def _read_ahead(
         yield pending.popleft()
 
 
-def _score(reader: Reader, truth: LabelledImage, found: Segmentation, pictures: Path) -> CaseScore:
+def _score(reader: Reader, truth: LabelledImage, found: Segmented, pictures: Path) -> CaseScore:
     """Grade, judge and draw one film."""
     try:
         prediction = reader.conclude(truth.radiograph, found)
@@ -112,7 +126,7 @@ def _score(reader: Reader, truth: LabelledImage, found: Segmentation, pictures: 
     except (InputError, SettingError) as error:
         return CaseScore(truth.case, truth.patient, error=str(error))
     name = hashlib.sha256(truth.case.encode()).hexdigest()[:16] + ".jpg"
-    picture = side_by_side(display(truth.radiograph), truth.masks, found.masks)
+    picture = side_by_side(display(truth.radiograph), truth.masks, found.segmentation.masks)
     try:
         (pictures / name).write_bytes(picture)
     except OSError as error:

@@ -11,9 +11,11 @@ from scipy import ndimage
 
 from hoseg.datasets.labelled import GradedHip, LabelledImage
 from hoseg.evaluate.judge import Prediction
+from hoseg.evaluate.stream import Segmented
 from hoseg.grade.finding import HipFinding, Landmarks, Verdict
 from hoseg.radiograph import (
     Grid,
+    Prepared,
     Radiograph,
     Segmentation,
     Side,
@@ -132,7 +134,9 @@ class PhantomReader:
         soft = np.stack([ndimage.gaussian_filter(p, 2) for p in planes])
         probabilities = (255 * np.clip(soft * 0.96 + 0.02, 0, 1)).astype(np.uint8)
         grid = Grid(SHAPE, (0.0, 0.0), (1.0, 1.0), (SPACING_MM, SPACING_MM))
-        return Segmentation(masks, probabilities, grid, self.label)
+        film = radiograph.pixels
+        prepared = Prepared(film, np.ones(SHAPE, bool), grid, SHAPE)
+        return Segmented(Segmentation(masks, probabilities, grid, self.label), prepared)
 
     def conclude(self, radiograph, found):
         rng, truth = self._rng(radiograph), self._truth[radiograph.source]
@@ -148,7 +152,7 @@ class PhantomReader:
             chances = np.full(5, (1 - sure) / 4) + np.eye(5)[grade] * (sure - (1 - sure) / 4)
             gap = None if hip.gap_mm is None else max(0.0, hip.gap_mm + rng.normal(-0.4, 1.2))
             hips.append(finding(hip.side, grade, chances, gap, head=hip.centre_px))
-        return Prediction(found, tuple(hips))
+        return Prediction(found.segmentation, tuple(hips))
 
     def grade_truth(self, truth):
         return tuple(

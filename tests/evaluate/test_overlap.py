@@ -59,6 +59,7 @@ def test_masks_of_another_size_are_refused():
         overlap("femur", square(), np.zeros((5, 5), bool), (1, 1))
 
 
+@pytest.mark.slow  # importing MONAI takes most of it
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("spacing", [(1.0, 1.0), (0.4, 0.9)])
 def test_monai_agrees(seed, spacing):

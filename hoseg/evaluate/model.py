@@ -1,0 +1,54 @@
+"""The model under judgement: exactly the pipeline that ``hoseg run`` uses."""
+
+from __future__ import annotations
+
+from hoseg.datasets.labelled import LabelledImage
+from hoseg.evaluate.judge import Prediction
+from hoseg.evaluate.stream import Segmented
+from hoseg.grade import HipFinding, grade
+from hoseg.imaging.prepare import prepare
+from hoseg.pipeline import ImageResult, Pipeline
+from hoseg.radiograph import Radiograph
+
+
+class PipelineReader:
+    """A pipeline whose masks are judged even where its quality gate refuses the film."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self.label = pipeline.predictor.label
+
+    def segment(self, radiograph: Radiograph) -> Segmented:
+        """Run gate and network."""
+        seen = self._pipeline.examine(radiograph)
+        refused = seen.reason if isinstance(seen, ImageResult) else ""
+        prepared = seen.prepared if isinstance(seen, ImageResult) else seen
+        if prepared is None:
+            prepared = prepare(radiograph, self._pipeline.predictor.spacing_mm)
+        (found,) = self._pipeline.predictor.predict([prepared])
+        return Segmented(found, prepared, refused)
+
+    def conclude(self, radiograph: Radiograph, found: Segmented) -> Prediction:
+        """Grade, or refuse."""
+        if found.refused:
+            return Prediction(found.segmentation, refused=found.refused)
+        result = self._pipeline.conclude(radiograph, found.prepared, found.segmentation)
+        refused = "" if result.hips else result.reason
+        return Prediction(found.segmentation, result.hips, refused)
+
+    def grade_truth(self, truth: LabelledImage) -> tuple[HipFinding, ...]:
+        """Grade the true masks of a film; without masks there is nothing to grade.
+
+        The class probabilities of this finding are not used, so one draw is enough.
+        """
+        if truth.masks is None:
+            return ()
+        film = truth.radiograph
+        return grade(
+            truth.masks,
+            film.spacing,
+            side=film.side,
+            orientation=film.orientation,
+            view=film.view,
+            draws=1,
+        )

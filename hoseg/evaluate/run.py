@@ -1,0 +1,141 @@
+"""A whole evaluation: data set and model in; metrics.json, tables and report out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import hoseg
+from hoseg.datasets.labelled import Dataset
+from hoseg.errors import InputError, OutputError, SettingError
+from hoseg.evaluate.case import CaseScore
+from hoseg.evaluate.journal import Heading, Journal
+from hoseg.evaluate.outputs import write_metrics, write_tables
+from hoseg.evaluate.page import write_page
+from hoseg.evaluate.readers import read_grades
+from hoseg.evaluate.report import model_page
+from hoseg.evaluate.stream import Reader, judge_films
+from hoseg.evaluate.summary import Figure, summarise
+
+JOURNAL = "journal.jsonl"
+REPORT = "report.html"
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    cases: one record a film, failed ones with their error
+    figures: every measure, over all films and by subgroup
+    """
+
+    cases: tuple[CaseScore, ...]
+    figures: tuple[Figure, ...]
+
+    @property
+    def failed(self) -> tuple[CaseScore, ...]:
+        """Films that could not be judged."""
+        return tuple(case for case in self.cases if case.error)
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals are drawn."""
+
+    repeats: int = 1000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.repeats <= 100_000:
+            raise SettingError("bootstrap", self.repeats, "resamples in [1, 100000]")
+
+
+def evaluate(
+    dataset: Dataset,
+    reader: Reader,
+    out: Path,
+    *,
+    label: str,
+    resampling: Resampling = Resampling(),
+    advance: Callable[[], None] = lambda: None,
+) -> Evaluation:
+    """Judge a model on a data set and write what was found below ``out``.
+
+    Parameters
+    ----------
+    dataset : films with masks, grades, or both
+    reader : the model
+    out : folder; a run that was interrupted there is continued
+    label : name and hash of the model; another model starts afresh
+    resampling : bootstrap repeats and seed
+    advance : called once a film
+
+    Raises
+    ------
+    InputError
+        Two films of one name; a table of grades with a class outside 0-4 or a hip twice.
+    OutputError
+        ``out`` cannot be written.
+    """
+    _check_names(dataset)
+    if dataset.format == "grades":
+        read_grades(dataset.path)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be made: {error.strerror}") from error
+    heading = Heading(label, str(dataset.path.resolve()), hoseg.__version__)
+    with Journal(out / JOURNAL, heading) as journal:
+        cases = judge_films(dataset.films, reader, journal, out, advance)
+    rng = np.random.default_rng(resampling.seed)
+    figures = summarise(cases, rng, repeats=resampling.repeats)
+    found = Evaluation(cases, figures)
+    write(found, dataset, label, resampling, out)
+    return found
+
+
+def write(
+    found: Evaluation, dataset: Dataset, label: str, resampling: Resampling, out: Path
+) -> None:
+    """Write metrics.json, the tables and the report."""
+    judged = [case for case in found.cases if not case.error]
+    counts = {
+        "films": len(found.cases),
+        "films_judged": len(judged),
+        "patients": len({case.patient for case in judged}),
+        "hips": sum(len(case.hips) for case in judged),
+    }
+    facts = {
+        "model": label,
+        "dataset": str(dataset.path),
+        "format": dataset.format,
+        "counts": counts,
+        "bootstrap": {"repeats": resampling.repeats, "seed": resampling.seed},
+    }
+    write_metrics(out / METRICS, found.figures, facts)
+    write_tables(out, found.cases)
+    lines = (
+        ("model", label),
+        ("data set", f"{dataset.path} ({dataset.format})"),
+        ("films", f"{counts['films_judged']} judged of {counts['films']}"),
+        ("patients", str(counts["patients"])),
+        ("hips", str(counts["hips"])),
+        ("bootstrap", f"{resampling.repeats} resamples of patients, seed {resampling.seed}"),
+    )
+    write_page(model_page(found.cases, found.figures, lines, out), out / REPORT)
+
+
+def _check_names(dataset: Dataset) -> None:
+    seen: dict[str, Path] = {}
+    for film in dataset.films:
+        if film.case in seen:
+            raise InputError(
+                str(film.path),
+                f"is named {film.case!r} like {seen[film.case]}; give every film its own name",
+                code="duplicate_case",
+            )
+        seen[film.case] = film.path

@@ -1,0 +1,150 @@
+"""One film judged: masks, lesions, hips."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hoseg.datasets.labelled import GradedHip, LabelledImage
+from hoseg.errors import InputError
+from hoseg.evaluate.judge import Prediction, judge
+from hoseg.radiograph import (
+    Grid,
+    Radiograph,
+    Segmentation,
+    Side,
+    Spacing,
+    SpacingSource,
+    View,
+)
+
+from .phantoms import finding
+
+SHAPE = (60, 100)
+HEADS = ((30.0, 25.0), (30.0, 75.0))
+
+
+def box(top, left, height=8, width=8, bit=8):
+    plane = np.zeros(SHAPE, np.uint8)
+    plane[top : top + height, left : left + width] = bit
+    return plane
+
+
+BONES = box(0, 0, 20, 100, 1) | box(25, 20, 35, 10, 2) | box(25, 70, 35, 10, 2)
+
+
+def labelled(masks, ignore=None, hips=None, spacing=1.0):
+    if hips is None:
+        hips = tuple(
+            GradedHip(side, 0, centre_px=head)
+            for side, head in zip((Side.RIGHT, Side.LEFT), HEADS, strict=True)
+        )
+    mm = Spacing(spacing, spacing, 0.0, SpacingSource.USER) if spacing else None
+    film = Radiograph(np.zeros(SHAPE, np.float32), "film", mm, view=View.AP_PELVIS)
+    return LabelledImage("film", "patient", film, masks, ignore, hips)
+
+
+def predicted(masks, *hips, refused=""):
+    planes = np.stack([((masks >> i) & 1) * 250 for i in range(4)]).astype(np.uint8)
+    grid = Grid(SHAPE, (0.0, 0.0), (1.0, 1.0), (1.0, 1.0))
+    return Prediction(Segmentation(masks, planes, grid, "m"), hips, refused)
+
+
+def test_perfect_prediction():
+    masks = BONES | box(30, 40)
+    case = judge(labelled(masks), predicted(masks, finding(Side.RIGHT, 1), finding(Side.LEFT, 0)))
+    assert {o.name: o.dice for o in case.overlaps if o.dice is not None} == {
+        "pelvis": 1,
+        "femur": 1,
+        "ossification": 1,
+        "ossification_off_bone": 1,
+    }
+    assert [x.matched for x in case.lesions] == [True, True]
+    assert case.false_lesions() == 0
+    assert not case.implant
+    assert [h.predicted for h in case.hips] == [1, 0]
+
+
+def test_ossification_belongs_to_the_nearer_hip():
+    case = judge(labelled(BONES | box(30, 36)), predicted(BONES | box(30, 36) | box(40, 90)))
+    right, left = case.hips
+    assert (right.true_ho_mm2, right.predicted_ho_mm2, right.ho_dice) == (64, 64, 1)
+    assert (left.true_ho_mm2, left.predicted_ho_mm2, left.ho_dice) == (0, 64, None)
+    assert right.ho_score == pytest.approx(250 / 255)
+    assert list(case.lesion_hips) == [0, 0, 1]
+
+
+def test_ignored_pixels_count_for_their_structure_only():
+    ignore = box(0, 0, 60, 50, 8) | box(0, 0, 60, 50, 1)
+    case = judge(labelled(BONES, ignore), predicted(BONES & 2 | box(30, 36)))
+    assert case.overlap("pelvis").truth_mm2 == 20 * 50
+    assert case.overlap("femur").dice == 1
+    assert case.overlap("ossification").predicted_mm2 == 0
+    assert case.false_lesions() == 0  # it lies on ossification that cannot be seen
+
+
+def test_areas_are_in_mm2():
+    masks = BONES | box(30, 40)
+    case = judge(labelled(masks, spacing=2.0), predicted(masks))
+    assert case.overlap("ossification").truth_mm2 == 64 * 4
+    assert case.lesions[0].area_mm2 == 64 * 4
+
+
+def test_refused_film_abstains_with_its_reason_and_keeps_its_masks():
+    case = judge(labelled(BONES), predicted(BONES, refused="growth_plates"))
+    assert [h.abstained for h in case.hips] == ["growth_plates"] * 2
+    assert case.overlap("pelvis").dice == 1
+
+
+def test_missing_hip_and_abstained_hip():
+    found = predicted(BONES, finding(Side.RIGHT, 2, abstained="cropped"))
+    case = judge(labelled(BONES), found)
+    assert [(h.predicted, h.abstained) for h in case.hips] == [
+        (None, "cropped"),
+        (None, "hip_not_found"),
+    ]
+
+
+def test_class_from_true_masks_beside_the_class_given():
+    hips = (GradedHip(Side.LEFT, 3, 6.0),)
+    from_masks = (finding(Side.LEFT, 2, gap_mm=12.0),)
+    case = judge(labelled(BONES, hips=hips), predicted(BONES, finding(Side.LEFT, 2)), from_masks)
+    (hip,) = case.hips
+    assert (hip.truth, hip.truth_masks, hip.predicted) == (3, 2, 2)
+    assert (hip.true_gap_mm, hip.true_masks_gap_mm) == (6.0, 12.0)
+
+
+def test_grades_alone():
+    truth = labelled(None, hips=(GradedHip(Side.LEFT, 3),), spacing=None)
+    case = judge(truth, predicted(BONES | 4, finding(Side.LEFT, 3, gap_mm=5.0)))
+    assert case.overlaps == case.lesions == ()
+    assert case.implant
+    assert (case.hips[0].truth, case.hips[0].predicted) == (3, 3)
+    assert case.hips[0].true_ho_mm2 is None
+
+
+def test_masks_without_spacing_are_refused():
+    with pytest.raises(InputError, match="no pixel spacing") as caught:
+        judge(labelled(BONES, spacing=None), predicted(BONES))
+    assert caught.value.code == "no_spacing"
+
+
+def test_hip_graded_twice_is_refused():
+    hips = (GradedHip(Side.LEFT, 1), GradedHip(Side.LEFT, 2))
+    with pytest.raises(InputError, match="'left' is graded 2 times"):
+        judge(labelled(BONES, hips=hips), predicted(BONES))
+
+
+def test_mirroring_swaps_the_hips_and_nothing_else():
+    masks, found = BONES | box(30, 36), BONES | box(31, 38) | box(50, 60, 5, 5)
+    one = judge(labelled(masks), predicted(found, finding(Side.RIGHT, 1), finding(Side.LEFT, 0)))
+    hips = tuple(
+        GradedHip(side.opposite, 0, centre_px=(r, SHAPE[1] - 1 - c))
+        for side, (r, c) in zip((Side.RIGHT, Side.LEFT), HEADS, strict=True)
+    )
+    other = judge(
+        labelled(masks[:, ::-1].copy(), hips=hips),
+        predicted(found[:, ::-1].copy(), finding(Side.LEFT, 1), finding(Side.RIGHT, 0)),
+    )
+    assert one.overlaps == other.overlaps
+    assert [replace(h, side=h.side.opposite) for h in one.hips] == list(other.hips)
