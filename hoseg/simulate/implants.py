@@ -209,7 +209,7 @@ def nail(hip: Hip, rng: np.random.Generator) -> list[Part]:
         parts.append(Part("screw", screw(base + down, tip + 0.9 * down, 4.8 - 1.5 * k), metal))
     if rng.random() < 0.7:
         where = top + axis[1] * (length - 25)
-        across = np.array([hip.outward * 26.0, 0, 0])
+        across = 26.0 * _sideways(hip)
         parts.append(Part("screw", rod(where - across, where + across, 2.4), metal))
     return parts
 
@@ -221,7 +221,7 @@ def plate(hip: Hip, rng: np.random.Generator) -> list[Part]:
     tip = hip.head + hip.neck * rng.uniform(0.2, 0.7) * hip.radius
     base = _lateral_cortex(hip, axis, tip, rng)
     holes = int(rng.integers(2, 7))
-    out = np.array([hip.outward * 3.5, 0, 0])
+    out = 3.5 * _sideways(hip)
     stop = base + axis[1] * (22 + 17.0 * holes)
     body = rod(base - axis[1] * 8 + out, stop + out, 5.0)
     thin = body.vertices - np.outer((body.vertices - base - out) @ (out / 3.5), out / 3.5) * 0.55
@@ -232,7 +232,7 @@ def plate(hip: Hip, rng: np.random.Generator) -> list[Part]:
     ]
     for k in range(holes):
         where = base + axis[1] * (22 + 17.0 * k) + out
-        inwards = np.array([-hip.outward * rng.uniform(30, 38), 0, 0])
+        inwards = -_sideways(hip) * rng.uniform(30, 38)
         parts.append(Part("screw", screw(where, where + inwards, 2.2, 4.0), metal))
     for _ in range(int(rng.integers(0, 3)) if rng.random() < 0.3 else 0):
         parts.append(cerclage(hip, rng))
@@ -277,11 +277,17 @@ def _canal_axis(hip: Hip) -> tuple[Points, Points]:
     return hip.canal + hip.shaft * ((hip.trochanter - hip.canal) @ hip.shaft), hip.shaft
 
 
+def _sideways(hip: Hip) -> Points:
+    """Unit vector outwards, across the shaft."""
+    side = np.array([hip.outward, 0, 0])
+    side = side - hip.shaft * (side @ hip.shaft)
+    return np.asarray(side / np.linalg.norm(side))
+
+
 def _lateral_cortex(
     hip: Hip, axis: tuple[Points, Points], tip: Points, rng: np.random.Generator
 ) -> Points:
     """Where a screw towards the head enters the lateral cortex, at 130 to 140 degrees."""
     down = (hip.radius * rng.uniform(1.9, 2.4)) * axis[1]
-    side = np.array([hip.outward, 0, 0])
-    return np.asarray(axis[0] + down + side * 0.75 * hip.radius)
+    return np.asarray(axis[0] + down + _sideways(hip) * 0.72 * hip.radius)
 

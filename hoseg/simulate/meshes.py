@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -37,15 +38,23 @@ class Mesh:
 
     def normals(self) -> Points:
         """(N, 3) unit vertex normals, outward."""
-        a, b, c = (self.vertices[self.faces[:, k]] for k in range(3))
-        face = np.cross(b - a, c - a)
-        total = np.zeros_like(self.vertices)
-        for k in range(3):
-            for axis in range(3):
-                total[:, axis] += np.bincount(
-                    self.faces[:, k], face[:, axis], minlength=len(self.vertices)
-                )
+        total = _normal_sums(self.vertices, self.faces)
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+@numba.njit(cache=True, nogil=True)
+def _normal_sums(vertices, faces):  # type: ignore[no-untyped-def]
+    total = np.zeros_like(vertices)
+    for face in range(faces.shape[0]):
+        i, j, k = faces[face, 0], faces[face, 1], faces[face, 2]
+        ux, uy = vertices[j, 0] - vertices[i, 0], vertices[j, 1] - vertices[i, 1]
+        vx, vy = vertices[k, 0] - vertices[i, 0], vertices[k, 1] - vertices[i, 1]
+        uz, vz = vertices[j, 2] - vertices[i, 2], vertices[k, 2] - vertices[i, 2]
+        normal = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
+        for corner in (i, j, k):
+            for axis in range(3):
+                total[corner, axis] += normal[axis]
+    return total
 
 
 def subdivision(faces: Faces) -> tuple[csr_matrix, Faces]:
@@ -148,15 +157,16 @@ def _tube_faces(rings: int, around: int) -> Faces:
 
 
 def surface_noise(
-    points: Points, wavelength_mm: float, rng: np.random.Generator, waves: int = 24
+    points: Points, wavelength_mm: float, rng: np.random.Generator, waves: int = 14
 ) -> NDArray[np.float64]:
     """(N,) smooth random field of about unit spread at 3-D points: a sum of plane waves."""
     direction = rng.normal(size=(waves, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     length = wavelength_mm * rng.uniform(0.6, 1.6, waves)
     phase = rng.uniform(0, 2 * np.pi, waves)
-    argument = points @ (direction * (2 * np.pi / length)[:, None]).T + phase
-    return np.asarray(np.cos(argument.astype(np.float32)).sum(axis=1) * np.sqrt(2 / waves))
+    matrix = (direction * (2 * np.pi / length)[:, None]).T.astype(np.float32)
+    argument = points.astype(np.float32) @ matrix + phase.astype(np.float32)
+    return np.asarray(np.cos(argument).sum(axis=1) * np.sqrt(2 / waves), np.float64)
 
 
 def joined(meshes: list[Mesh]) -> Mesh:

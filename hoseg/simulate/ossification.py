@@ -9,6 +9,7 @@ until it is the one that was chosen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -62,6 +63,19 @@ class Surroundings:
     hip: Hip
     pelvis: Points
     femur: Points
+
+    @cached_property
+    def trees(self) -> dict[str, cKDTree]:
+        """Search trees of both bones outside the joint zone."""
+        return {
+            "pelvis": cKDTree(self.outside_joint(self.pelvis)),
+            "femur": cKDTree(self.outside_joint(self.femur)),
+        }
+
+    @cached_property
+    def all_bone(self) -> cKDTree:
+        """Search tree of both bones, joint included."""
+        return cKDTree(np.concatenate((self.pelvis, self.femur)))
 
     def outside_joint(self, points: Points) -> Points:
         """The points that lie outside the joint zone."""
@@ -163,7 +177,7 @@ def _route(site: str, around: Surroundings, rng: np.random.Generator) -> _Route 
     if start is None or stop is None or not 16 <= np.linalg.norm(stop - start) <= 95:
         return None
     bend = (start + stop) / 2 + 1.4 * bulge + rng.normal(0, 4, 3)
-    base = float(rng.uniform(3.5, 10.5))
+    base = float(rng.uniform(3.5, 13.0))
     return _Route(
         start, bend, stop, base, float(base * rng.uniform(0.3, 0.8)), int(rng.integers(2**31))
     )
@@ -227,27 +241,21 @@ def measure_gap(
 
     Returns the distance and its (pelvic, femoral) ends.
     """
-    bone = {
-        "pelvis": around.outside_joint(around.pelvis),
-        "femur": around.outside_joint(around.femur),
-    }
     grown = {
         name: [around.outside_joint(le.mesh.vertices) for le in lesions if name in le.attached]
-        for name in bone
+        for name in around.trees
     }
     best: tuple[float, tuple[Points, Points]] = (np.inf, (np.zeros(3), np.zeros(3)))
     for own, other in (("pelvis", "femur"), ("femur", "pelvis")):
-        if not grown[own]:
+        points = np.concatenate([np.zeros((0, 3)), *grown[own]])
+        if not len(points):
             continue
-        points = np.concatenate(grown[own])
-        opposite = np.concatenate([bone[other], *grown[other]])
-        if not len(points) or not len(opposite):
-            continue
-        distance, index = cKDTree(opposite).query(points)
-        k = int(np.argmin(distance))
-        if distance[k] < best[0]:
-            pair = (points[k], opposite[index[k]])
-            best = (float(distance[k]), pair if own == "pelvis" else pair[::-1])
+        for tree in (around.trees[other], *(cKDTree(p) for p in grown[other] if len(p))):
+            distance, index = tree.query(points, distance_upper_bound=best[0])
+            k = int(np.argmin(distance))
+            if distance[k] < best[0]:
+                pair = (points[k], np.asarray(tree.data[index[k]]))
+                best = (float(distance[k]), pair if own == "pelvis" else pair[::-1])
     return best
 
 
@@ -265,8 +273,8 @@ def _island(
         "supra_acetabular": (rng.uniform(0.6, 1.8), rng.uniform(1.7, 3.0)),
     }[site]
     centre = hip.head + np.array([outward * place[0] * r, rng.normal(0, 12), place[1] * r])
-    bones = cKDTree(np.concatenate((around.pelvis, around.femur)))
-    size = float(np.exp(rng.uniform(np.log(1.6), np.log(11))))
+    bones = around.all_bone
+    size = float(np.exp(rng.uniform(np.log(2.0), np.log(13))))
     lumps = []
     for _ in range(int(rng.integers(1, 5))):
         radii = size * rng.uniform(0.5, 1.2, 3)

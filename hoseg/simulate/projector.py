@@ -128,6 +128,19 @@ def ray_lengths(
     return lengths
 
 
+def ray_lengths_boxed(
+    camera: Camera, vertices_mm: NDArray[np.floating], faces: NDArray[np.integer]
+) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
+    """``ray_lengths`` on the pixels the surface can touch: (rows and columns, (h, w) lengths)."""
+    pixels = camera.to_pixels(np.asarray(vertices_mm, np.float64))
+    size = np.array(camera.shape)
+    low = np.clip(np.floor(pixels.min(axis=0)), 0, size).astype(int)
+    high = np.maximum(np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, size).astype(int), low)
+    box = (slice(low[0], high[0]), slice(low[1], high[1]))
+    part = camera.window(float(low[0]), float(low[1]), 1.0, (high[0] - low[0], high[1] - low[1]))
+    return box, ray_lengths(part, vertices_mm, faces)
+
+
 @numba.njit(cache=True, nogil=True)
 def _rasterise(lengths, fixed, vertices, faces, corner, pixel_mm, distance_mm):  # type: ignore[no-untyped-def]
     rows, columns = lengths.shape

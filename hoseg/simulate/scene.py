@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -17,10 +16,11 @@ from hoseg.simulate.layers import Layers
 from hoseg.simulate.materials import Material
 from hoseg.simulate.meshes import Mesh, Points, surface_noise, tube, unit_sphere
 from hoseg.simulate.ossification import Growth, Surroundings, grow
-from hoseg.simulate.projector import Camera, ray_lengths
+from hoseg.simulate.projector import Camera, ray_lengths, ray_lengths_boxed
 from hoseg.simulate.settings import BRIDGING_SITES, Frequencies, SceneSettings
+from hoseg.simulate.soft_tissue import BodyFrame
 
-BONE_MM, OSSIFICATION_MM, IMPLANT_MM = 0.6, 0.6, 0.3
+BONE_MM, OSSIFICATION_MM, IMPLANT_MM = 0.25, 0.6, 0.3
 """A pixel belongs to a structure when its ray runs at least this far inside it."""
 
 _ATTEMPTS = 6  # at growing the chosen class before another site is tried
@@ -87,7 +87,7 @@ def sample_scene(settings: SceneSettings, rng: np.random.Generator) -> Scene:
     return Scene(
         skeleton, (hips[0], hips[1]), tuple(extras), tuple(_vertebrae(skeleton, rng)), pose, view,
         centred, _camera(rng), float(rng.uniform(0.5, 1.0)),
-        (int(rng.integers(2**31)), float(rng.uniform(0.05, 0.3))),
+        (int(rng.integers(2**31)), float(rng.uniform(0.03, 0.16))),
     )  # fmt: skip
 
 
@@ -127,81 +127,103 @@ def film_camera(
 
 def project_on(scene: Scene, camera: Camera) -> Layers:
     """Path lengths and masks of a scene on a camera's pixels."""
-    lengths: dict[Material, NDArray[np.float64]] = {}
-    masks = np.zeros(camera.shape, np.uint8)
-    sacrum = np.zeros(camera.shape, bool)
-
-    def add(material: Material, length: NDArray[np.float64]) -> None:
-        if material in lengths:
-            lengths[material] += length
-        else:
-            lengths[material] = length
-
-    def inside(mesh: Mesh) -> NDArray[np.float64]:
-        return ray_lengths(camera, mesh.vertices, mesh.faces)
-
+    film = _Exposure(camera)
     rng = np.random.default_rng(scene.texture[0])
     for bone in scene.skeleton.bones:
-        outer = inside(bone.outer)
-        if not outer.any():
-            continue
-        if bone.name == "sacrum":
-            sacrum |= outer > BONE_MM
-        else:
-            masks[outer > BONE_MM] |= np.uint8(Structure[bone.name.upper()])
-        inner = np.clip(inside(bone.inner), 0, outer)
-        add(Material.CORTICAL, outer - inner)
-        spongy = inner * _spongiosa(scene, bone, camera, rng)
-        add(Material.TRABECULAR, spongy)
+        _project_bone(scene, bone, film, rng)
     for mesh in scene.vertebrae:
-        body = inside(mesh)
-        sacrum |= body > BONE_MM
-        add(Material.TRABECULAR, 0.55 * body)
-        add(Material.CORTICAL, 0.1 * body)
+        body = film.see(mesh)
+        film.sacrum[body.box] |= body.mm > BONE_MM
+        film.add(Material.TRABECULAR, body, 0.55)
+        film.add(Material.CORTICAL, body, 0.1)
     for hip_scene in scene.hips:
         for structure, mesh in hip_scene.osteophytes:
-            spur = inside(mesh)
-            masks[spur > BONE_MM] |= np.uint8(structure)
-            add(Material.CORTICAL, 0.35 * spur)
-            add(Material.TRABECULAR, 0.5 * spur)
+            spur = film.see(mesh)
+            film.mark(structure, spur, BONE_MM)
+            film.add(Material.CORTICAL, spur, 0.35)
+            film.add(Material.TRABECULAR, spur, 0.5)
         for lesion in hip_scene.growth.lesions:
-            grown = inside(lesion.mesh)
-            masks[grown > OSSIFICATION_MM] |= np.uint8(Structure.OSSIFICATION)
-            add(Material.OSSIFICATION, _mature(lesion.maturity, lesion.mesh, grown, inside))
+            grown = film.see(lesion.mesh)
+            film.mark(Structure.OSSIFICATION, grown, OSSIFICATION_MM)
+            film.add(Material.OSSIFICATION, _mature(lesion.maturity, lesion.mesh, grown, film))
         for part in hip_scene.parts:
-            _implant(masks, add, part, inside(part.mesh))
+            _project_part(part, film)
     for part in scene.extras:
-        _implant(masks, add, part, inside(part.mesh))
-    used = tuple(sorted(lengths))
-    stack = np.zeros((len(used), *camera.shape))
-    for row, material in zip(stack, used, strict=True):
-        row[:] = lengths[material]
-    frame = body_frame(camera, scene.skeleton.hips)
-    return Layers(used, np.maximum(stack, 0).astype(np.float32), masks, sacrum, frame)
+        _project_part(part, film)
+    return film.layers(body_frame(camera, scene.skeleton.hips))
 
 
-def _implant(
-    masks: NDArray[np.uint8],
-    add: Callable[[Material, NDArray[np.float64]], None],
-    part: implants.Part,
-    length: NDArray[np.float64],
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """Lengths (h, w) mm on a part of the film."""
+
+    box: tuple[slice, slice]
+    mm: NDArray[np.float64]
+
+
+class _Exposure:
+    """What has been projected so far."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self.lengths: dict[Material, NDArray[np.float32]] = {}
+        self.masks = np.zeros(camera.shape, np.uint8)
+        self.sacrum = np.zeros(camera.shape, bool)
+
+    def see(self, mesh: Mesh) -> _Seen:
+        return _Seen(*ray_lengths_boxed(self.camera, mesh.vertices, mesh.faces))
+
+    def add(self, material: Material, seen: _Seen, share: float = 1.0) -> None:
+        if material not in self.lengths:
+            self.lengths[material] = np.zeros(self.camera.shape, np.float32)
+        self.lengths[material][seen.box] += np.maximum(share * seen.mm, 0).astype(np.float32)
+
+    def mark(self, structure: Structure, seen: _Seen, least_mm: float) -> None:
+        self.masks[seen.box] |= (seen.mm > least_mm) * np.uint8(structure)
+
+    def layers(self, frame: BodyFrame) -> Layers:
+        used = tuple(sorted(self.lengths))
+        stack = np.zeros((len(used), *self.camera.shape), np.float32)
+        for row, material in zip(stack, used, strict=True):
+            row[:] = self.lengths[material]
+        return Layers(used, stack, self.masks, self.sacrum, frame)
+
+
+def _project_bone(scene: Scene, bone: Bone, film: _Exposure, rng: np.random.Generator) -> None:
+    outer = film.see(bone.outer)
+    if not outer.mm.any():
+        return
+    if bone.name == "sacrum":
+        film.sacrum[outer.box] |= outer.mm > BONE_MM
+    else:
+        film.mark(Structure[bone.name.upper()], outer, BONE_MM)
+    part = film.camera.window(
+        outer.box[0].start, outer.box[1].start, 1.0, (outer.mm.shape[0], outer.mm.shape[1])
+    )
+    inner = np.clip(ray_lengths(part, bone.inner.vertices, bone.inner.faces), 0, outer.mm)
+    film.add(Material.CORTICAL, _Seen(outer.box, outer.mm - inner))
+    spongy = inner * _spongiosa(scene, bone, part, rng)
+    film.add(Material.TRABECULAR, _Seen(outer.box, spongy))
+
+
+def _project_part(part: implants.Part, film: _Exposure) -> None:
     """Add a part; polyethylene is invisible and not labelled, a ball is no implant."""
-    add(part.material, length)
+    seen = film.see(part.mesh)
+    film.add(part.material, seen)
     if part.material is not Material.POLYETHYLENE and part.name != "ball":
-        masks[length > IMPLANT_MM] |= np.uint8(Structure.IMPLANT)
+        film.mark(Structure.IMPLANT, seen, IMPLANT_MM)
 
 
-def _mature(
-    maturity: float,
-    mesh: Mesh,
-    grown: NDArray[np.float64],
-    inside: Callable[[Mesh], NDArray[np.float64]],
-) -> NDArray[np.float64]:
+def _mature(maturity: float, mesh: Mesh, grown: _Seen, film: _Exposure) -> _Seen:
     """Bone (mm) along each ray: a thin cloud at first, later a dense rim round spongy bone."""
-    core = np.clip(inside(mesh.moved(mesh.vertices - 1.3 * mesh.normals())), 0, grown)
+    camera = film.camera.window(
+        grown.box[0].start, grown.box[1].start, 1.0, (grown.mm.shape[0], grown.mm.shape[1])
+    )
+    inside = ray_lengths(camera, mesh.vertices - 1.3 * mesh.normals(), mesh.faces)
+    core = np.clip(inside, 0, grown.mm)
     dense = 0.35 + 0.75 * maturity
-    return dense * (grown - core) * (1 + 0.8 * maturity) + dense * core * (1 - 0.3 * maturity)
+    rim = dense * (1 + 0.8 * maturity) * (grown.mm - core)
+    return _Seen(grown.box, rim + dense * (1 - 0.3 * maturity) * core)
 
 
 def _spongiosa(
@@ -235,7 +257,7 @@ def _struts(
     shape: tuple[int, int], angle: float, spacing_mm: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Noise (H, W) drawn out along a direction (radians from the columns, downwards)."""
-    across, along = rng.uniform(1.4, 2.6) / spacing_mm, rng.uniform(8, 18) / spacing_mm
+    across, along = rng.uniform(0.7, 1.6) / spacing_mm, rng.uniform(3, 9) / spacing_mm
     reach = float(np.hypot(*shape))
     grid = rng.standard_normal((int(reach / across) + 4, int(reach / along) + 4)).astype(np.float32)
     cos, sin = np.cos(angle), np.sin(angle)
@@ -382,13 +404,13 @@ def _osteophytes(
 
 
 def _vertebrae(skeleton: Skeleton, rng: np.random.Generator) -> list[Mesh]:
-    """Two lumbar vertebrae above the sacrum: body, processes, arch."""
+    """Three lumbar vertebrae above the sacrum: body, processes, arch."""
     sacrum = skeleton.bone("sacrum", Side.UNKNOWN).outer.vertices
     top = sacrum[sacrum[:, 2] > sacrum[:, 2].max() - 12].mean(axis=0)
     meshes = []
-    place = np.array([top[0], top[1] - 14, sacrum[:, 2].max() + 6])
-    for _ in range(2):
-        height, width, depth = rng.uniform(27, 31), rng.uniform(23, 27), rng.uniform(16, 19)
+    place = np.array([top[0], top[1] - 14, sacrum[:, 2].max() - 3])
+    for _ in range(3):
+        height, width, depth = rng.uniform(27, 31), rng.uniform(24, 29), rng.uniform(16, 19)
 
         def waist(t: Points, w: float = width) -> Points:
             return w * (1 - 0.14 * np.sin(np.pi * t)) * np.clip(16 * np.minimum(t, 1 - t), 0, 1) ** 0.3
