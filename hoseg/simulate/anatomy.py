@@ -164,18 +164,21 @@ def sample_skeleton(pose: Pose, rng: np.random.Generator) -> Skeleton:
     lean = Rotation.from_euler("xyz", (pose.tilt, pose.lean, 0), degrees=True)
     pelvis = lean.apply(level.apply(pelvis - middle))
 
+    posed_sockets = {side: fit_sphere(pelvis[model.sockets[side]]) for side in SIDES}
     bones: list[Bone] = []
     thickness = float(rng.uniform(0.7, 1.5))
     names = (("pelvis", Side.RIGHT), ("pelvis", Side.LEFT), ("sacrum", Side.UNKNOWN))
     for (name, side), (used, finer, faces) in zip(names, model.components, strict=True):
         outer = _roughened(Mesh(finer @ pelvis[used], faces), 0.35, rng)
-        shell = thickness * (0.6 if name == "sacrum" else 1.0)
+        if side is Side.UNKNOWN:
+            shell = np.asarray(0.6 * thickness)
+        else:
+            shell = thickness + _sclerosis(outer.vertices, posed_sockets[side], rng)
         bones.append(Bone(name, side, outer, _inner(outer, shell, rng)))
     hips = []
     for k, side in enumerate(SIDES):
-        socket, socket_radius = fit_sphere(pelvis[model.sockets[side]])
         own = scores + rng.normal(size=len(scores)) * spread * 0.15
-        bone, hip = _femur(own, size, side, (socket, socket_radius), _Seat(pose, k), rng)
+        bone, hip = _femur(own, size, side, posed_sockets[side], _Seat(pose, k), rng)
         bones.append(bone)
         hips.append(hip)
     turn = Rotation.from_euler("z", pose.turn, degrees=True)
@@ -242,10 +245,12 @@ def _femur(
     neck = -base / np.linalg.norm(base)
     rotation = seat.rotation(side)
     centre = socket[0] + np.array([0, 0, -0.25 * seat.joint_mm])
+    along_shaft = np.clip((-fine[:, 2] - 2.6 * radius) / (2 * radius), 0, 1)
     outer = _roughened(
-        Mesh(np.asarray(fine), np.ascontiguousarray(faces)), 0.3, rng, (fine[tip], fine[lesser])
-    )
-    inner = _inner(outer, _femoral_cortex(fine, radius, rng), rng)
+        Mesh(np.asarray(fine), np.ascontiguousarray(faces)),
+        0.3 - 0.22 * along_shaft, rng, (fine[tip], fine[lesser]),
+    )  # fmt: skip
+    inner = _inner(outer, _femoral_cortex(fine, (fine[lesser], radius), flip, rng), rng, 0.12)
     posed = [mesh.moved(rotation.apply(mesh.vertices) + centre) for mesh in (outer, inner)]
     landmarks = rotation.apply(np.array([neck, shaft, fine[tip], fine[lesser], canal]))
     hip = Hip(
@@ -256,39 +261,66 @@ def _femur(
 
 
 def _femoral_cortex(
-    points: Points, radius: float, rng: np.random.Generator
+    points: Points, hip: tuple[Points, float], flip: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Thickness (mm) of the cortex: thin over the head, thick along the shaft."""
-    below = np.clip((-points[:, 2] - 2.2 * radius) / (2.2 * radius), 0, 1)
-    thin, thick = rng.uniform(0.8, 1.5), rng.uniform(3.5, 7.5)
+    """Thickness (mm) of the cortex: thin over the head, thick along the shaft and the calcar.
+
+    points: (N, 3) about the centre of the head, shaft upright
+    hip: (tip of the lesser trochanter, radius of the head)
+    flip: sign of x away from the midline
+    """
+    lesser, radius = hip
+    below = np.clip((-points[:, 2] - 1.9 * radius) / (2.4 * radius), 0, 1)
+    thin, thick = rng.uniform(0.8, 1.4), rng.uniform(3.5, 8.0)
     ends = np.clip((-points[:, 2] - 300) / 60, 0, 1)
-    return np.asarray(thin + (thick - thin) * below * (1 - 0.7 * ends))
+    cortex = thin + (thick - thin) * below**1.5 * (1 - 0.7 * ends)
+    # Calcar: the medial cortex from the lesser trochanter up to the neck is thick.
+    level = np.array([-flip * 0.2 * radius, 0, 0.55 * lesser[2]])
+    near = np.exp(-(((points - level) / (0.8 * radius, 0.9 * radius, 0.9 * radius)) ** 2).sum(1))
+    medial = np.clip(-(points[:, 0] - lesser[0]) * flip / radius + 0.4, 0, 1)
+    return np.asarray(cortex + rng.uniform(1.0, 3.0) * near * medial)
+
+
+def _sclerosis(
+    points: Points, socket: tuple[Points, float], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Extra cortex (mm) of the bearing roof of a socket: the sourcil."""
+    away = points - socket[0]
+    distance = np.linalg.norm(away, axis=1)
+    upwards = away[:, 2] / np.maximum(distance, 1e-6)
+    roof = np.clip((upwards - 0.45) / 0.35, 0, 1)
+    close = np.exp(-(((distance - socket[1]) / 3.0) ** 2))
+    return np.asarray(float(rng.gamma(2.0, 0.7)) * roof * close)
 
 
 def _roughened(
     mesh: Mesh,
-    amount_mm: float,
+    amount_mm: float | NDArray[np.float64],
     rng: np.random.Generator,
     tips: tuple[Points, ...] = (),
 ) -> Mesh:
     """Irregular outlines, more so about the trochanters: real bone is never smooth."""
     points = mesh.vertices
-    amount = np.full(len(points), amount_mm * rng.uniform(0.4, 1.6))
+    amount = np.broadcast_to(amount_mm, len(points)) * rng.uniform(0.4, 1.6)
     for tip in tips:
         distance = np.linalg.norm(points - tip, axis=1)
-        amount += rng.uniform(0.0, 1.8) * np.exp(-((distance / rng.uniform(8, 18)) ** 2))
-    shift = amount * (
-        surface_noise(points, 9, rng) + 1.2 * surface_noise(points, 28, rng)
-    )
+        amount = amount + rng.uniform(0.0, 1.8) * np.exp(
+            -((distance / rng.uniform(8, 18)) ** 2)
+        )
+    shift = amount * (surface_noise(points, 9, rng) + 1.2 * surface_noise(points, 28, rng))
     return mesh.moved(points + mesh.normals() * shift[:, None])
 
 
 def _inner(
-    outer: Mesh, thickness_mm: float | NDArray[np.float64], rng: np.random.Generator
+    outer: Mesh,
+    thickness_mm: float | NDArray[np.float64],
+    rng: np.random.Generator,
+    variation: float = 0.25,
 ) -> Mesh:
     """Endosteal surface: the outer one moved inwards by a varying thickness."""
-    vary = np.clip(1 + 0.25 * surface_noise(outer.vertices, 25, rng, 12), 0.4, 1.8)
-    depth = np.broadcast_to(thickness_mm, vary.shape) * vary
+    # Waves are long along the body: the cortex of a shaft hardly changes from level to level.
+    field = surface_noise(outer.vertices * (1, 1, 0.3), 25, rng, 12)
+    depth = thickness_mm * np.clip(1 + variation * field, 0.4, 1.8)
     return outer.moved(outer.vertices - outer.normals() * depth[:, None])
 
 

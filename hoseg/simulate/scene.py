@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from hoseg.simulate.ossification import Growth, Surroundings, grow
 from hoseg.simulate.projector import Camera, ray_lengths, ray_lengths_boxed
 from hoseg.simulate.settings import BRIDGING_SITES, Frequencies, SceneSettings
 from hoseg.simulate.soft_tissue import BodyFrame
+from hoseg.simulate.texture import femoral_spongiosa, flat_spongiosa
 
 BONE_MM, OSSIFICATION_MM, IMPLANT_MM = 0.25, 0.6, 0.3
 """A pixel belongs to a structure when its ray runs at least this far inside it."""
@@ -231,45 +231,10 @@ def _spongiosa(
 ) -> NDArray[np.float32]:
     """Share (H, W) of the inside of a bone that is spongy bone, with its struts."""
     strength = scene.texture[1]
-    spacing = camera.pixel_mm / camera.magnification(0.0)
     if bone.name != "femur":
-        angle = float(rng.uniform(0, np.pi))
-        pattern = _struts(camera.shape, angle, spacing, rng)
-        return (scene.trabecular * np.clip(1 + strength * pattern, 0.2, 2)).astype(np.float32)
+        return np.float32(scene.trabecular) * flat_spongiosa(camera, strength, rng)
     hip = next(h for h in scene.skeleton.hips if h.side is bone.side)
-    heavy = hip.neck - hip.shaft  # principal compressive group: from the calcar to the dome
-    pattern = 0.7 * _struts(camera.shape, float(np.arctan2(-heavy[2], heavy[0])), spacing, rng)
-    pattern += 0.5 * _struts(
-        camera.shape, float(np.arctan2(-heavy[0], -heavy[2])), spacing, rng
-    )  # the tensile group crosses it
-    ends = camera.to_pixels(
-        np.array([hip.head - hip.neck * hip.radius, hip.lesser + hip.shaft * 2.2 * hip.radius])
-    )
-    along = ends[1] - ends[0]
-    rows, columns = (np.arange(n, dtype=np.float32) for n in camera.shape)
-    way = np.add.outer((rows - ends[0, 0]) * along[0], (columns - ends[0, 1]) * along[1])
-    way = np.clip(way / max(float(along @ along), 1e-6), 0, 1)
-    marrow = 1 - 0.85 * way * way * (3 - 2 * way)
-    return (scene.trabecular * marrow * np.clip(1 + strength * pattern, 0.2, 2)).astype(np.float32)
-
-
-def _struts(
-    shape: tuple[int, int], angle: float, spacing_mm: float, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Noise (H, W) drawn out along a direction (radians from the columns, downwards)."""
-    across, along = rng.uniform(0.7, 1.6) / spacing_mm, rng.uniform(3, 9) / spacing_mm
-    reach = float(np.hypot(*shape))
-    grid = rng.standard_normal((int(reach / across) + 4, int(reach / along) + 4)).astype(np.float32)
-    cos, sin = np.cos(angle), np.sin(angle)
-    turn = np.array([[cos / along, sin / along], [-sin / across, cos / across]])
-    middle = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
-    shift = np.array([(grid.shape[1] - 1) / 2, (grid.shape[0] - 1) / 2]) - turn @ middle
-    matrix = np.column_stack([turn, shift])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = (shape[1], shape[0])
-    return np.asarray(
-        cv2.warpAffine(grid, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
-    )
+    return np.float32(scene.trabecular) * femoral_spongiosa(hip, camera, strength, rng)
 
 
 def _pose(view: View, centred: Side, rng: np.random.Generator) -> Pose:
