@@ -15,6 +15,7 @@ from pydicom.uid import UID
 from hoseg.dicom.codecs import PLUGIN, register
 from hoseg.dicom.source import Limits, Source
 from hoseg.dicom.values import CONVERSION_ERRORS, text_of, value_of, whole_of
+from hoseg.errors import InputError
 from hoseg.radiograph import Note
 from hoseg.reasons import Reason
 
@@ -60,13 +61,8 @@ def read_layout(dataset: Dataset, source: Source, limits: Limits) -> Layout:
     keyword = next(
         (k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in dataset), ""
     )
-    rows, columns = whole_of(dataset, "Rows"), whole_of(dataset, "Columns")
     if not keyword:
-        kind = text_of(dataset, "Modality") or "unknown"
-        if rows and columns:
-            text = f"Rows and Columns are {rows} x {columns} but there is no pixel data"
-            raise source.fail(Reason.TRUNCATED, f"{text}; copy the file again")
-        raise source.fail(Reason.NO_PIXELS, f"a DICOM object of modality {kind} without an image")
+        raise _without_pixels(dataset, source)
     allocated = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(keyword)
     allocated = allocated or _whole(dataset, "BitsAllocated", 16, source)
     stored = _whole(dataset, "BitsStored", allocated, source)
@@ -83,6 +79,18 @@ def read_layout(dataset: Dataset, source: Source, limits: Limits) -> Layout:
     )
     _check_layout(layout, source, limits)
     return layout
+
+
+def _without_pixels(dataset: Dataset, source: Source) -> InputError:
+    """Tell an image that lost its pixels from an object that never had any."""
+    meta = getattr(dataset, "file_meta", Dataset())
+    stated = text_of(dataset, "SOPClassUID") or text_of(meta, "MediaStorageSOPClassUID")
+    sop_class = UID(stated)
+    modality = text_of(dataset, "Modality") or "unknown"
+    if "Rows" in dataset or "Image Storage" in sop_class.name:
+        text = "an image without pixel data; the file was not copied completely"
+        return source.fail(Reason.TRUNCATED, text)
+    return source.fail(Reason.NO_PIXELS, f"an object of modality {modality} without an image")
 
 
 def _whole(dataset: Dataset, keyword: str, default: int | None, source: Source) -> int:

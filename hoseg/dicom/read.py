@@ -12,7 +12,7 @@ from pathlib import PurePath
 from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag
 from pydicom.uid import (
@@ -33,7 +33,7 @@ from hoseg.dicom.values import CONVERSION_ERRORS
 from hoseg.reasons import Reason
 
 # What pydicom raises on damaged bytes: measured on mutated files (scripts/fuzz_dicom.py).
-PARSE_ERRORS = (InvalidDicomError, BytesLengthException, zlib.error, *CONVERSION_ERRORS)
+PARSE_ERRORS = (InvalidDicomError, zlib.error, *CONVERSION_ERRORS)
 
 _KEYWORDS = """
 SpecificCharacterSet ImageType SOPClassUID SOPInstanceUID StudyDate Modality PresentationIntentType

@@ -7,6 +7,7 @@ import struct
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
 
 # What pydicom raises while it converts a damaged element on first access.
@@ -23,6 +24,7 @@ CONVERSION_ERRORS = (
     ArithmeticError,  # decimal.InvalidOperation
     RecursionError,
     struct.error,
+    BytesLengthException,
 )
 
 
