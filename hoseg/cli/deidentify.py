@@ -61,7 +61,7 @@ def deidentify(
     _check_paths(inputs, out, link)
     key, origin = load_key(key_file)
     policy = Policy(keep_characteristics, shift_dates, pixels.value)
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     with Progress(
         *Progress.get_default_columns()[:2],
         MofNCompleteColumn(),

@@ -148,6 +148,8 @@ def _is_drawn(inside: NDArray[np.bool_], hat: Gray, edge: Gray) -> bool:
     """Whether the outline is as steep as the strokes are bright."""
     contrast = float(np.percentile(hat[inside], 80))
     outline = inside & ~cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    if not outline.any():
+        return False
     steep = float(np.median(edge[outline]))
     return steep >= MIN_SHARPNESS * contrast
 

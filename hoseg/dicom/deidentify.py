@@ -17,7 +17,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
-from pydicom.uid import UID_dictionary
+from pydicom.uid import ExplicitVRLittleEndian, UID_dictionary
 
 import hoseg
 from hoseg.dicom.annex_e import Rule, rule_for
@@ -276,6 +276,7 @@ def _new_file_meta(dataset: Dataset, original: Dataset) -> None:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
     meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "")
-    meta.TransferSyntaxUID = original.file_meta.TransferSyntaxUID
+    stated = getattr(original, "file_meta", FileMetaDataset()).get("TransferSyntaxUID")
+    meta.TransferSyntaxUID = stated or ExplicitVRLittleEndian
     dataset.file_meta = meta
     dataset.preamble = b"\0" * 128

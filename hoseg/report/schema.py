@@ -85,7 +85,8 @@ class ComponentFacts(_Open):
     bbox_px: list[float] | None = Field(
         default=None, description="[row, column, row, column], first inclusive, second exclusive"
     )
-    graded: bool = Field(default=True, description="false below the size floor")
+    graded: bool = Field(default=True, description="whether the classes take it into account")
+    excluded: str = Field(default="", description="why not: below_size_floor, far_from_hip, ...")
     maturity: str | None = Field(default=None, description="hazy, mature_discrete, ...")
 
 

@@ -114,7 +114,7 @@ def hip(side: Side, **changes: object) -> HipFinding:
         area_px=4,
         length_px=2.0,
         centroid_px=(151.0, 151.0),
-        graded=False,
+        excluded="below_size_floor",
     )
     trace = (
         TraceLine(
@@ -137,6 +137,7 @@ def hip(side: Side, **changes: object) -> HipFinding:
         "side_source": "attribute",
         "view": View.AP_PELVIS,
         "pattern": "opposing_spurs",
+        "spurs_on": ("pelvis", "femur"),
         "extent": "focal",
         "verdicts": (
             Verdict(
