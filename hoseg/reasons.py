@@ -19,7 +19,7 @@ class Reason(StrEnum):
     status: str
     meaning: str
 
-    def __new__(cls, code: str, status: str, meaning: str) -> Reason:
+    def __new__(cls, code: str, status: str = "", meaning: str = "") -> Reason:
         """Make a member that is its code and carries status and meaning."""
         member = str.__new__(cls, code)
         member._value_ = code

@@ -58,7 +58,7 @@ def _rle(frame: bytes, runner: DecodeRunner) -> Frame:
     dtype = np.dtype(f"<u{runner.bits_allocated // 8}")
     samples = runner.samples_per_pixel * runner.rows * runner.columns
     out = np.zeros(samples * dtype.itemsize, np.uint8)
-    imagecodecs.dicomrle_decode(frame, dtype, out=out)
+    imagecodecs.dicomrle_decode(frame, dtype, out=out.data)
     runner.set_option("planar_configuration", 1)
     return out
 

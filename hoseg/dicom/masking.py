@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +17,7 @@ _SMALLEST_SHARE = 0.02  # a shutter or padding that leaves less than this is a m
 Mask = NDArray[np.bool_]
 
 
-def find_valid(
-    dataset: Dataset, stored: NDArray[np.generic]
-) -> tuple[Mask | None, tuple[Note, ...]]:
+def find_valid(dataset: Dataset, stored: NDArray[Any]) -> tuple[Mask | None, tuple[Note, ...]]:
     """Return where the image is valid, None when everywhere.
 
     Parameters
@@ -43,7 +43,7 @@ def find_valid(
     return valid, tuple(notes)
 
 
-def _unpadded(dataset: Dataset, stored: NDArray[np.generic]) -> Mask | None:
+def _unpadded(dataset: Dataset, stored: NDArray[Any]) -> Mask | None:
     """Mask out Pixel Padding Value (0028,0120) up to Pixel Padding Range Limit (0028,0121)."""
     value = whole_of(dataset, "PixelPaddingValue")
     if value is None:

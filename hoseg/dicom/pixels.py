@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ DECODE_ERRORS = (*CONVERSION_ERRORS, RuntimeError, StopIteration, MemoryError, c
 _COLOUR_SHARE = 0.02  # more visibly coloured pixels than this make a colour picture
 _COLOUR_LEVELS = 24  # difference between channels of 8 bit that an eye sees at once
 
-Pixels = NDArray[np.generic]
+Pixels = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def iter_frames(dataset: Dataset, layout: Layout, source: Source) -> Iterator[tu
     except NotImplementedError as error:
         text = f"Transfer Syntax UID {syntax} is not supported; convert it with dcmdjpeg or dcmconv"
         raise source.fail(Reason.UNSUPPORTED, text) from error
-    options: dict[str, bool | str]
+    options: dict[str, Any]
     if syntax.is_encapsulated:
         register()
         options = {"decoding_plugin": PLUGIN, "allow_excess_frames": False}

@@ -199,7 +199,8 @@ def _collimated(dense: Picture, painted: Mask) -> Mask:
         if line is None:
             continue
         upright = np.rot90(field, turns)  # a view: writing to it writes to the field
-        rows, columns = np.ogrid[: upright.shape[0], : upright.shape[1]]
+        rows = np.arange(upright.shape[0])[:, None]
+        columns = np.arange(upright.shape[1])[None, :]
         middle = (upright.shape[0] - 1) / 2
         upright &= columns > 2 * line[0] + 0.5 + line[1] * (rows - middle)
     return field

@@ -8,6 +8,7 @@ way back lands where the way out started.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -82,7 +83,7 @@ def grid_window(grid: Grid) -> Window:
     return Window(top, left, bottom, right)
 
 
-def to_grid(image: NDArray[np.generic], grid: Grid) -> NDArray[np.generic]:
+def to_grid(image: NDArray[Any], grid: Grid) -> NDArray[Any]:
     """Resample an image (H, W) to a grid: area average where it shrinks, linear where it grows.
 
     Integer types are kept (rounded), so that a 16-bit film is never copied to float at full size.
@@ -102,7 +103,9 @@ def from_grid(
 ) -> NDArray[np.uint8]:
     """Bring one channel (h, w) uint8 back to the original grid (H, W); zero outside the window."""
     window = grid_window(grid)
-    inside = cv2.resize(channel, window.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    inside: NDArray[np.uint8] = np.asarray(
+        cv2.resize(channel, window.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8
+    )
     if window.shape == original_shape:
         return inside
     out = np.zeros(original_shape, np.uint8)
