@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
 from hoseg.simulate.drawing import (
+    add_fill,
+    add_lines,
     blob_polygon,
-    blurred_fill,
-    blurred_lines,
     fixed_point,
     fractal_noise,
     wandering_line,
@@ -97,7 +97,7 @@ class _Sheet:
         value: float,
     ) -> None:
         polygons = [self.frame.to_px(outline) for outline in outlines_mm]
-        _add(layer, polygons, self.px(edge_mm), value, True, 1.0)
+        add_fill(layer, polygons, self.px(edge_mm), value)
 
     def line(
         self,
@@ -107,31 +107,7 @@ class _Sheet:
         value: float,
     ) -> None:
         lines = [self.frame.to_px(line) for line in lines_mm]
-        _add(layer, lines, 0.0, value, False, self.px(width_mm))
-
-
-def _add(
-    layer: NDArray[np.float32],
-    shapes_px: list[NDArray[np.float64]],
-    edge_px: float,
-    value: float,
-    filled: bool,
-    width_px: float,
-) -> None:
-    """Draw on the part of the layer that the shapes touch: small things cost little."""
-    every = np.concatenate(shapes_px)
-    pad = 3 * edge_px + width_px + 3
-    low = np.maximum(np.floor(every.min(axis=0) - pad), 0).astype(int)
-    high = np.minimum(np.ceil(every.max(axis=0) + pad) + 1, [layer.shape[1], layer.shape[0]])
-    high = high.astype(int)
-    if (high <= low).any():
-        return
-    part = layer[low[1] : high[1], low[0] : high[0]]
-    moved = [shape - low for shape in shapes_px]
-    if filled:
-        part += blurred_fill((part.shape[0], part.shape[1]), moved, edge_px, value)
-    else:
-        part += blurred_lines((part.shape[0], part.shape[1]), moved, width_px, value)
+        add_lines(layer, lines, self.px(width_mm), value)
 
 
 def _circle(centre: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
@@ -411,7 +387,7 @@ def draw_confounders(
             raise SettingError("confounder", kind, "one of " + ", ".join(sorted(_DRAUGHTSMEN)))
         sheet.sign = -1.0 if rng.random() < 0.5 else 1.0
         _DRAUGHTSMEN[kind](sheet)
-    if kinds:
+    if sheet.calcium.any():
         grain = fractal_noise(shape, 3.0 / frame.spacing_mm, rng, 2)
         sheet.calcium *= np.clip(1 + 0.3 * grain, 0.3, 1.8)
     return Confounders(

@@ -46,6 +46,42 @@ def blurred_lines(
     return _soften(canvas, 0.35 * width_px, value)
 
 
+def add_fill(
+    layer: NDArray[np.float32],
+    polygons: Sequence[NDArray[np.float64]],
+    edge_px: float,
+    value: float,
+) -> None:
+    """Add ``blurred_fill`` to a layer, at the cost of the part that the polygons touch."""
+    part, moved = _touched(layer, polygons, 3 * edge_px + 3)
+    if part.size:
+        part += blurred_fill((part.shape[0], part.shape[1]), moved, edge_px, value)
+
+
+def add_lines(
+    layer: NDArray[np.float32],
+    lines: Sequence[NDArray[np.float64]],
+    width_px: float,
+    value: float,
+) -> None:
+    """Add ``blurred_lines`` to a layer, at the cost of the part that the lines touch."""
+    part, moved = _touched(layer, lines, 2 * width_px + 3)
+    if part.size:
+        part += blurred_lines((part.shape[0], part.shape[1]), moved, width_px, value)
+
+
+def _touched(
+    layer: NDArray[np.float32], shapes: Sequence[NDArray[np.float64]], pad_px: float
+) -> tuple[NDArray[np.float32], list[NDArray[np.float64]]]:
+    """The part of a layer within ``pad_px`` of shapes (a view), and the shapes relative to it."""
+    every = np.concatenate(list(shapes)) if len(shapes) else np.zeros((1, 2)) - _FAR
+    size = np.array([layer.shape[1], layer.shape[0]])
+    low = np.clip(np.floor(every.min(axis=0) - pad_px), 0, size).astype(int)
+    high = np.clip(np.ceil(every.max(axis=0) + pad_px) + 1, low, size).astype(int)
+    part = layer[low[1] : high[1], low[0] : high[0]]
+    return part, [shape - low for shape in shapes]
+
+
 def _soften(canvas: NDArray[np.uint8], sigma_px: float, value: float) -> NDArray[np.float32]:
     if sigma_px > 0.3:
         canvas = cv2.GaussianBlur(canvas, (0, 0), sigma_px)

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 
 from hoseg.radiograph import Structure
 from hoseg.simulate.collimation import Collimation, blades, field_mask, sample_collimation, shutter
-from hoseg.simulate.confounders import ConfounderRates, draw_confounders, sample_kinds
+from hoseg.simulate.confounders import (
+    ConfounderRates,
+    Confounders,
+    draw_confounders,
+    sample_kinds,
+)
 from hoseg.simulate.drawing import fractal_noise, oriented_noise
 from hoseg.simulate.labels import visible_ossification
 from hoseg.simulate.layers import Layers
@@ -19,7 +24,7 @@ from hoseg.simulate.physics import Exposure, expose, sample_exposure, transmit
 from hoseg.simulate.processing import Processing, process, sample_processing
 from hoseg.simulate.soft_tissue import Tissue, sample_body, soft_tissue
 
-_BONE = (Material.CORTICAL, Material.TRABECULAR)
+_MINERAL = (Material.CORTICAL, Material.TRABECULAR, Material.OSSIFICATION)
 
 
 @dataclass(frozen=True)
@@ -92,16 +97,18 @@ def render(
     else:
         zero = np.zeros(shape, np.float32)
         tissue = Tissue(np.full(shape, body.thickness_mm, np.float32), zero, zero)
-    lengths = _lengths(layers, tissue, rng)
     extra = draw_confounders(layers.frame, shape, kinds, rng)
-    lengths[Material.CORTICAL] += extra.calcium_mm
-    lengths[Material.STEEL] += extra.metal_mm
-    lengths[Material.CEMENT] += extra.cement_mm
-    solid = lengths[_BONE[0]] + lengths[_BONE[1]] + lengths[Material.OSSIFICATION]
+    materials, lengths = _lengths(layers, tissue, extra, rng)
+    solid = np.zeros(shape, np.float32)
+    for row, material in zip(lengths, materials, strict=True):
+        if material in _MINERAL:
+            solid += row
     body_mm = np.maximum(tissue.body_mm, solid + 4 * (solid > 0))
 
     exposure = recipe.exposure
-    primary, without = transmit(body_mm, lengths, exposure.kvp, exposure.filtration_mm_al)
+    primary, without = transmit(
+        body_mm, materials, lengths, exposure.kvp, exposure.filtration_mm_al
+    )
     exposed = field_mask(recipe.collimation, shape)
     if layers.known is not None and not layers.known.all():
         exposed &= layers.known
@@ -154,18 +161,37 @@ def _recipe(
     return Recipe(exposure, processing, collimation, kinds, fluoroscopy, adiposity)
 
 
-def _lengths(layers: Layers, tissue: Tissue, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Working copy of the path lengths with this patient's bone density and texture."""
-    lengths = layers.stack()
+def _lengths(
+    layers: Layers, tissue: Tissue, extra: Confounders, rng: np.random.Generator
+) -> tuple[tuple[Material, ...], NDArray[np.float32]]:
+    """Materials and path lengths of this film: bone density and texture, tissue, confounders."""
+    added = {
+        Material.FAT: tissue.fat_mm,
+        Material.AIR: tissue.gas_mm,
+        Material.CORTICAL: extra.calcium_mm,
+        Material.STEEL: extra.metal_mm,
+        Material.CEMENT: extra.cement_mm,
+    }
+    added = {material: layer for material, layer in added.items() if layer.any()}
+    materials, lengths = layers.stack(tuple(added))
     density = np.float32(rng.uniform(0.75, 1.2))
-    lengths[Material.CORTICAL] *= density
-    lengths[Material.TRABECULAR] *= density * _trabeculae(layers, rng)
-    mineral = fractal_noise(layers.shape, rng.uniform(2, 6) / layers.frame.spacing_mm, rng, 2)
-    mineral = np.clip(1 + np.float32(rng.uniform(0.05, 0.35)) * mineral, 0.2, 2)
-    lengths[Material.OSSIFICATION] *= np.float32(rng.uniform(0.8, 1.4)) * mineral
-    lengths[Material.FAT] += tissue.fat_mm
-    lengths[Material.AIR] += tissue.gas_mm
-    return lengths
+    grown = np.float32(rng.uniform(0.8, 1.4))
+    for row, material in zip(lengths, materials, strict=True):
+        if material is Material.CORTICAL:
+            row *= density
+        elif material is Material.TRABECULAR:
+            row *= density * _trabeculae(layers, rng)
+        elif material is Material.OSSIFICATION:
+            row *= grown * _mineral(layers, rng)
+        if material in added:
+            row += added[material]
+    return materials, lengths
+
+
+def _mineral(layers: Layers, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Factor on ossification: unevenly mineralised."""
+    noise = fractal_noise(layers.shape, rng.uniform(2, 6) / layers.frame.spacing_mm, rng, 2)
+    return np.clip(1 + np.float32(rng.uniform(0.05, 0.35)) * noise, 0.2, 2)
 
 
 def _trabeculae(layers: Layers, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -36,12 +36,18 @@ class Layers:
         """(rows, columns)."""
         return (int(self.masks.shape[0]), int(self.masks.shape[1]))
 
-    def stack(self) -> NDArray[np.float32]:
-        """(len(Material), H, W) float32 copy with a row for every material."""
-        full = np.zeros((len(Material), *self.shape), np.float32)
-        for row, material in zip(self.lengths_mm, self.materials, strict=True):
-            full[material] = row
-        return full
+    def stack(
+        self, more: tuple[Material, ...] = ()
+    ) -> tuple[tuple[Material, ...], NDArray[np.float32]]:
+        """Materials that occur, with those in ``more``, and a float32 copy of their lengths."""
+        there = [row.any() for row in self.lengths_mm]
+        own = {m: k for k, m in enumerate(self.materials) if there[k]}
+        materials = tuple(sorted({*own, *more}))
+        full = np.zeros((len(materials), *self.shape), np.float32)
+        for row, material in zip(full, materials, strict=True):
+            if material in own:
+                row[:] = self.lengths_mm[own[material]]
+        return materials, full
 
     def crop(
         self,
@@ -79,7 +85,8 @@ class Layers:
 
         lengths = np.zeros((len(self.materials), *shape), np.float32)
         for row, layer in zip(lengths, self.lengths_mm, strict=True):
-            row[:] = resample(_as_float32(layer, part), cv2.INTER_LINEAR)
+            if layer[part].any():
+                row[:] = resample(_as_float32(layer, part), cv2.INTER_LINEAR)
         inverse = np.linalg.inv(turn)
         frame = replace(
             self.frame,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
@@ -118,33 +117,9 @@ def spectrum(
     return mean[kept], weight[kept] / weight.sum()
 
 
-@njit(cache=True, fastmath=True, nogil=True)
-def _transmit(  # type: ignore[no-untyped-def]
-    body_mm, lengths_mm, excess, soft, weights, ossification, primary, without
-):  # pragma: no cover - compiled
-    n_energy, n_material = excess.shape
-    rows, columns = body_mm.shape
-    for i in range(rows):
-        for j in range(columns):
-            ho = lengths_mm[ossification, i, j]
-            total = np.float32(0.0)
-            bare = np.float32(0.0)
-            for e in range(n_energy):
-                depth = soft[e] * body_mm[i, j]
-                for m in range(n_material):
-                    depth += excess[e, m] * lengths_mm[m, i, j]
-                value = weights[e] * np.exp(-depth)
-                total += value
-                if ho > 0:
-                    bare += weights[e] * np.exp(-depth + excess[e, ossification] * ho)
-                else:
-                    bare += value
-            primary[i, j] = total
-            without[i, j] = bare
-
-
 def transmit(
     body_mm: NDArray[np.float32],
+    materials: tuple[Material, ...],
     lengths_mm: NDArray[np.float32],
     kvp: float = 75.0,
     filtration_mm_al: float = 3.0,
@@ -154,7 +129,8 @@ def transmit(
     Parameters
     ----------
     body_mm : (H, W) length of each ray inside the body, whatever it is made of
-    lengths_mm : (len(Material), H, W) length inside each material; each displaces soft tissue
+    materials : what the rows of ``lengths_mm`` are made of
+    lengths_mm : (len(materials), H, W) length inside each; each displaces soft tissue
 
     Returns
     -------
@@ -162,23 +138,22 @@ def transmit(
     """
     energies, weights = spectrum(kvp, filtration_mm_al)
     mu = np.stack([linear_attenuation_per_mm(e) for e in energies]).astype(np.float32)
-    soft = np.ascontiguousarray(mu[:, Material.SOFT])
-    # Most films hold few materials: the rest is not worth a multiplication.
-    present = [m for m in Material if m is Material.OSSIFICATION or lengths_mm[m].any()]
-    excess = (mu - soft[:, None])[:, present]
-    primary = np.empty(body_mm.shape, np.float32)
-    without = np.empty(body_mm.shape, np.float32)
-    _transmit(
-        np.ascontiguousarray(body_mm, np.float32),
-        np.ascontiguousarray(lengths_mm[present], np.float32),
-        np.ascontiguousarray(excess),
-        soft,
-        weights.astype(np.float32),
-        present.index(Material.OSSIFICATION),
-        primary,
-        without,
-    )
-    return primary, without
+    soft = mu[:, Material.SOFT]
+    excess = mu[:, list(materials)] - soft[:, None]
+    depth = excess @ lengths_mm.reshape(len(materials), -1)
+    depth += np.multiply.outer(soft, body_mm.ravel())
+    each = np.exp(-depth)
+    shares = weights.astype(np.float32)
+    primary = shares @ each
+    without = primary
+    if Material.OSSIFICATION in materials:
+        row = materials.index(Material.OSSIFICATION)
+        grown = lengths_mm[row].ravel()
+        where = np.flatnonzero(grown)
+        bare = each[:, where] * np.exp(np.multiply.outer(excess[:, row], grown[where]))
+        without = primary.copy()
+        without[where] = shares @ bare
+    return primary.reshape(body_mm.shape), without.reshape(body_mm.shape)
 
 
 def gaussian(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
@@ -208,24 +183,25 @@ def expose(
     Exposure is controlled on the middle half of the film, as by the chambers of a bucky.
     """
     scatter = _scatter(primary, exposure, spacing_mm)
+    primary, without_ho = primary + scatter, without_ho + scatter
     gain = _gain(primary.shape, exposure, rng)
+    if gain is not None:
+        primary *= gain
+        without_ho *= gain
     blur_px = exposure.blur_mm / spacing_mm
-    noiseless = gaussian((primary + scatter) * gain, blur_px)
-    bare = gaussian((without_ho + scatter) * gain, blur_px)
+    noiseless = gaussian(primary, blur_px)
+    bare = gaussian(without_ho, blur_px)
     height, width = primary.shape
     behind = noiseless[height // 4 : -height // 4 : 4, width // 4 : -width // 4 : 4]
     reference = np.float32(np.percentile(behind, 25)) if behind.size else noiseless.mean()
     quanta = exposure.photons * spacing_mm**2
-    quantum_sd = np.sqrt(noiseless * (reference / np.float32(quanta)))
     electronic = np.float32(exposure.electronic) * reference
-    white = rng.standard_normal(primary.shape, np.float32)
-    # Half of the noise is spread by the detector like the image, which correlates neighbours.
-    spread = gaussian(white, 0.7 * blur_px)
-    kept = float(np.std(spread[::4, ::4])) if blur_px > 0.2 else 1.0
-    total = noiseless + quantum_sd * spread
-    if electronic > 0:
-        total += electronic * rng.standard_normal(primary.shape, np.float32)
-    noise_sd = np.sqrt((quantum_sd * np.float32(kept)) ** 2 + electronic**2)
+    noise_sd = np.sqrt(noiseless * (reference / np.float32(quanta)) + electronic**2)
+    # Part of the noise is spread by the detector like the image, which correlates neighbours.
+    white = gaussian(rng.standard_normal(primary.shape, np.float32), 0.7 * blur_px)
+    total = noiseless + noise_sd * white
+    if blur_px > 0.2:
+        noise_sd *= np.float32(np.std(white[::4, ::4]))
     return Signal(np.maximum(total, np.float32(0)), bare, noiseless, noise_sd)
 
 
@@ -249,8 +225,10 @@ def _scatter(
 
 def _gain(
     shape: tuple[int, ...], exposure: Exposure, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Heel effect, flat-field lines and seams as one multiplicative map."""
+) -> NDArray[np.float32] | None:
+    """Heel effect, flat-field lines and seams as one multiplicative map; None when all are off."""
+    if not (exposure.heel or exposure.lines or exposure.seams):
+        return None
     height, width = shape
     across = np.linspace(-0.5, 0.5, width, dtype=np.float32) * np.cos(exposure.heel_angle)
     down = np.linspace(-0.5, 0.5, height, dtype=np.float32) * np.sin(exposure.heel_angle)
@@ -263,4 +241,4 @@ def _gain(
         seam = int(rng.integers(height // 6, max(height // 6 + 1, 5 * height // 6)))
         rows[seam:] *= np.float32(rng.uniform(0.93, 1.07))
         rows[seam : seam + 1] *= np.float32(rng.uniform(0.8, 1.25))
-    return np.asarray(np.multiply.outer(rows, columns), np.float32)
+    return np.multiply.outer(rows.astype(np.float32), columns.astype(np.float32))

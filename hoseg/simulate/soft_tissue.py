@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.simulate.drawing import (
+    add_fill,
+    add_lines,
     blob_polygon,
-    blurred_fill,
     blurred_lines,
     fractal_noise,
     wandering_line,
@@ -228,7 +229,7 @@ def _streaks(
             points = wandering_line(start, axis, rng.uniform(30, 150), rng.uniform(0.0, 0.05), rng)
             lines.append(frame.to_px(points))
         depth = rng.uniform(2, 9) * (1 if rng.random() < 0.7 else -1)
-        total += blurred_lines(shape, lines, width_mm / frame.spacing_mm, depth)
+        add_lines(total, lines, width_mm / frame.spacing_mm, depth)
     return total
 
 
@@ -282,8 +283,9 @@ def _bowel(
             centre[1] = min(centre[1], low)
         edge = rng.uniform(0.5, 3.0) / frame.spacing_mm
         depth = rng.uniform(8, 38)
-        cloud = blurred_fill(shape, polygons, edge, depth)
-        if rng.random() < 0.35:
+        cloud = np.zeros(shape, np.float32)
+        add_fill(cloud, polygons, edge, depth)
+        if rng.random() < 0.35 and cloud.any():
             foam = fractal_noise(shape, rng.uniform(2.5, 8.0) / frame.spacing_mm, rng, 3)
             cloud *= np.clip(rng.uniform(0.2, 0.7) + rng.uniform(0.25, 0.6) * foam, 0, 1.5)
         np.maximum(gas, cloud, out=gas)

@@ -42,10 +42,11 @@ def test_outside_the_layers_is_empty():
     assert beyond.masks.max() == 0
 
 
-def test_the_stack_has_a_row_for_every_material():
-    item = layers()
-    full = item.stack()
-    assert full.shape == (len(Material), 192, 192)
+def test_the_stack_holds_what_occurs_and_what_is_asked_for():
+    materials, full = layers().stack((Material.STEEL,))
+    assert materials == tuple(
+        sorted((Material.CORTICAL, Material.TRABECULAR, Material.OSSIFICATION, Material.STEEL))
+    )
     assert full.dtype == np.float32
-    assert full[Material.OSSIFICATION].max() == 5
-    assert full[Material.STEEL].max() == 0
+    assert full[materials.index(Material.OSSIFICATION)].max() == 5
+    assert full[materials.index(Material.STEEL)].max() == 0

@@ -13,7 +13,7 @@ def _lengths(shape=(8, 8)):
 def test_soft_tissue_alone_follows_the_weighted_exponentials():
     body = np.full((8, 8), 200, np.float32)
     energies, weights = spectrum(80, 3.0)
-    primary, without = transmit(body, _lengths(), 80, 3.0)
+    primary, without = transmit(body, tuple(Material), _lengths(), 80, 3.0)
     mu = np.array([linear_attenuation_per_mm(e)[Material.SOFT] for e in energies])
     np.testing.assert_allclose(primary, np.sum(weights * np.exp(-mu * 200)), rtol=1e-4)
     np.testing.assert_array_equal(primary, without)
@@ -23,8 +23,8 @@ def test_thin_bone_is_the_monochromatic_limit():
     body = np.full((4, 4), 100, np.float32)
     lengths = _lengths((4, 4))
     lengths[Material.CORTICAL] = 0.01
-    plain, _ = transmit(body, _lengths((4, 4)), 80, 3.0)
-    bony, _ = transmit(body, lengths, 80, 3.0)
+    plain, _ = transmit(body, tuple(Material), _lengths((4, 4)), 80, 3.0)
+    bony, _ = transmit(body, tuple(Material), lengths, 80, 3.0)
     energies, weights = spectrum(80, 3.0)
     mu = np.stack([linear_attenuation_per_mm(e) for e in energies])
     behind = weights * np.exp(-mu[:, Material.SOFT] * 100)
@@ -36,7 +36,7 @@ def test_thin_bone_is_the_monochromatic_limit():
 def test_a_thick_body_hardens_the_beam():
     def effective(depth):
         body = np.full((2, 2), depth, np.float32)
-        primary, _ = transmit(body, _lengths((2, 2)), 80, 3.0)
+        primary, _ = transmit(body, tuple(Material), _lengths((2, 2)), 80, 3.0)
         return -np.log(primary[0, 0]) / depth
 
     assert effective(300) < effective(150) < effective(20)
@@ -47,7 +47,7 @@ def test_gas_lets_more_through_and_metal_nearly_nothing():
     lengths = _lengths((3, 1))
     lengths[Material.AIR, 0] = 30
     lengths[Material.STEEL, 2] = 15
-    primary, _ = transmit(body, lengths)
+    primary, _ = transmit(body, tuple(Material), lengths)
     assert primary[0, 0] > 1.5 * primary[1, 0]
     assert primary[2, 0] < 0.01 * primary[1, 0]
 
@@ -58,8 +58,8 @@ def test_without_ossification_equals_the_same_film_before_it_grew():
     lengths = rng.uniform(0, 4, (len(Material), 16, 16)).astype(np.float32)
     before = lengths.copy()
     before[Material.OSSIFICATION] = 0
-    _, without = transmit(body, lengths)
-    primary, _ = transmit(body, before)
+    _, without = transmit(body, tuple(Material), lengths)
+    primary, _ = transmit(body, tuple(Material), before)
     np.testing.assert_allclose(without, primary, rtol=2e-5)
 
 
