@@ -1,0 +1,146 @@
+"""One input of a batch: decode, run the pipeline, write its folder, say what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import cv2
+
+from hoseg.batch.journal import Entry
+from hoseg.batch.settings import RunSettings
+from hoseg.dicom import Source, decode
+from hoseg.errors import InputError, OutputError
+from hoseg.pipeline import ImageResult, Pipeline
+from hoseg.radiograph import Attributes
+from hoseg.reasons import status_of
+from hoseg.report.paths import inside, safe_name
+from hoseg.report.png import encode_png
+from hoseg.report.schema import ResultFile, result_for_failure, to_json
+from hoseg.report.tables import finding_rows, image_row
+from hoseg.segment.predictor import Choice, Options
+
+PARTIAL = ".partial"
+"""Folder below the output in which an image's files are written before they get their name."""
+
+_SEVERITY = ("graded", "abstained", "failed", "skipped")  # of the frames of one file, first wins
+
+
+@dataclass(frozen=True)
+class Task:
+    """One input to do.
+
+    position: its place in the order in which inputs were found
+    stamp: identity of the file's contents as far as size and time tell
+    """
+
+    source: Source
+    position: int
+    stamp: str
+
+
+def make_worker(settings: RunSettings, runtime: Choice) -> Callable[[Task], Entry]:
+    """Load the model in this process and return the function that does one task.
+
+    runtime: chosen and sent through its parity gate by the parent, so not again here
+    """
+    cv2.setNumThreads(1)  # one film a process, one thread a film
+    pipeline = Pipeline(
+        settings.model,
+        device=runtime.device,
+        runtime=runtime.runtime,
+        options=Options(precision=runtime.precision, threads=1, films=1, gate=False),
+        seed=settings.seed,
+    )
+
+    def work(task: Task) -> Entry:
+        return process(task, pipeline, settings)
+
+    return work
+
+
+def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
+    """Do one task. What is wrong with an input becomes its row; only outputs can raise.
+
+    Raises
+    ------
+    OutputError: the results cannot be written
+    """
+    try:
+        radiographs = decode(task.source)
+    except InputError as error:
+        return entry_of(task, [result_for_failure(error, status_of(error.code))])
+    results = []
+    for radiograph in radiographs:
+        image = pipeline.read(radiograph)
+        result = image.result()
+        if image.status in ("graded", "abstained"):
+            result = write_image(image, result, settings.out)
+        results.append(result)
+    return entry_of(task, results)
+
+
+def entry_of(task: Task, results: Sequence[ResultFile]) -> Entry:
+    """Journal entry of one input. A file of several frames has one row: its most useful frame."""
+    first = min(results, key=lambda result: _SEVERITY.index(result.status))
+    study = first.image.study_uid if first.image else ""
+    study = study or PurePath(task.source.name).parent.as_posix()
+    hips = tuple(row for result in results for row in finding_rows(result))
+    return Entry(task.source.name, task.stamp, study, first.status, image_row(first), hips)
+
+
+def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile:
+    """Write one image's folder under a temporary name, then rename it.
+
+    Returns the result with its ``folder``.
+
+    Raises
+    ------
+    OutputError: disk full, no permission, a path that leads out of the output folder
+    """
+    folder = image_folder(image.radiograph.source, image.radiograph.attributes)
+    result = result.model_copy(update={"folder": folder})
+    partial, final = out / PARTIAL / str(os.getpid()), inside(out, folder)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        (partial / "overlay.png").write_bytes(image.overlay().png())
+        (partial / "masks.png").write_bytes(encode_png(image.masks()))
+        (partial / "result.json").write_text(to_json(result), encoding="utf-8")
+        _publish(partial, final)
+    except OSError as error:
+        raise OutputError(
+            f"{final}: {error.strerror or error}; free space or choose another --out, then run "
+            "the same command again: what is done stays done"
+        ) from error
+    return result
+
+
+def image_folder(source: str, attributes: Attributes) -> str:
+    """``studies/<study>/<image>`` from identifiers nobody here chose."""
+    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    study = safe_name(attributes.study_uid) if attributes.study_uid else "no-study"
+    if attributes.sop_uid:
+        image = safe_name(attributes.sop_uid)
+    else:
+        image = safe_name(f"{PurePath(source).stem}-{digest}")
+    if attributes.frame:
+        image += f"-frame{attributes.frame}"
+    return f"studies/{study}/{image}"
+
+
+def _publish(partial: Path, final: Path) -> None:
+    """Give a complete folder its name; an older one of that name makes way."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if final.exists():
+        old = partial.with_name(f"{partial.name}-old")
+        shutil.rmtree(old, ignore_errors=True)
+        final.rename(old)
+        partial.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        partial.rename(final)

@@ -1,0 +1,160 @@
+"""Processes that each do one task at a time, and can be killed when a task hangs.
+
+A decoder that crashes or never returns takes its process with it, not the batch: the task is
+reported as lost or late, and a fresh process takes the place of the dead one.
+"""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+Setup = Callable[[], Callable[[Any], Any]]
+"""Runs once in each process and returns the function that does a task. Must pickle."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task that did not come back.
+
+    code: "worker_died" or "timeout"
+    sentence: what happened, for ``images.csv``
+    """
+
+    code: str
+    sentence: str
+
+
+@dataclass
+class _Worker(Generic[Task]):
+    process: BaseProcess
+    pipe: Connection
+    task: Task | None = None
+    deadline: float = field(default=float("inf"))
+
+
+class WorkerPool(Generic[Task, Answer]):
+    """A fixed number of processes, one task each.
+
+    setup: called in every process; returns the function applied to tasks
+    count: number of processes
+    limit_s: a task that takes longer is given up and its process is killed (seconds)
+    """
+
+    def __init__(self, setup: Setup, count: int, limit_s: float) -> None:
+        self._setup = setup
+        self._limit_s = limit_s
+        self._context = mp.get_context("spawn")  # threads of the runtimes do not survive a fork
+        self._workers: list[_Worker[Task]] = [self._start() for _ in range(count)]
+
+    def map_unordered(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer | Lost]]:
+        """Answers as they come. Tasks are drawn only when a process is free: memory is flat.
+
+        An exception raised by the setup or by a task is raised here.
+        """
+        waiting = iter(tasks)
+        exhausted = False
+        while True:
+            for worker in self._workers:
+                if worker.task is None and not exhausted:
+                    task = next(waiting, None)
+                    exhausted = task is None
+                    if task is not None:
+                        self._give(worker, task)
+            busy = [worker for worker in self._workers if worker.task is not None]
+            if not busy:
+                return
+            yield from self._collect(busy)
+
+    def close(self) -> None:
+        """End every process now."""
+        for worker in self._workers:
+            self._kill(worker)
+        self._workers = []
+
+    def _start(self) -> _Worker[Task]:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(self._setup, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _give(self, worker: _Worker[Task], task: Task) -> None:
+        worker.task = task
+        # A new process first imports and loads its model; that time is not the task's, so the
+        # clock starts when it says "begun". One that died while idle shows as end of file there.
+        worker.deadline = float("inf")
+        with suppress(BrokenPipeError):
+            worker.pipe.send(task)
+
+    def _collect(self, busy: list[_Worker[Task]]) -> Iterator[tuple[Task, Answer | Lost]]:
+        patience = max(0.0, min(w.deadline for w in busy) - time.monotonic())
+        handles: dict[Any, _Worker[Task]] = {w.pipe: w for w in busy}
+        ready = wait(list(handles), timeout=None if patience == float("inf") else patience)
+        for handle in ready:
+            worker = handles[handle]
+            try:
+                kind, value = worker.pipe.recv()
+            except (EOFError, ConnectionResetError):
+                yield self._lose(worker, "worker_died", _death(worker.process))
+                continue
+            if kind == "begun":
+                worker.deadline = time.monotonic() + self._limit_s
+                continue
+            task, worker.task, worker.deadline = worker.task, None, float("inf")
+            if kind == "raised":
+                raise value
+            assert task is not None
+            yield task, value
+        now = time.monotonic()
+        for worker in busy:
+            if worker.task is not None and worker.deadline <= now:
+                sentence = f"took longer than {self._limit_s:g} s and was given up"
+                yield self._lose(worker, "timeout", sentence)
+
+    def _lose(self, worker: _Worker[Task], code: str, sentence: str) -> tuple[Task, Answer | Lost]:
+        task = worker.task
+        assert task is not None
+        self._kill(worker)
+        self._workers[self._workers.index(worker)] = self._start()
+        return task, Lost(code, sentence)
+
+    def _kill(self, worker: _Worker[Task]) -> None:
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+
+
+def _death(process: BaseProcess) -> str:
+    process.join(timeout=5)
+    status = process.exitcode
+    how = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
+    return f"the process reading it died ({how}): a damaged file or too little memory"
+
+
+def _serve(setup: Setup, pipe: Connection) -> None:
+    """Body of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    work: Callable[[Any], Any] | None = None
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            work = work or setup()
+            pipe.send(("begun", None))
+            message = ("done", work(task))
+        except Exception as error:  # the parent decides what it means
+            message = ("raised", error)
+        pipe.send(message)

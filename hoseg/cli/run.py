@@ -1,0 +1,126 @@
+"""``hoseg run``: files and folders in, graded overlays and tables out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hoseg.batch.run import Progress
+
+app = typer.Typer()
+
+
+@app.command(
+    help="Read, segment and grade every hip radiograph in files and folders.\n\n"
+    "Running it again continues: what is done is not done twice.\n\n"
+    "Research use only. Not a medical device."
+)
+def run(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(help="DICOM files, folders, a DICOMDIR, zip archives, PNG, TIFF, JPEG."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the results.")],
+    model: Annotated[str | None, typer.Option(help="Name or folder of a model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    runtime: Annotated[
+        str | None, typer.Option(help="torch, onnx or openvino; default: the fastest.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one a core.")] = None,
+    limit_s: Annotated[float, typer.Option(help="Longest time for one file, seconds.")] = 120.0,
+    spacing_mm: Annotated[
+        float | None,
+        typer.Option(help="Millimetres a pixel at the hip, for files that carry none."),
+    ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Also write DICOM SEG, SR and secondary capture.")
+    ] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Tables as Parquet too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON line an input.")] = False,
+) -> None:
+    """Run the batch and say what came of it."""
+    from hoseg.batch.run import make_folder, run_batch
+    from hoseg.batch.settings import RunSettings
+    from hoseg.segment.predictor import Predictor
+
+    settings = RunSettings(
+        out=out,
+        model=model,
+        device=device,
+        runtime=runtime,
+        workers=workers,
+        limit_s=limit_s,
+        spacing_mm=spacing_mm,
+        dicom=dicom,
+        parquet=parquet,
+    )
+    make_folder(out)
+    predictor = Predictor(model, device=device, runtime=runtime)
+    steps = run_batch(inputs, settings, predictor)
+    try:
+        failed = _print_json(steps) if json else _show(steps, out)
+    except KeyboardInterrupt:
+        steps.close()
+        typer.echo("Stopped. Run the same command again to continue.", err=True)
+        raise typer.Exit(130) from None
+    raise typer.Exit(1 if failed else 0)
+
+
+def _print_json(steps: Iterator[Progress]) -> int:
+    """One line an input; returns how many failed."""
+    import json as codec
+
+    failed = 0
+    for step in steps:
+        if step.entry is None:
+            continue
+        failed += step.entry.status == "failed"
+        row = {key: value for key, value in step.entry.image.items() if value}
+        typer.echo(codec.dumps({"done": step.done, "total": step.total, **row}))
+    return failed
+
+
+def _show(steps: Iterator[Progress], out: Path) -> int:
+    """A progress bar and a summary; returns how many failed."""
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    console = Console()
+    counts: Counter[str] = Counter()
+    failures: list[str] = []
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task("hoseg run", total=None, rate="")
+        for step in steps:
+            speed = bar.tasks[0].speed
+            rate = f"{speed:.1f}/s" if speed else ""
+            bar.update(task, completed=step.done, total=step.total, rate=rate)
+            counts["done before" if step.entry is None else step.entry.status] += 1
+            if step.entry is not None and step.entry.status == "failed" and len(failures) < 20:
+                failures.append(f"{step.entry.source}: {step.entry.image['sentence']}")
+    console.print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    for line in failures:
+        console.print(f"  failed: {line}", style="yellow", highlight=False, markup=False)
+    console.print(f"Tables: {out / 'images.csv'}, {out / 'findings.csv'}", highlight=False)
+    console.print(f"Overlays: {out / 'studies'}", highlight=False)
+    console.print("Research use only. Not a medical device.")
+    return counts["failed"]

@@ -1,0 +1,171 @@
+"""One study: radiographs in, findings out. Everything the command line does to an image is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.grade import HipFinding, Probabilities, grade
+from hoseg.imaging.display import display
+from hoseg.imaging.prepare import prepare
+from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
+from hoseg.radiograph import Prepared, Radiograph, Segmentation
+from hoseg.report.overlay import Overlay, overlay
+from hoseg.report.schema import NoteFact, ResultFile, Status, result_for_image
+from hoseg.segment.predictor import Options, Predictor
+from hoseg.segment.weights import Model
+
+
+@dataclass(frozen=True, eq=False)
+class ImageResult:
+    """What became of one radiograph.
+
+    status: "graded", "abstained" or "skipped"
+    reason: stable code, empty when graded
+    sentence: the reason in words
+    prepared, segmentation: None when the quality gate stopped before the network
+    hips: findings, empty unless the picture shows a hip
+    """
+
+    radiograph: Radiograph
+    status: Status
+    reason: str = ""
+    sentence: str = ""
+    prepared: Prepared | None = None
+    segmentation: Segmentation | None = None
+    hips: tuple[HipFinding, ...] = ()
+
+    def masks(self) -> NDArray[np.uint8]:
+        """(H, W) uint8 bits of ``Structure`` on the original grid; zeros without a segmentation."""
+        if self.segmentation is None:
+            return np.zeros(self.radiograph.shape, np.uint8)
+        return self.segmentation.masks
+
+    def overlay(self) -> Overlay:
+        """Draw the result on the film."""
+        remarks = [self.sentence] if self.status != "graded" else []
+        remarks += [hip.summary for hip in self.hips]
+        return overlay(self.radiograph, self.masks(), self.hips, tuple(remarks))
+
+    def result(self) -> ResultFile:
+        """Everything as the contents of ``result.json``."""
+        result = result_for_image(
+            self.radiograph,
+            self.hips,
+            status=self.status,
+            reason=self.reason,
+            sentence=self.sentence,
+            model="" if self.segmentation is None else self.segmentation.model,
+        )
+        if self.prepared is None:
+            return result
+        notes = [NoteFact(code=note.code, text=note.text) for note in self.prepared.notes]
+        return result.model_copy(update={"notes": [*result.notes, *notes]})
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResult:
+    """What became of the radiographs of one study.
+
+    images: one result for each radiograph, in their order
+    hips: one finding for each hip, the views combined
+    """
+
+    images: tuple[ImageResult, ...]
+    hips: tuple[HipFinding, ...]
+
+
+class Pipeline:
+    """A model and what goes before and after it.
+
+    Parameters
+    ----------
+    model: a name, a folder, a loaded ``Model``, or None for the released default
+    device: "auto", "cpu", "cuda" or "cuda:N"
+    runtime: name in the table of runtimes, or None = the fastest that passes its parity gate
+    options: threads, precision, test-time augmentation
+    seed: of the draws behind probabilities and intervals; each image starts from it
+
+    Examples
+    --------
+    >>> import hoseg  # doctest: +SKIP
+    >>> for radiograph in hoseg.load("film.dcm"):  # doctest: +SKIP
+    ...     study = hoseg.Pipeline()(radiograph)
+    ...     print(study.hips[0].summary)
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model | None = None,
+        *,
+        device: str = "auto",
+        runtime: str | None = None,
+        options: Options | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.predictor = Predictor(model, device=device, runtime=runtime, options=options)
+        self.seed = seed
+
+    def __call__(self, *radiographs: Radiograph) -> StudyResult:
+        """Read the radiographs of one study."""
+        images = tuple(self.read(radiograph) for radiograph in radiographs)
+        return StudyResult(images, combine([image.hips for image in images]))
+
+    def read(self, radiograph: Radiograph) -> ImageResult:
+        """Read one radiograph."""
+        prepared = self.examine(radiograph)
+        if isinstance(prepared, ImageResult):
+            return prepared
+        (segmentation,) = self.predictor.predict([prepared])
+        return self.conclude(radiograph, prepared, segmentation)
+
+    def examine(self, radiograph: Radiograph) -> Prepared | ImageResult:
+        """Prepare a film for the network, or say why it does not get there."""
+        verdict = judge_attributes(radiograph)
+        if not verdict.ok:
+            return _stopped(radiograph, verdict)
+        prepared = prepare(radiograph, self.predictor.spacing_mm)
+        verdict = judge_picture(radiograph, prepared)
+        if not verdict.ok:
+            return _stopped(radiograph, verdict, prepared)
+        return prepared
+
+    def conclude(
+        self, radiograph: Radiograph, prepared: Prepared, segmentation: Segmentation
+    ) -> ImageResult:
+        """Grade what the network found, or abstain."""
+        verdict = judge_segmentation(radiograph, prepared, segmentation)
+        if not verdict.ok:
+            return _stopped(radiograph, verdict, prepared, segmentation)
+        hips = grade(
+            segmentation.masks,
+            radiograph.spacing,
+            side=radiograph.side,
+            orientation=radiograph.orientation,
+            view=radiograph.view,
+            image=display(radiograph),
+            probabilities=Probabilities(segmentation.probabilities, segmentation.grid),
+            rng=np.random.default_rng(self.seed),
+        )
+        if any(hip.abstained is None for hip in hips):
+            return ImageResult(radiograph, "graded", "", "", prepared, segmentation, hips)
+        first = hips[0]
+        return ImageResult(
+            radiograph, "abstained", str(first.abstained), first.abstained_because,
+            prepared, segmentation, hips,
+        )  # fmt: skip
+
+
+def _stopped(
+    radiograph: Radiograph,
+    verdict: Verdict,
+    prepared: Prepared | None = None,
+    segmentation: Segmentation | None = None,
+) -> ImageResult:
+    """Result of an image that the quality gate does not let through."""
+    reason = "" if verdict.reason is None else verdict.reason.value
+    status: Status = "skipped" if verdict.status == "skipped" else "abstained"
+    return ImageResult(radiograph, status, reason, verdict.sentence, prepared, segmentation)

@@ -1,0 +1,105 @@
+"""Text on a one-byte picture: rasterised once, and placed where it covers no anatomy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+SEARCH_SIZE = 256
+"""Free places are searched on a picture of about this many pixels a side."""
+
+
+@lru_cache(maxsize=8)
+def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size_px)
+
+
+def text_mask(lines: tuple[str, ...], size_px: int) -> NDArray[np.uint8]:
+    """Coverage (h, w) uint8 of some lines of text, 0 background to 255 ink.
+
+    size_px: height of the font (pixels)
+    """
+    font = _font(size_px)
+    text = "\n".join(lines)
+    scratch = ImageDraw.Draw(Image.new("L", (1, 1)))
+    _, _, right, bottom = scratch.multiline_textbbox((0, 0), text, font=font)
+    picture = Image.new("L", (int(np.ceil(right)) + 2, int(np.ceil(bottom)) + 2), 0)
+    ImageDraw.Draw(picture).multiline_text((1, 0), text, fill=255, font=font)
+    return np.asarray(picture)
+
+
+@dataclass(frozen=True, eq=False)
+class FreeSpace:
+    """Where letters may stand on a picture, kept on a coarse copy of it.
+
+    taken: (h, w) bool, cells that may not be covered
+    scale: picture pixels per cell
+    shape: (H, W) of the picture
+    """
+
+    taken: NDArray[np.bool_]
+    scale: float
+    shape: tuple[int, int]
+
+    @classmethod
+    def around(cls, masks: NDArray[np.uint8], margin_px: int) -> FreeSpace:
+        """Free space of a film: all but the marked pixels and a margin round them.
+
+        masks: (H, W) uint8, non-zero where anatomy is
+        """
+        scale = max(1.0, max(masks.shape) / SEARCH_SIZE)
+        columns, rows = (max(1, int(np.ceil(n / scale))) for n in masks.shape[::-1])
+        some = cv2.resize(masks, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0
+        reach = 2 * (1 + int(np.ceil(margin_px / scale))) + 1  # one more for what NEAREST skips
+        cover = cv2.dilate(some.astype(np.uint8), np.ones((reach, reach), np.uint8))
+        return cls(cover > 0, scale, (masks.shape[0], masks.shape[1]))
+
+    def keep_clear(self, point: tuple[float, float], radius_px: float) -> FreeSpace:
+        """The same space without a disc about a (row, column) point."""
+        cover = self.taken.astype(np.uint8)
+        centre = (round(point[1] / self.scale), round(point[0] / self.scale))
+        cv2.circle(cover, centre, int(np.ceil(radius_px / self.scale)), 1, -1)
+        return FreeSpace(cover > 0, self.scale, self.shape)
+
+    def take(self, place: tuple[int, int], size: tuple[int, int]) -> None:
+        """Mark a rectangle as taken: (row, column) of its corner, (rows, columns)."""
+        (top, left), (bottom, right) = (
+            [int(n / self.scale) for n in place],
+            [int(np.ceil((n + m) / self.scale)) for n, m in zip(place, size, strict=True)],
+        )
+        self.taken[top:bottom, left:right] = True
+
+    def find(self, size: tuple[int, int], near: tuple[float, float]) -> tuple[int, int] | None:
+        """Top-left corner of the free rectangle whose centre is nearest to a point.
+
+        size: (rows, columns) in picture pixels
+        near: (row, column) in picture pixels
+
+        Returns None when no rectangle of that size is free.
+        """
+        rows, columns = (int(np.ceil(n / self.scale)) + 1 for n in size)
+        if rows >= self.taken.shape[0] or columns >= self.taken.shape[1]:
+            return None
+        total = cv2.integral(self.taken.astype(np.uint8))
+        busy = (
+            total[rows:, columns:]
+            - total[:-rows, columns:]
+            - total[rows:, :-columns]
+            + total[:-rows, :-columns]
+        )
+        top, left = np.nonzero(busy == 0)
+        if not len(top):
+            return None
+        row, column = near[0] / self.scale, near[1] / self.scale
+        distance = np.hypot(top + rows / 2 - row, left + columns / 2 - column)
+        best = int(np.argmin(distance))
+        corner = (int((top[best] + 0.5) * self.scale), int((left[best] + 0.5) * self.scale))
+        return (
+            min(corner[0], self.shape[0] - size[0]),
+            min(corner[1], self.shape[1] - size[1]),
+        )
