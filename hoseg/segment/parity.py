@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hoseg
-from hoseg.radiograph import STRUCTURES
+from hoseg.radiograph import STRUCTURES, Spacing, SpacingSource, View
 from hoseg.segment.engine import Engine
 from hoseg.segment.reference import Reference, reference_of
 from hoseg.segment.runtimes import Runtime
@@ -88,10 +89,22 @@ def compare(reference: Reference, masks: list[NDArray[np.uint8]], film_ms: float
 def count_changed_hips(
     truth: NDArray[np.uint8], found: NDArray[np.uint8], spacing_mm: tuple[float, float]
 ) -> int:
-    """Hips of one film whose class or presence differs between two masks."""
+    """Hips of one film whose class, in any system, or presence differs between two masks."""
     if np.array_equal(truth, found):
         return 0
-    return 0
+    pairs = zip_longest(_classes(truth, spacing_mm), _classes(found, spacing_mm))
+    return sum(a != b for a, b in pairs)
+
+
+def _classes(
+    masks: NDArray[np.uint8], spacing_mm: tuple[float, float]
+) -> list[tuple[tuple[str, int | str | None], ...]]:
+    """(system, class) pairs of every hip, hips in the order of their columns."""
+    from hoseg.grade import grade
+
+    spacing = Spacing(*spacing_mm, 0.0, SpacingSource.USER)
+    hips = grade(masks, spacing, view=View.AP_PELVIS, draws=1)
+    return [tuple((verdict.system, verdict.grade) for verdict in hip.verdicts) for hip in hips]
 
 
 def _worst_dice(pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> float:
