@@ -140,20 +140,27 @@ def transmit(
     mu = np.stack([linear_attenuation_per_mm(e) for e in energies]).astype(np.float32)
     soft = mu[:, Material.SOFT]
     excess = mu[:, list(materials)] - soft[:, None]
-    depth = excess @ lengths_mm.reshape(len(materials), -1)
-    depth += np.multiply.outer(soft, body_mm.ravel())
-    each = np.exp(-depth)
-    shares = weights.astype(np.float32)
-    primary = shares @ each
-    without = primary
+    primary = np.zeros(body_mm.shape, np.float32)
+    grown = np.zeros(body_mm.shape, np.float32)
+    row = len(materials)
     if Material.OSSIFICATION in materials:
         row = materials.index(Material.OSSIFICATION)
-        grown = lengths_mm[row].ravel()
-        where = np.flatnonzero(grown)
-        bare = each[:, where] * np.exp(np.multiply.outer(excess[:, row], grown[where]))
+        grown = lengths_mm[row]
+    where = np.nonzero(grown)
+    bare = np.zeros(len(where[0]), np.float32)
+    for e, weight in enumerate(weights.astype(np.float32)):
+        depth = soft[e] * body_mm
+        for k, layer in enumerate(lengths_mm):
+            cv2.scaleAdd(layer, float(excess[e, k]), depth, depth)
+        passed = weight * np.exp(-depth)
+        primary += passed
+        if bare.size:
+            bare += passed[where] * np.exp(excess[e, row] * grown[where])
+    without = primary
+    if bare.size:
         without = primary.copy()
-        without[where] = shares @ bare
-    return primary.reshape(body_mm.shape), without.reshape(body_mm.shape)
+        without[where] = bare
+    return primary, without
 
 
 def gaussian(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]:
