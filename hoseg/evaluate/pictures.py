@@ -10,12 +10,15 @@ from hoseg.radiograph import Structure
 from hoseg.report.overlay import COLOURS
 
 HEIGHT_PX = 460
-MAX_WIDTH_PX = 560  # of one half
+_WIDEST = 1.25  # width of one half over its height
 _FILL = 0.35
 
 
 def side_by_side(
-    grey: NDArray[np.uint8], truth: NDArray[np.uint8] | None, predicted: NDArray[np.uint8]
+    grey: NDArray[np.uint8],
+    truth: NDArray[np.uint8] | None,
+    predicted: NDArray[np.uint8],
+    height_px: int = HEIGHT_PX,
 ) -> bytes:
     """JPEG of the film twice, with the outlines of the truth and of the prediction.
 
@@ -24,8 +27,9 @@ def side_by_side(
     grey : (H, W) uint8, as a reader sees the film
     truth : (H, W) uint8 bits, or None when there are only grades (then the plain film)
     predicted : (H, W) uint8 bits
+    height_px : of the picture, less for wide films
     """
-    scale = min(HEIGHT_PX / grey.shape[0], MAX_WIDTH_PX / grey.shape[1])
+    scale = min(height_px / grey.shape[0], _WIDEST * height_px / grey.shape[1])
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
     small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     halves = [_outlined(small, masks) for masks in (truth, predicted)]
