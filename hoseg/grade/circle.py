@@ -32,9 +32,9 @@ class Circle:
 
 
 def candidates(
-    points: NDArray[np.float64], radii: tuple[float, float], count: int = 12
+    points: NDArray[np.float64], radii: tuple[float, float], count: int = 6
 ) -> list[Circle]:
-    """The best supported circles on one closed outline, best first.
+    """The best supported circles on one closed outline, each about another place, best first.
 
     Parameters
     ----------
@@ -61,10 +61,13 @@ def candidates(
     if not len(sizes):
         return []
     coverage = _coverage(points, centres, sizes)
-    best = np.argsort(-coverage, kind="stable")[: 4 * count]
-    circles = [refine(points, centres[i], float(sizes[i]), radii) for i in best]
-    circles.sort(key=lambda circle: -circle.coverage)
-    return circles[:count]
+    circles: list[Circle] = []
+    for i in np.argsort(-coverage, kind="stable")[: 20 * count]:
+        if all(np.hypot(*(centres[i] - c.centre)) > 0.3 * c.radius for c in circles):
+            circles.append(refine(points, centres[i], float(sizes[i]), radii))
+        if len(circles) == count:
+            break
+    return sorted(circles, key=lambda circle: -circle.coverage)
 
 
 def refine(

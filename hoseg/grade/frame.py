@@ -95,52 +95,68 @@ def _shaft(
     a film that cuts the shaft obliquely does not turn it. Where the film ends before that, the
     image's own vertical.
     """
-    edge = femur_px[bones.in_field(femur_px)] * bones.mm
-    edge = edge if len(edge) else femur_px * bones.mm
-    axis, origin = down, edge.mean(axis=0)
-    beyond = edge[np.hypot(*(edge - centre).T) > 2.8 * unit]
-    if len(beyond) > 20:
-        middle = beyond.mean(axis=0)
-        values, vectors = np.linalg.eigh(np.cov((beyond - middle).T))
-        if values[1] > 1.7 * values[0]:
-            axis = vectors[:, 1] * np.sign(vectors[:, 1] @ (middle - centre) or 1.0)
-            origin = middle
-            for _ in range(3):
-                axis, origin = _through_middles(beyond, axis, origin, unit)
+    inside = bones.in_field(femur_px)
+    femur = femur_px * bones.mm
+    far = np.hypot(*(femur - centre).T)
+    upper = femur[inside & (far > 1.3 * unit) & (far <= 2.5 * unit)]
+    shaft, cut = femur[inside & (far > 2.5 * unit)], femur[~inside & (far > 2.5 * unit)]
+    axis, origin = down, femur.mean(axis=0)
+    if len(shaft) > 20 and len(upper):
+        origin = shaft.mean(axis=0)
+        guess = origin - upper.mean(axis=0)
+        axis = guess / max(float(np.hypot(*guess)), 1e-9)
+        for _ in range(4):
+            axis, origin = _through_middles(shaft, cut, (axis, origin), unit)
     offset = origin - centre
     return axis, offset - (offset @ axis) * axis
 
 
 def _through_middles(
-    edge: Vector, axis: Vector, origin: Vector, unit: float
+    edge: Vector, cut: Vector, line: tuple[Vector, Vector], unit: float
 ) -> tuple[Vector, Vector]:
-    """One step of refining a shaft axis: a line through the middles of slices across it."""
+    """One step of refining a shaft axis: a line through the middles of slices across it.
+
+    Slices that reach the cut at the film's edge are left out.
+    """
+    axis, origin = line
     across = np.array([-axis[1], axis[0]])
+    thickness = 0.12 * unit
     t, u = (edge - origin) @ axis, (edge - origin) @ across
-    slices = ((t - t.min()) / (0.15 * unit)).astype(int)
+    start = t.min()
+    slices = ((t - start) / thickness).astype(int)
     low, high = np.full(slices.max() + 1, np.inf), np.full(slices.max() + 1, -np.inf)
     np.minimum.at(low, slices, u)
     np.maximum.at(high, slices, u)
     width = high - low
+    where = (np.arange(len(width)) + 0.5) * thickness + start
     usable = width > 0.5 * unit  # both edges are there
-    if usable.sum() < 5:
-        return axis, origin
+    if len(cut):
+        usable &= where < ((cut - origin) @ axis).min() - thickness
+    if usable.sum() < 4:
+        return line
     # The shaft is narrower than the trochanters: keep the slices near the narrowest.
-    usable &= width < 1.25 * np.percentile(width[usable], 20)
-    if usable.sum() < 5:
-        return axis, origin
-    where = (np.flatnonzero(usable) + 0.5) * 0.15 * unit + t.min()
-    slope, shift = np.polyfit(where, 0.5 * (low + high)[usable], 1)
-    turned = axis + slope * across
+    usable &= width < 1.2 * np.percentile(width[usable], 25)
+    if usable.sum() < 4:
+        return line
+    slope, shift = np.polyfit(where[usable], 0.5 * (low + high)[usable], 1)
+    turned = axis + float(np.clip(slope, -0.5, 0.5)) * across
     return turned / np.hypot(*turned), origin + shift * across
 
 
 def _trochanter(u: Vector, v: Vector, axis_offset: float, unit: float) -> int | None:
-    """Index of the most proximal outline point lateral to the neck."""
-    low = max(axis_offset - 0.5 * unit, 1.15 * unit)
-    index = np.nonzero((u > low) & (np.abs(v) < 4 * unit))[0]
-    if not len(index):
-        index = np.nonzero(u > axis_offset - 0.3 * unit)[0]
+    """Index of the most proximal outline point lateral to the neck.
+
+    A tip has lower points on both sides. Where the highest point is the first one allowed, it lies
+    on the neck, and the search begins further out.
+    """
+    low = max(axis_offset - 0.6 * unit, 1.1 * unit)
+    for start in np.arange(low, axis_offset + 0.5 * unit, 0.1 * unit):
+        index = np.nonzero((u > start) & (np.abs(v) < 4 * unit))[0]
+        if len(index):
+            best = int(index[np.argmin(v[index])])
+            if u[best] > start + 0.08 * unit:
+                return best
+    index = np.nonzero(u > axis_offset - 0.3 * unit)[0]
     return int(index[np.argmin(v[index])]) if len(index) else None
 
 

@@ -109,27 +109,22 @@ def _native_head(bones: Bones, pieces: list[Outline], unit_mm: float) -> Circle 
 
 def _implant_head(bones: Bones, pieces: list[Outline]) -> Circle | None:
     """The best supported circle that is full of metal, on metal that reaches this femur."""
+    mine = cKDTree(_thin_points(tuple(pieces), bones, 2.0))
+    others = tuple(piece for piece in bones.femur_outlines if piece not in pieces)
+    theirs = cKDTree(_thin_points(others, bones, 2.0)) if others else None
     best: Circle | None = None
     for piece in bones.implant_outlines:
         points = _even_points(piece, bones, 1.5)
         if not (sample(bones.femur, points / bones.mm) > 0).any():
-            continue  # a calibration ball or a cup alone
+            continue  # a calibration ball, or a cup alone
         for circle in candidates(points, IMPLANT_RADII_MM):
             if best is not None and circle.coverage <= best.coverage:
                 break
-            own = _share(bones, bones.femur, circle, 0.9) < 0.9
-            if own and _share(bones, bones.implant, circle, 0.9) > 0.7:
+            own = theirs is None or mine.query(circle.centre)[0] <= theirs.query(circle.centre)[0]
+            bare = _share(bones, bones.femur, circle, 0.9) < 0.9
+            if own and bare and _share(bones, bones.implant, circle, 0.9) > 0.7:
                 best = circle
-    if best is None:
-        return None
-    # The metal must be this femur's: its pieces are nearer to the head than the other femur's.
-    mine = _thin_points(tuple(pieces), bones, 2.0)
-    others = [piece for piece in bones.femur_outlines if piece not in pieces]
-    if not others:
-        return best
-    theirs = _thin_points(tuple(others), bones, 2.0)
-    distances = [np.hypot(*(points - best.centre).T).min() for points in (mine, theirs)]
-    return best if distances[0] <= distances[1] else None
+    return best
 
 
 def _share(bones: Bones, mask: NDArray[np.uint8], circle: Circle, scale: float) -> float:
