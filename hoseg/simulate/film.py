@@ -103,7 +103,7 @@ def render(
     for row, material in zip(lengths, materials, strict=True):
         if material in _MINERAL:
             solid += row
-    body_mm = np.maximum(tissue.body_mm, solid + 4 * (solid > 0))
+    body_mm = np.maximum(tissue.body_mm, solid + np.float32(4) * (solid > 0))
 
     exposure = recipe.exposure
     primary, without = transmit(

@@ -149,7 +149,7 @@ def transmit(
     where = np.nonzero(grown)
     bare = np.zeros(len(where[0]), np.float32)
     for e, weight in enumerate(weights.astype(np.float32)):
-        depth = soft[e] * body_mm
+        depth = soft[e] * np.asarray(body_mm, np.float32)
         for k, layer in enumerate(lengths_mm):
             cv2.scaleAdd(layer, float(excess[e, k]), depth, depth)
         passed = weight * np.exp(-depth)
