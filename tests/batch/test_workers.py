@@ -1,0 +1,72 @@
+import os
+import time
+
+import pytest
+
+from hoseg.batch.workers import Lost, WorkerPool
+
+
+def make_square():
+    return square
+
+
+def square(number):
+    if number == 13:
+        os._exit(3)
+    if number == 17:
+        time.sleep(60)
+    if number == 19:
+        raise ValueError("nineteen")
+    return number * number
+
+
+def run(numbers, count=2, limit_s=30.0):
+    pool = WorkerPool(make_square, count, limit_s)
+    try:
+        return dict(pool.map_unordered(numbers))
+    finally:
+        pool.close()
+
+
+def test_every_task_has_one_answer():
+    assert run(range(12)) == {n: n * n for n in range(12)}
+
+
+def test_no_tasks():
+    assert run([]) == {}
+
+
+def test_a_dead_process_loses_its_task_only():
+    answers = run([1, 13, 2, 3])
+    assert answers[13].code == "worker_died"
+    assert "status 3" in answers[13].sentence
+    assert {n: answers[n] for n in (1, 2, 3)} == {1: 1, 2: 4, 3: 9}
+
+
+def test_a_hanging_task_is_given_up():
+    answers = run([17, 4, 5], limit_s=1.0)
+    assert answers[17] == Lost("timeout", "took longer than 1 s and was given up")
+    assert (answers[4], answers[5]) == (16, 25)
+
+
+def test_an_exception_stops_the_pool():
+    with pytest.raises(ValueError, match="nineteen"):
+        run([19])
+
+
+def test_tasks_are_drawn_only_when_a_process_is_free():
+    drawn = []
+
+    def tasks():
+        for number in range(6):
+            drawn.append(number)
+            yield number
+
+    pool = WorkerPool(make_square, 2, 30.0)
+    try:
+        answers = pool.map_unordered(tasks())
+        next(answers)
+        assert len(drawn) <= 3
+        assert len(list(answers)) == 5
+    finally:
+        pool.close()
