@@ -35,7 +35,7 @@ class Overview:
 
     def points_mm(self, mask: NDArray[np.uint8]) -> NDArray[np.float64]:
         """(N, 2) positions of the pixels of a mask on this grid, (row, column) in mm."""
-        return (np.argwhere(np.asarray(mask)) + 0.5) * self.step_mm
+        return np.asarray((np.argwhere(np.asarray(mask)) + 0.5) * self.step_mm, float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +71,21 @@ class Bones:
     def in_field(self, points_px: NDArray[np.float64], margin_px: float = 1.5) -> NDArray[np.bool_]:
         """Which (N, 2) points lie inside the image and the exposed field, off their edges."""
         upper = np.array(self.shape) - 1 - margin_px
-        inside = ((points_px >= margin_px) & (points_px <= upper)).all(axis=1)
+        inside = np.all((points_px >= margin_px) & (points_px <= upper), axis=1)
         if self.field is not None:
             inside &= sample(self.field, points_px) > 0
-        return inside
+        return np.asarray(inside, bool)
 
 
 def sample(mask: NDArray[np.uint8], points_px: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Values of a mask at the pixels nearest to (N, 2) points; 0 outside the image."""
     index = np.rint(points_px).astype(np.intp)
-    inside = ((index >= 0) & (index < mask.shape)).all(axis=1)
+    inside = np.asarray(np.all((index >= 0) & (index < mask.shape), axis=1))
     index = np.where(inside[:, None], index, 0)
     return np.where(inside, mask[index[:, 0], index[:, 1]], 0).astype(np.uint8)
 
 
-def check_masks(masks: NDArray[np.uint8], name: str = "masks") -> None:
+def check_masks(masks: NDArray[np.uint8], where: str = "") -> None:
     """Refuse what is not a mask image, saying what is wrong with it.
 
     Raises
@@ -95,14 +95,14 @@ def check_masks(masks: NDArray[np.uint8], name: str = "masks") -> None:
     """
     if not isinstance(masks, np.ndarray) or masks.dtype != np.uint8:
         kind = getattr(masks, "dtype", type(masks).__name__)
-        raise SettingError(f"{name} type", str(kind), "an array of uint8")
+        raise SettingError("mask type", str(kind), "uint8, one byte a pixel", where=where)
     if masks.ndim != 2 or min(masks.shape) < 16 or max(masks.shape) > 32768:
         allowed = "(rows, columns), one channel, 16 to 32768 pixels each way"
-        raise SettingError(f"{name} shape", tuple(masks.shape), allowed)
+        raise SettingError("mask shape", tuple(masks.shape), allowed, where=where)
     largest = int(masks.max())
     if largest > sum(Structure):
         allowed = "0 to 15: pelvis 1 + femur 2 + implant 4 + ossification 8"
-        raise SettingError(f"{name} pixel value", largest, allowed)
+        raise SettingError("mask pixel value", largest, allowed, where=where)
 
 
 def bit(masks: NDArray[np.uint8], structure: Structure) -> NDArray[np.uint8]:
@@ -146,7 +146,11 @@ def prepare(
     )
     implant = trace(bit(masks, Structure.IMPLANT), mean_mm, min_area_px=MIN_IMPLANT_MM2 / pixel_mm2)
     shape = (masks.shape[0], masks.shape[1])
-    filled = fill(pelvis, shape), fill(femur, shape), (bit(masks, Structure.IMPLANT)) >> 2
+    filled = (
+        fill(pelvis, shape),
+        fill(femur, shape),
+        np.right_shift(bit(masks, Structure.IMPLANT), np.uint8(2)),
+    )
     return Bones(
         mm=mm,
         calibrated=spacing_mm is not None,

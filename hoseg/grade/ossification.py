@@ -86,7 +86,6 @@ def find_ossifications(
     crop = _without_hairs(mask[row : row + height, column : column + width], mm)
     count, labels, stats, centroids = cv2.connectedComponentsWithStats(crop, connectivity=8)
     floor_px = settings.floor_mm2 / float(mm.prod())
-    labels = np.asarray(labels, np.int32)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
     order = np.argsort(-areas, kind="stable")[:MAX_COMPONENTS]
@@ -116,7 +115,7 @@ def _without_hairs(crop: NDArray[np.uint8], mm: NDArray[np.float64]) -> NDArray[
 
 
 def _ossification(
-    labels: NDArray[np.int32],
+    labels: NDArray[np.int32] | cv2.typing.MatLike,
     index: int,
     stats: NDArray[np.int32],
     bones: Bones,

@@ -70,7 +70,7 @@ def trace(
         area = cv2.contourArea(chain) + (-0.5 if hole else 0.5) * len(chain)
         if area >= (min_hole_px if hole else min_area_px):
             surface = _surface(chain[:, 0, ::-1].astype(float), window)
-            outlines.append(Outline(surface, chain, area, hole))
+            outlines.append(Outline(surface, np.asarray(chain, np.int32), area, hole))
     return outlines
 
 

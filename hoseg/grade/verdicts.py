@@ -115,22 +115,23 @@ def _counterfactual(
             sentence = f"{own}, {text} {_value(value, condition)}; {name} {bound}"
             options.append((abs(value - other), sentence))
     distance, tolerance = contact_mm
-    if np.isfinite(distance):
-        bridged = int(decide(system, replace(quantities, spurs=1.0, bridges=1.0).arrays())[0])
-        touching = int(decide(system, replace(quantities, spurs=1.0, gap_mm=np.nan).arrays())[0])
-        index = bridged if quantities.spurs else touching
-        reached = None if index == UNDECIDED else system.rules[index].grade
-        if reached != grade and not (quantities.spurs == 0 and reached == grade):
-            name = "a spur's class" if reached is None else grade_name(system.name, reached)
-            what = "surfaces" if quantities.spurs else "an island and a bone"
-            options.append(
-                (
-                    distance - tolerance,
-                    f"{own}, {what} {distance:.1f} mm apart; {name} in contact "
-                    f"(within {tolerance:.1f} mm)",
-                )
-            )
+    touching = _in_contact(system, quantities)
+    if np.isfinite(distance) and touching - {grade}:
+        names = " or ".join(grade_name(system.name, g) for g in system.grades if g in touching)
+        what = "surfaces" if quantities.spurs else "an island and a bone"
+        sentence = f"{own}, {what} {distance:.1f} mm apart; {names} within {tolerance:.1f} mm"
+        options.append((distance - tolerance, sentence))
     return min(options)[1] if options else ""
+
+
+def _in_contact(system: System, quantities: Quantities) -> set[int | str]:
+    """Classes that a contact would give: a bridge from spurs; from an island a spur, any gap."""
+    if quantities.spurs:
+        touching = [replace(quantities, bridges=1.0, gap_mm=0.0, filled_fraction=1.0)]
+    else:
+        touching = [replace(quantities, spurs=1.0, gap_mm=gap) for gap in (PRECISION_MM, np.inf)]
+    indices = [int(decide(system, numbers.arrays())[0]) for numbers in touching]
+    return {system.rules[index].grade for index in indices if index != UNDECIDED}
 
 
 def _other_side(condition: Condition) -> float:
