@@ -72,9 +72,13 @@ def class_measures(name: str, truth: Rows, found: Rows) -> list[Measure]:
     severe = (truth >= SEVERE), (found >= SEVERE)
 
     def severe_kappa(r: Rows) -> Statistic:
+        if len(np.unique(severe[0][r])) < 2:
+            return _undefined
         return lambda w: stats.kappa(stats.confusion(severe[0][r], severe[1][r], 2, w), 0)
 
     def kappa(power: int, r: Rows) -> Statistic:
+        if len(np.unique(truth[r])) < 2:  # 0 by definition, whatever the prediction
+            return _undefined
         return lambda w: stats.kappa(stats.confusion(truth[r], found[r], CLASSES, w), power)
 
     return [
@@ -176,6 +180,10 @@ def pixel_ece(cases: Sequence[CaseScore], index: int, name: str) -> Measure:
         [bool(case.calibration) for case in cases],
         lambda r: partial(stats.calibration_error, sums[r]),
     )
+
+
+def _undefined(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.full(len(weights), np.nan)
 
 
 def mean_of(values: Sequence[float | None] | NDArray, r: Rows) -> Statistic:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hoseg.radiograph import Structure
 from hoseg.report.overlay import COLOURS
 
-HEIGHT_PX = 460
+HEIGHT_PX = 480
 _WIDEST = 1.25  # width of one half over its height
 _FILL = 0.35
 
@@ -55,5 +55,5 @@ def _outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArr
             tint = np.asarray(colour, np.float32)
             picture[here] = ((1 - _FILL) * picture[here] + _FILL * tint).astype(np.uint8)
         contours, _ = cv2.findContours(here.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, contours, -1, colour, 1, cv2.LINE_AA)
+        cv2.drawContours(picture, contours, -1, colour, 2, cv2.LINE_AA)
     return picture

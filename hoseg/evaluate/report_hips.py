@@ -133,6 +133,7 @@ def bland_altman(
     kind: str,
     title: str,
     pairs: Sequence[tuple[float | None, float | None]],
+    difference: str = "predicted less true (mm)",
 ) -> Chart | None:
     """Difference against mean of pairs (first, second) in mm; None without a whole pair.
 
@@ -145,7 +146,7 @@ def bland_altman(
     found = [lookup(figures, f"{kind}.{name}") for name in ("bias", "limit_low", "limit_high")]
     lines = [f.estimate.value for f in found if f is not None and f.estimate.value is not None]
     x = charts.axis_for("mean of both gaps (mm)", middle, zero=True)
-    y = charts.axis_for("predicted less true (mm)", [*error, *lines], zero=True)
+    y = charts.axis_for(difference, [*error, *lines], zero=True)
     series = [charts.Series(middle, error, marks=True)]
     series += [charts.Series([x.low, x.high], [v, v], dashed=True) for v in lines]
     svg = charts.plot(x, y, series, f"Bland-Altman plot of the gap, {title.lower()}")

@@ -30,7 +30,13 @@ def readers_page(found: Agreement, first: str, second: str) -> Page:
         (title, cell(figure)) for name, title in titles if (figure := lookup(figures, name))
     )
     matrix = Chart(charts.matrix(found.matrix, ROMAN, first, second), "Brooker classes")
-    gaps = bland_altman(figures, "gap", "Gap", [(a.gap_mm, b.gap_mm) for a, b in found.pairs])
+    gaps = bland_altman(
+        figures,
+        "gap",
+        "Gap",
+        [(a.gap_mm, b.gap_mm) for a, b in found.pairs],
+        f"{second} less {first} (mm)",
+    )
     apart = sorted(
         ((abs((a.brooker or 0) - (b.brooker or 0)), a, b) for a, b in found.pairs),
         key=lambda row: (-row[0], row[1].image, row[1].side),

@@ -20,8 +20,9 @@ RULES: tuple[str, ...] = (
     "On a film with two hips, every pixel belongs to the hip whose femoral head is nearer. A hip "
     "the model did not find, or refused to grade, counts as abstained: it is in no confusion "
     "matrix, and its share is reported.",
-    "Kappa is Cohen's; quadratic weights count a disagreement by the square of its size. Severe "
-    "is III or IV; its AUC uses the probability of III plus that of IV.",
+    "Kappa is Cohen's; quadratic weights count a disagreement by the square of its size; it is "
+    "left out where only one true class occurs, because it is 0 there by definition. Severe is III "
+    "or IV; its AUC uses the probability of III plus that of IV.",
     "The Brier score of the class adds the squared errors of its five probabilities; the expected "
     "calibration error uses ten bins of equal width.",
     "Limits of agreement are bias -/+ 1.96 standard deviations of predicted less true gap.",

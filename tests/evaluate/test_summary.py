@@ -93,6 +93,8 @@ def test_class_figures():
     assert value(cases, "class.severe_sensitivity") == pytest.approx(2 / 3)
     assert value(cases, "class.severe_specificity") == pytest.approx(2 / 3)
     assert value(cases, "class.exact", "class: IV") == pytest.approx(1 / 2)
+    assert value(cases, "class.kappa_quadratic") > 0
+    assert value(cases, "class.kappa_quadratic", "class: IV") is None
 
 
 def test_brier_of_sure_and_right_is_small():
