@@ -33,6 +33,14 @@ class InputError(HosegError):
         self.source = source
         self.sentence = message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way back from a worker process."""
+        return (_input_error, (self.source, self.sentence, self.code))
+
+
+def _input_error(source: str, message: str, code: str) -> InputError:
+    return InputError(source, message, code=code)
+
 
 class SettingError(HosegError):
     """A setting, option or configuration key has a value that is not allowed."""

@@ -20,6 +20,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pydicom.data
 from PIL import Image
 
 from hoseg.dicom import Limits, Source, decode
@@ -159,9 +160,7 @@ def main() -> int:
     options = parser.parse_args()
     paths = options.files
     if not paths:
-        from pydicom.data import get_testdata_files
-
-        paths = [Path(f) for f in get_testdata_files() if Path(f).is_file()]
+        paths = [Path(pydicom.data.__file__).parent / "test_files"]
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         files = seeds([*paths, *example_pictures(Path(folder))])

@@ -198,7 +198,7 @@ def _collimated(dense: Picture, painted: Mask) -> Mask:
         line = _find_left_edge(np.ascontiguousarray(np.rot90(level, turns)))
         if line is None:
             continue
-        upright = np.rot90(field, turns)  # a view: writing to it writes to the field
+        upright: Mask = np.rot90(field, turns)  # a view: writing to it writes to the field
         rows = np.arange(upright.shape[0])[:, None]
         columns = np.arange(upright.shape[1])[None, :]
         middle = (upright.shape[0] - 1) / 2

@@ -1,0 +1,123 @@
+"""The order in which millimetres are believed, and what is said about them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+
+from hoseg.dicom.calibrate import calibrate
+from hoseg.radiograph import SpacingSource
+
+
+def make(**attributes: object) -> Dataset:
+    ds = Dataset()
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+PIXEL = {"PixelSpacing": [0.125, 0.125]}
+IMAGER = {"ImagerPixelSpacing": [0.15, 0.15]}
+FACTOR = "EstimatedRadiographicMagnificationFactor"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "mm", "source"),
+    [
+        (PIXEL | IMAGER | {"PixelSpacingCalibrationType": "FIDUCIAL"}, 0.125, "fiducial"),
+        (PIXEL | IMAGER | {"PixelSpacingCalibrationType": "GEOMETRY"}, 0.125, "geometry"),
+        (
+            PIXEL
+            | IMAGER
+            | {
+                "PixelSpacingCalibrationType": "GEOMETRY",
+                "EstimatedRadiographicMagnificationFactor": 1.25,
+            },
+            0.125,
+            "geometry",
+        ),
+        (IMAGER | {FACTOR: 1.25}, 0.12, "magnification"),
+        (
+            IMAGER | {"DistanceSourceToDetector": 1150, "DistanceSourceToPatient": 1000},
+            0.15 / 1.15,
+            "magnification",
+        ),
+        (PIXEL | IMAGER, 0.125, "assumed_magnification"),
+        (IMAGER, 0.125, "assumed_magnification"),
+        (
+            IMAGER | {FACTOR: 1.0},
+            0.125,
+            "assumed_magnification",
+        ),
+        (
+            IMAGER | {FACTOR: 9.0},
+            0.125,
+            "assumed_magnification",
+        ),
+        ({"NominalScannedPixelSpacing": [0.15, 0.15]}, 0.125, "assumed_magnification"),
+        ({"PixelSpacing": [0.15, 0.15]}, 0.125, "untyped"),
+    ],
+)
+def test_precedence(attributes, mm, source):
+    spacing, _ = calibrate(make(**attributes))
+    assert spacing.source == source
+    assert spacing.row_mm == pytest.approx(mm)
+    assert 0.005 <= spacing.relative_sd <= 0.05
+
+
+def test_equal_spacings_are_not_a_correction():
+    same = {"PixelSpacing": [0.15, 0.15], **IMAGER, "PixelSpacingCalibrationType": "GEOMETRY"}
+    spacing, notes = calibrate(make(**same))
+    assert spacing.source == SpacingSource.ASSUMED_MAGNIFICATION
+    assert "calibration_contradicts" in {n.code for n in notes}
+
+
+def test_interval_of_the_assumption_covers_what_was_measured():
+    spacing, _ = calibrate(make(**IMAGER))
+    low, high = (f * spacing.row_mm for f in spacing.interval)
+    assert low < 0.15 / 1.234
+    assert high > 0.15 / 1.17
+
+
+@pytest.mark.parametrize(
+    "value", [["0.000", "0.000"], [-0.1, 0.1], ["NaN", "NaN"], [0.1], [1e9, 1e9], ["", ""]]
+)
+def test_impossible_spacing_is_ignored_and_said(value):
+    ds = Dataset()
+    ds.add_new("PixelSpacing", "LO", value)
+    spacing, notes = calibrate(ds)
+    assert spacing is None
+    assert {"spacing_invalid", "spacing_missing"} <= {n.code for n in notes}
+
+
+def test_nothing_is_nothing():
+    spacing, notes = calibrate(Dataset())
+    assert spacing is None
+    assert [n.code for n in notes] == ["spacing_missing"]
+
+
+def test_rows_and_columns_stay_apart_and_the_user_wins():
+    spacing, _ = calibrate(make(ImagerPixelSpacing=[0.24, 0.12]))
+    assert spacing.mm == pytest.approx((0.2, 0.1))
+    spacing, notes = calibrate(make(**PIXEL), user_mm=(0.3, 0.4))
+    assert (spacing.mm, spacing.source, notes) == ((0.3, 0.4), SpacingSource.USER, ())
+
+
+@given(
+    mm=st.floats(0.05, 1.0),
+    factor=st.floats(1.05, 1.6),
+    scale=st.floats(0.5, 2.0),
+)
+def test_spacing_scales_with_the_detector_and_falls_with_magnification(mm, factor, scale):
+    ds = make(ImagerPixelSpacing=[mm, mm], EstimatedRadiographicMagnificationFactor=factor)
+    spacing, _ = calibrate(ds)
+    larger, _ = calibrate(
+        make(
+            ImagerPixelSpacing=[mm * scale, mm * scale],
+            EstimatedRadiographicMagnificationFactor=factor,
+        )
+    )
+    assert spacing.row_mm == pytest.approx(mm / factor, rel=1e-6)
+    assert larger.row_mm == pytest.approx(spacing.row_mm * scale, rel=1e-6)
