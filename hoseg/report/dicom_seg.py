@@ -65,12 +65,15 @@ def segmentation_object(
     segments = split_segments(masks, result)
     if not segments:
         return None
+    frames = int(reference.get("NumberOfFrames") or 1)
+    if frames > 1:  # highdicom then sees the one frame that the masks belong to
+        del reference.NumberOfFrames
     descriptions = [_describe(k, s, reference, result) for k, s in enumerate(segments, start=1)]
     arguments = common_arguments(reference, SEG_SERIES, result)
     uid = instance_uid(SEG_SERIES, [result], masks_bytes(masks))
     dataset = Segmentation(
         source_images=[reference],
-        pixel_array=_frames(segments, reference, result),
+        pixel_array=np.stack([segment.mask for segment in segments], axis=-1)[None],
         segmentation_type="BINARY",
         segment_descriptions=descriptions,
         sop_instance_uid=uid,
@@ -80,20 +83,20 @@ def segmentation_object(
         **arguments,
     )
     dataset.PatientOrientation = patient_orientation(result)
+    if frames > 1 and result.image is not None:
+        _refer_to_frame(dataset, result.image.frame + 1)
     _fix_dimension_uid(dataset, str(derived_uid("dimensions", uid)))
     carry_character_set(dataset, source)
     forget_the_clock(dataset)
     return dataset
 
 
-def _frames(segments: list[Segment], source: Dataset, result: ResultFile) -> NDArray[np.uint8]:
-    """(frames, H, W, segments): the masks at their frame, empty frames are not written."""
-    count = int(source.get("NumberOfFrames") or 1)
-    frame = result.image.frame if result.image is not None else 0
-    pixels = np.zeros((count, *segments[0].mask.shape, len(segments)), np.uint8)
-    for k, segment in enumerate(segments):
-        pixels[frame, :, :, k] = segment.mask
-    return pixels
+def _refer_to_frame(dataset: Dataset, frame: int) -> None:
+    """Point at one frame of a multi-frame source (PS3.3 C.7.6.16.2.6); ``frame`` from 1."""
+    for groups in dataset.PerFrameFunctionalGroupsSequence:
+        for derivation in groups.get("DerivationImageSequence", []):
+            for image in derivation.SourceImageSequence:
+                image.ReferencedFrameNumber = frame
 
 
 def _describe(

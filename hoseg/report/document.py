@@ -153,8 +153,7 @@ def _hip_view(hip: HipFacts, prior: tuple[str, HipFacts] | None) -> dict[str, ob
         "name": "Hip, side not known" if hip.side is Side.UNKNOWN else f"{hip.side.value} hip",
         "brooker": None if hip.brooker is None else CLASS_NAMES[hip.brooker],
         "probabilities": list(zip(CLASS_NAMES, hip.brooker_probabilities, strict=False)),
-        "rests_on": reasons[0] if reasons else hip.summary,
-        "counterfactual": hip.counterfactuals.get("brooker", ""),
+        "rests_on": hip.counterfactuals.get("brooker") or (reasons[0] if reasons else hip.summary),
         "gap": _gap(hip),
         "others": [
             (_words(system).title(), _words(str(value)))

@@ -145,7 +145,7 @@ def hip(side: Side, **changes: object) -> HipFinding:
                 3,
                 ((0, 0.0), (1, 0.0), (2, 0.11), (3, 0.86), (4, 0.03)),
                 trace,
-                "II from a gap of 10.0 mm",
+                "III, gap between opposing bone surfaces 8.7 mm; II from 10.0 mm",
             ),
             Verdict("della_valle", "C", (("A", 0.0), ("B", 0.11), ("C", 0.89)), ()),
         ),

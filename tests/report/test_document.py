@@ -1,0 +1,145 @@
+"""The page a study: what it says, that it is escaped, that it prints on one sheet."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from samples import STUDY, hip, radiograph, result, source_dataset, two_hip_masks, write_run
+
+from hoseg.radiograph import Side
+from hoseg.report.document import Film, render_study, write_documents
+from hoseg.report.schema import result_for_image, to_json
+
+EVIL = '<script>alert("x")</script>'
+
+
+def text_of(page):
+    body = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+def page(**changes):
+    source = source_dataset()
+    return render_study([Film(result(source, **changes), None, two_hip_masks())])
+
+
+def test_it_reads_like_a_structured_report():
+    text = text_of(page())
+    for words in (
+        "right hip",
+        "left hip",
+        "Brooker III",
+        "III, gap between opposing bone surfaces 8.7 mm; II from 10.0 mm",
+        "8.7 mm (95 % interval 7.9–9.6)",
+        "lateral, supra acetabular: 18 mm long, 144 mm²; attached to pelvis",
+        "mature discrete",
+        "AP pelvis",
+        "ASSUMED magnification",
+        "Implant right",
+        "Della Valle C",
+        "consider a lateral view or CT",
+        "Research use only. Not a medical device.",
+        "no earlier film",
+        "2019-06-11",
+    ):
+        assert words in text, words
+
+
+def test_abstention_says_why():
+    abstained = hip(
+        Side.LEFT, verdicts=(), abstained="hip_cropped", at_least=2,
+        abstained_because="The trochanter lies outside the film.",
+    )  # fmt: skip
+    facts = result_for_image(
+        radiograph(source_dataset(), "f"), [abstained], status="abstained", sentence="Cropped."
+    )
+    text = text_of(render_study([Film(facts)]))
+    assert "No class" in text
+    assert "The trochanter lies outside the film." in text
+    assert "at least class 2" in text
+    assert "Brooker III" not in text
+
+
+def test_values_are_escaped():
+    source = source_dataset(PatientID=EVIL)
+    facts = result(source)
+    facts = facts.model_copy(
+        update={
+            "image": facts.image.model_copy(update={"description": EVIL, "study_uid": EVIL}),
+            "sentence": EVIL,
+            "status": "abstained",
+            "hips": [facts.hips[0].model_copy(update={"summary": EVIL, "abstained": EVIL})],
+        }
+    )
+    written = render_study([Film(facts)])
+    assert "<script" not in written
+    assert "&lt;script&gt;" in written
+    assert "default-src 'none'" in written  # and nothing could run or load if it did
+
+
+def test_it_fetches_nothing():
+    written = page()
+    assert not re.findall(r"(?:src|href)\s*=\s*[\"'](?!data:)", written)
+    assert "url(" not in written
+
+
+def test_prior_is_compared():
+    old = result(source_dataset(), gap_mm=12.4, gap_interval_mm=(11.2, 13.6))
+    old = old.model_copy(update={"image": old.image.model_copy(update={"study_date": "20180104"})})
+    text = text_of(render_study([Film(result(source_dataset()))], [old]))
+    assert "2018-01-04: Brooker III, gap 12.4 mm (95 % interval 11.2–13.6); change -3.7 mm" in text
+
+
+def test_one_page_a_study_is_written(tmp_path):
+    run = write_run(tmp_path)
+    (path,) = write_documents(run)
+    assert path == run / "studies" / STUDY / "report.html"
+    written = path.read_text(encoding="utf-8")
+    assert written.count("data:image/jpeg;base64,") == 2
+    assert "Film 2" in written
+
+
+def test_priors_are_found_within_a_run(tmp_path):
+    run = write_run(tmp_path, films=1)
+    old = result(source_dataset(), gap_mm=11.0, gap_interval_mm=None)
+    old = old.model_copy(update={"image": old.image.model_copy(update={"study_date": "20170101"})})
+    other = old.model_copy(
+        update={
+            "image": old.image.model_copy(update={"patient_id": "P-0816", "study_date": "20180101"})
+        }
+    )
+    for name, facts in (("old", old), ("other", other)):
+        folder = run / "studies" / name / "film"
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text(to_json(facts))
+    write_documents(run)
+    text = text_of((run / "studies" / STUDY / "report.html").read_text(encoding="utf-8"))
+    assert "2017-01-01: Brooker III, gap 11.0 mm" in text
+    assert "2018-01-01" not in text
+
+
+@pytest.mark.tools
+def test_it_prints_on_one_sheet(tmp_path):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None or shutil.which("pdftotext") is None:
+        pytest.skip("Chromium or pdftotext is not installed")
+    (path,) = write_documents(write_run(tmp_path, films=1))
+    pdf = tmp_path / "report.pdf"
+    command = [
+        chromium,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-pdf-header-footer",
+        f"--user-data-dir={tmp_path}/profile",
+        f"--print-to-pdf={pdf}",
+        path.as_uri(),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    text = subprocess.run(
+        ["pdftotext", "-layout", str(pdf), "-"], check=True, capture_output=True, text=True
+    ).stdout
+    assert text.count("\f") == 1
+    assert "Brooker III" in text
+    assert "Research use only." in text

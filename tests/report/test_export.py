@@ -1,0 +1,100 @@
+"""``export_run``: DICOM objects of a finished run, checked by other people's programs."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pydicom
+import pytest
+from samples import STUDY, write_run
+
+from hoseg.errors import SettingError
+from hoseg.report import export_run
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = ("dciodvfy", "dcmdump", "dsrdump", "storescu", "Orthanc", "bash")
+
+
+def digests(run):
+    return {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(run.rglob("*.dcm"))}
+
+
+def test_objects_of_a_run(tmp_path):
+    run = write_run(tmp_path)
+    seen = []
+    summary = export_run(run, progress=lambda: seen.append(1))
+    assert summary.failed == []
+    assert len(seen) == 2
+    assert sorted(Path(name).name for name in summary.written) == [
+        "overlay.dcm", "overlay.dcm", "report.dcm", "segmentation.dcm", "segmentation.dcm",
+    ]  # fmt: skip
+    assert f"studies/{STUDY}/report.dcm" in summary.written
+    assert not list(run.rglob("*.part"))
+
+
+def test_exporting_again_writes_the_same_bytes(tmp_path):
+    run = write_run(tmp_path)
+    export_run(run)
+    before = digests(run)
+    export_run(run)
+    assert digests(run) == before
+    assert len(before) == 5
+
+
+def test_kinds_can_be_chosen(tmp_path):
+    run = write_run(tmp_path, films=1)
+    assert [Path(name).name for name in export_run(run, kinds=("seg",)).written] == [
+        "segmentation.dcm"
+    ]
+    with pytest.raises(SettingError, match="seg, sr, sc"):
+        export_run(run, kinds=("pdf",))
+
+
+def test_one_lost_source_does_not_stop_the_others(tmp_path):
+    run = write_run(tmp_path)
+    (tmp_path / "in" / "film1.dcm").unlink()
+    summary = export_run(run)
+    ((folder, code, sentence),) = summary.failed
+    assert code == "source_missing"
+    assert "film1.dcm" in sentence
+    assert folder.endswith(".1")
+    assert len(summary.written) == 3
+
+
+def test_headers_can_be_changed_on_the_way(tmp_path):
+    run = write_run(tmp_path, films=1)
+
+    def rename(dataset):
+        dataset.PatientName = "Someone^Else"
+        return dataset
+
+    export_run(run, header=rename)
+    names = {str(pydicom.dcmread(path).PatientName) for path in run.rglob("*.dcm")}
+    assert names == {"Someone^Else"}
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(SettingError, match="hoseg run"):
+        export_run(tmp_path)
+
+
+@pytest.mark.tools
+def test_other_peoples_programs_accept_everything(tmp_path):
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"not installed: {', '.join(missing)}")
+    run = write_run(tmp_path)
+    done = subprocess.run(
+        ["bash", str(ROOT / "scripts" / "check_dicom_out.sh"), str(run)],
+        env=os.environ | {"HOSEG_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 of 5 objects without errors" in done.stdout
+    assert "Orthanc accepted and returned 5 objects unchanged" in done.stdout
