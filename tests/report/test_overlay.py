@@ -1,0 +1,130 @@
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import pytest
+
+from hoseg.grade import grade
+from hoseg.radiograph import (
+    Display,
+    Orientation,
+    Radiograph,
+    Side,
+    Spacing,
+    SpacingSource,
+    Structure,
+    View,
+)
+from hoseg.report.overlay import COLOURS, GREYS, TINTS, Overlay, overlay
+
+
+@dataclass
+class FakeLandmarks:
+    head_px: tuple[float, float] | None = (200.0, 150.0)
+
+
+@dataclass
+class FakeHip:
+    """What the overlay reads of a finding, so that positions are known exactly."""
+
+    side: Side = Side.RIGHT
+    brooker: int | None = 3
+    abstained: str | None = None
+    provisional: tuple[str, ...] = ()
+    gap_mm: float | None = 8.0
+    gap_interval_mm: tuple[float, float] | None = (7.1, 9.0)
+    gap_points_px: tuple | None = ((150.0, 100.0), (150.0, 140.0))
+    landmarks: FakeLandmarks = field(default_factory=FakeLandmarks)
+
+
+def film(shape=(600, 500), spacing_mm=0.4):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 1000, shape).astype(np.uint16)
+    spacing = Spacing(spacing_mm, spacing_mm, 0.04, SpacingSource.ASSUMED_MAGNIFICATION)
+    return Radiograph(pixels, "film", spacing, display=Display(window=(500, 1000)))
+
+
+def masks(shape=(600, 500)):
+    out = np.zeros(shape, np.uint8)
+    cv2.circle(out, (150, 200), 60, int(Structure.FEMUR), -1)
+    cv2.rectangle(out, (60, 40), (240, 150), int(Structure.PELVIS), -1)
+    out[300:330, 300:340] |= np.uint8(Structure.OSSIFICATION)
+    return out
+
+
+def test_the_film_keeps_its_pixels_where_nothing_is_drawn():
+    plain = overlay(film(), np.zeros((600, 500), np.uint8))
+    grey = film().pixels.astype(float)
+    shown = plain.rgb()[:600].astype(float)
+    assert np.allclose(shown[..., 0], np.clip((grey - 499.5) / 999 + 0.5, 0, 1) * 255, atol=2)
+    assert np.array_equal(shown[..., 0], shown[..., 1])
+
+
+def test_the_strip_lies_below_and_says_research_use():
+    picture = overlay(film(), masks())
+    assert picture.indices.shape[0] > 600
+    assert picture.indices.shape[1] == 500
+    assert picture.indices[600:].any()
+    assert b"Research use only. Not a medical device." in picture.png()
+
+
+@pytest.mark.parametrize("structure", list(COLOURS))
+def test_every_structure_is_outlined_in_its_colour(structure):
+    only = np.zeros((600, 500), np.uint8)
+    only[100:200, 100:250] = structure
+    shown = overlay(film(), only).rgb()[:600]
+    line = (shown == COLOURS[structure]).all(axis=-1)
+    rows, columns = np.nonzero(line)
+    assert (rows.min(), rows.max()) == (100, 199)
+    assert (columns.min(), columns.max()) == (100, 249)
+    inside = line[110:190, 110:240]
+    assert not inside.any()
+
+
+def test_ossification_is_filled_lightly():
+    indices = overlay(film(), masks()).indices
+    filled = indices[305:325, 305:335]
+    assert ((filled >= GREYS) & (filled < GREYS + TINTS)).all()
+    assert len(np.unique(filled)) > 10  # the film shows through
+
+
+def test_the_gap_line_runs_between_its_ends():
+    indices = overlay(film(), masks(), (FakeHip(),)).indices
+    line = GREYS + TINTS + len(COLOURS)
+    assert (indices[150, 106:135] == line).all()
+
+
+def test_letters_do_not_touch_structures():
+    shape = (1200, 1000)
+    bones = cv2.resize(masks(), shape[::-1], interpolation=cv2.INTER_NEAREST)
+    hips = (FakeHip(gap_points_px=None), FakeHip(Side.LEFT, gap_points_px=None))
+    with_words = overlay(film(shape), bones, hips).indices[:1200]
+    without = overlay(film(shape), bones).indices[:1200]
+    changed = with_words != without
+    assert changed.any()
+    assert not (changed & (bones > 0)).any()
+
+
+def test_words_without_a_place_go_to_the_strip():
+    full = np.full((600, 500), int(Structure.PELVIS), np.uint8)
+    hip = FakeHip(gap_points_px=None)
+    assert overlay(film(), full, (hip,)).indices.shape[0] > overlay(film(), full).indices.shape[0]
+
+
+@pytest.mark.parametrize("width", [331, 1000, 4000])
+def test_small_and_large_films_are_drawn(width):
+    shape = (round(width * 1.2), width)
+    picture = overlay(film(shape, 400 / width), np.zeros(shape, np.uint8), (FakeHip(),))
+    assert picture.indices.shape[1] == width
+
+
+def test_a_real_finding_is_drawn():
+    finding = grade(
+        masks(), film().spacing, orientation=Orientation(), view=View.AP_HIP, side=Side.RIGHT
+    )
+    assert isinstance(overlay(film(), masks(), finding), Overlay)
+
+
+def test_masks_of_another_size_are_refused():
+    with pytest.raises(ValueError, match="do not fit"):
+        overlay(film(), np.zeros((10, 10), np.uint8))

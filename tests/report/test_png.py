@@ -1,0 +1,42 @@
+import io
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from PIL import Image
+
+from hoseg.report.png import encode_png, write_png
+
+pictures = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40))
+
+
+@given(pictures)
+def test_other_readers_see_the_same_grey_levels(pixels):
+    data = encode_png(pixels)
+    assert np.array_equal(cv2.imdecode(np.frombuffer(data, np.uint8), -1), pixels)
+    assert np.array_equal(np.array(Image.open(io.BytesIO(data))), pixels)
+
+
+@given(pictures, st.integers(0, 2**32 - 1))
+def test_other_readers_see_the_same_colours(pixels, seed):
+    palette = np.random.default_rng(seed).integers(0, 256, (256, 3), dtype=np.uint8)
+    picture = Image.open(io.BytesIO(encode_png(pixels, palette))).convert("RGB")
+    assert np.array_equal(np.array(picture), palette[pixels])
+
+
+def test_text_is_kept(tmp_path):
+    write_png(tmp_path / "a.png", np.zeros((2, 3), np.uint8), text={"Disclaimer": "Research"})
+    assert Image.open(tmp_path / "a.png").text == {"Disclaimer": "Research"}
+
+
+def test_the_same_pixels_give_the_same_bytes():
+    pixels = np.arange(600, dtype=np.uint8).reshape(20, 30)
+    assert encode_png(pixels) == encode_png(pixels.copy())
+
+
+def test_an_empty_picture_is_refused():
+    with pytest.raises(IndexError):
+        encode_png(np.zeros((0, 4), np.uint8))
