@@ -122,9 +122,10 @@ def fit_sphere(points: Points) -> tuple[Points, float]:
 
 @lru_cache(maxsize=1)
 def _model() -> _Model:
-    with (files("hoseg.simulate") / "data" / "llp26.npz").open("rb") as stream, np.load(
-        stream
-    ) as data:
+    with (
+        (files("hoseg.simulate") / "data" / "llp26.npz").open("rb") as stream,
+        np.load(stream) as data,
+    ):
         faces = data["pelvis_faces"].astype(np.int32)
         parts = []
         for component in range(3):  # right hemipelvis, left hemipelvis, sacrum
@@ -304,9 +305,7 @@ def _roughened(
     amount = np.broadcast_to(amount_mm, len(points)) * rng.uniform(0.4, 1.6)
     for tip in tips:
         distance = np.linalg.norm(points - tip, axis=1)
-        amount = amount + rng.uniform(0.0, 1.8) * np.exp(
-            -((distance / rng.uniform(8, 18)) ** 2)
-        )
+        amount = amount + rng.uniform(0.0, 1.8) * np.exp(-((distance / rng.uniform(8, 18)) ** 2))
     shift = amount * (surface_noise(points, 9, rng) + 1.2 * surface_noise(points, 28, rng))
     return mesh.moved(points + mesh.normals() * shift[:, None])
 

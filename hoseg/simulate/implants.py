@@ -9,6 +9,7 @@ import numpy as np
 from hoseg.simulate.anatomy import Bone, Hip
 from hoseg.simulate.materials import Material
 from hoseg.simulate.meshes import Mesh, Points, tube, unit_sphere
+from hoseg.simulate.shapes import cup, revolve, rod, screw
 
 HEAD_RADII_MM = (11.0, 13.0, 14.0, 16.0, 18.0, 20.0)
 
@@ -20,6 +21,28 @@ class Part:
     name: str
     mesh: Mesh
     material: Material
+
+
+def implant(
+    kind: str, hip: Hip, femur: Bone, rng: np.random.Generator
+) -> tuple[float | None, list[Part]]:
+    """What a kind of operation leaves in a hip.
+
+    kind: one of ``settings.IMPLANTS``
+
+    Returns
+    -------
+    (level of the neck cut in head radii from the centre of the head, or None; parts)
+    """
+    if kind in ("total", "hemi"):
+        return total_hip(hip, rng, with_cup=kind == "total")
+    if kind == "resurfacing":
+        return None, resurfacing(hip, rng)
+    if kind == "nail":
+        return None, nail(hip, femur, rng)
+    if kind == "plate":
+        return None, plate(hip, femur, rng)
+    return None, []
 
 
 def cut_head(bone: Bone, hip: Hip, level: float) -> Bone:
@@ -44,122 +67,95 @@ def cut_head(bone: Bone, hip: Hip, level: float) -> Bone:
     return replace(bone, outer=flatten(bone.outer), inner=flatten(bone.inner))
 
 
-def revolve(profile: Points, origin: Points, axis: Points, around: int = 40) -> Mesh:
-    """Surface of revolution.
-
-    profile: (N, 2) of (distance along the axis, radius), the first and last radius 0
-    """
-    axis = axis / np.linalg.norm(axis)
-    inner = profile[1:-1]
-    shape = tube(
-        lambda t: np.stack((0 * t, 0 * t, np.linspace(0, 1, len(t))), axis=1),
-        lambda t: np.ones(len(t)), len(inner), around,
-    )  # fmt: skip
-    first = np.cross(axis, np.eye(3)[np.argmin(np.abs(axis))])
-    first /= np.linalg.norm(first)
-    second = np.cross(axis, first)
-    angle = np.arange(around) * (2 * np.pi / around)
-    ring = first * np.cos(angle)[:, None] + second * np.sin(angle)[:, None]
-    body = origin + inner[:, 0, None, None] * axis + inner[:, 1, None, None] * ring
-    ends = origin + profile[[0, -1], 0, None] * axis
-    vertices = np.concatenate((ends[:1], body.reshape(-1, 3), ends[1:]))
-    mesh = Mesh(vertices, shape.faces)
-    return mesh if mesh.volume_mm3 > 0 else Mesh(vertices, shape.faces[:, ::-1])
-
-
-def rod(start: Points, stop: Points, radius_mm: float, tip_mm: float | None = None) -> Mesh:
-    """A straight, round rod, tapering to ``tip_mm``."""
-    length = float(np.linalg.norm(stop - start))
-    tip = radius_mm if tip_mm is None else tip_mm
-    profile = np.array([[0, 0], [0, radius_mm], [length, tip], [length, 0]])
-    fine = np.concatenate(
-        [profile[:1], np.linspace(profile[1], profile[2], 12), profile[3:]]
-    )
-    return revolve(fine, start, stop - start, 24)
-
-
-def screw(start: Points, stop: Points, radius_mm: float, head_mm: float = 0.0) -> Mesh:
-    """A threaded screw, with a head at its start."""
-    length = float(np.linalg.norm(stop - start))
-    count = max(int(length / 0.7), 8)
-    along = np.linspace(0, length, count)
-    radius = radius_mm * (1 - 0.22 * (np.arange(count) % 3 == 0))
-    radius = np.where(along > length - 5, radius * (length - along + 0.5) / 5.5, radius)
-    if head_mm:
-        radius = np.where(along < 3.5, head_mm, radius)
-    profile = np.concatenate(
-        ([[0, 0]], np.stack((along, np.maximum(radius, 0.3)), axis=1), [[length, 0]])
-    )
-    return revolve(profile, start, stop - start, 16)
-
-
-def cup(centre: Points, opening: Points, outer_mm: float, wall_mm: float) -> Mesh:
-    """A hemispherical shell that opens towards ``opening``."""
-    polar = np.linspace(0, np.radians(88), 20)
-    outside = np.stack((-np.cos(polar), np.sin(polar)), axis=1) * outer_mm
-    inside = np.stack((-np.cos(polar), np.sin(polar)), axis=1)[::-1] * (outer_mm - wall_mm)
-    return revolve(np.concatenate((outside, inside)), centre, opening, 48)
-
-
 def total_hip(
     hip: Hip, rng: np.random.Generator, *, with_cup: bool = True
 ) -> tuple[float, list[Part]]:
     """A hip replacement: (level of the neck cut in head radii, parts)."""
-    outward = hip.outward
     level = float(rng.uniform(1.2, 1.75))
-    metal = Material.TITANIUM if rng.random() < 0.6 else Material.COBALT_CHROME
     head_metal = Material.CERAMIC if rng.random() < 0.3 else Material.COBALT_CHROME
-    side = np.array([outward, 0, 0])
-    # The canal runs along the shaft, below the piriform fossa beside the trochanter.
-    entry = hip.trochanter - side * rng.uniform(0.45, 0.75) * hip.radius
-    entry = entry + hip.shaft * rng.uniform(0.5, 0.9) * hip.radius
-    axis = _canal_axis(hip)
-    length = float(rng.uniform(95, 165))
-    width = float(rng.uniform(8.5, 12.5))
-    along = np.linspace(0, 1, 26)
-    taper = width * (1 - along * rng.uniform(0.4, 0.7)) * np.where(along < 0.02, 0.7, 1)
-    taper = np.where(along > 0.95, taper * (1.02 - along) / 0.07, taper)
-    profile = np.stack((along * length, np.maximum(taper, 0.4)), axis=1)
-    start = axis[0] + axis[1] * max((entry - axis[0]) @ axis[1], -0.4 * hip.radius)
-    closed = np.concatenate(([[0, 0]], profile, [[length, 0]]))
-    parts = [Part("stem", revolve(closed, start, axis[1], 28), metal)]
-    shoulder = start + axis[1] * rng.uniform(0.1, 0.6) * hip.radius
-    parts.append(Part("neck", rod(shoulder, hip.head, rng.uniform(6.5, 9), 6.0), metal))
-    radius = (
-        float(rng.choice(HEAD_RADII_MM, p=[0.06, 0.04, 0.25, 0.4, 0.2, 0.05]))
-        if with_cup
-        else hip.radius * float(rng.uniform(0.95, 1.02))
-    )
+    parts = _stem(hip, level, rng)
+    if with_cup:
+        radius = float(rng.choice(HEAD_RADII_MM, p=[0.06, 0.04, 0.25, 0.4, 0.2, 0.05]))
+    else:
+        radius = hip.radius * float(rng.uniform(0.95, 1.02))
     ball = unit_sphere(24)
     parts.append(Part("head", ball.moved(ball.vertices * radius + hip.head), head_metal))
-    if rng.random() < 0.35:
-        mantle = profile * (1, 1) + (0, float(rng.uniform(1.5, 4)))
-        around = np.concatenate(([[-1, 0]], mantle, [[length + 8, 0]]))
-        parts.append(Part("cement", revolve(around, start, axis[1], 28), Material.CEMENT))
     if with_cup:
         parts += _socket(hip, radius, rng)
     return level, parts
+
+
+def _stem(hip: Hip, level: float, rng: np.random.Generator) -> list[Part]:
+    """Stem in the canal, neck towards the head at 125 to 138 degrees; collar and cement at times.
+
+    level: of the neck cut, in head radii from the centre of the head
+    """
+    metal = Material.TITANIUM if rng.random() < 0.6 else Material.COBALT_CHROME
+    point, down = canal_axis(hip)
+    foot = point + down * ((hip.head - point) @ down)
+    medial = hip.head - foot
+    offset = float(np.linalg.norm(medial))
+    medial = medial / max(offset, 1e-6)
+    rise = offset / np.tan(np.radians(180 - rng.uniform(125, 138)))
+    junction = foot + down * rise  # where the axis of the neck meets that of the stem
+    length = float(rng.uniform(85, 170))
+    broad, slim = float(rng.uniform(11, 15)), float(rng.uniform(4.5, 6.5))
+    depth = float(rng.uniform(0.55, 0.9))
+    axis = (hip.head - junction) / np.linalg.norm(hip.head - junction)
+    # The body reaches up to the cut: along the neck (curved calcar) or up the shoulder.
+    up_neck = max(float((hip.head - junction) @ axis) - level * hip.radius, 4.0)
+    curved = float(rng.uniform(0.3, 1.0))
+    shoulder = junction + curved * up_neck * axis - (1 - curved) * down * rng.uniform(10, 22)
+    corner = junction + down * rng.uniform(8, 30)
+    tip = junction + down * length
+    flare = float(rng.uniform(1.2, 3.0))
+
+    def spine(t: Points) -> Points:
+        s = t[:, None]
+        return (1 - s) ** 2 * shoulder + 2 * s * (1 - s) * corner + s**2 * tip
+
+    def flattened(extra_mm: float, more: float) -> Mesh:
+        def radius(t: Points) -> Points:
+            body = slim + (broad - slim) * (1 - t) ** flare + extra_mm
+            return body * np.sqrt(np.clip(np.minimum(14 * t + 0.3, 20 * (1 - t)), 0, 1))
+
+        def longer(t: Points) -> Points:
+            return spine(t * more)
+
+        mesh = tube(longer, radius, 34, 26)
+        across = np.cross(down, medial)
+        middle = spine(np.linspace(0, more, 36))
+        level = (mesh.vertices - shoulder) @ down
+        near = np.interp(level, (middle - shoulder) @ down, middle @ across)
+        return mesh.moved(
+            mesh.vertices + np.outer((near - mesh.vertices @ across) * (1 - depth), across)
+        )
+
+    parts = [Part("stem", flattened(0.0, 1.0), metal)]
+    if rng.random() < 0.35:
+        mantle = flattened(float(rng.uniform(1.5, 4)), float(rng.uniform(1.04, 1.1)))
+        parts.append(Part("cement", mantle, Material.CEMENT))
+    neck = rng.uniform(5.0, 7.5)
+    parts.append(Part("neck", rod(junction, hip.head, neck * 1.25, neck), metal))
+    if rng.random() < 0.25:
+        base = junction + axis * up_neck
+        parts.append(Part("collar", rod(base, base + 2.5 * axis, rng.uniform(11, 15)), metal))
+    return parts
 
 
 def _socket(hip: Hip, head_mm: float, rng: np.random.Generator) -> list[Part]:
     """Cup, liner and screws, opened 30 to 55 degrees to the horizontal."""
     inclination = np.radians(rng.normal(43, 7))
     version = np.radians(rng.normal(16, 7))
-    opening = np.array(
-        [hip.outward * np.sin(inclination), -np.sin(version), -np.cos(inclination)]
-    )
+    opening = np.array([hip.outward * np.sin(inclination), -np.sin(version), -np.cos(inclination)])
     outer = max(hip.socket_radius * float(rng.uniform(0.98, 1.15)), head_mm + 5)
     wall = float(rng.uniform(2.5, 5))
     cemented = rng.random() < 0.2
     parts = []
     if cemented:
         cup_wall = outer - head_mm
-        parts.append(
-            Part("liner", cup(hip.head, opening, outer, cup_wall), Material.POLYETHYLENE)
-        )
-        parts.append(
-            Part("cement", cup(hip.head, opening, outer + 3, 3), Material.CEMENT)
-        )
+        parts.append(Part("liner", cup(hip.head, opening, outer, cup_wall), Material.POLYETHYLENE))
+        parts.append(Part("cement", cup(hip.head, opening, outer + 3, 3), Material.CEMENT))
     else:
         shell = Material.TITANIUM if rng.random() < 0.7 else Material.COBALT_CHROME
         parts.append(Part("cup", cup(hip.head, opening, outer, wall), shell))
@@ -180,7 +176,7 @@ def _socket(hip: Hip, head_mm: float, rng: np.random.Generator) -> list[Part]:
     return parts
 
 
-def resurfacing(hip: Hip, rng: np.random.Generator) -> tuple[float, list[Part]]:
+def resurfacing(hip: Hip, rng: np.random.Generator) -> list[Part]:
     """A cap on the native head, with a short stem, and a thin cup."""
     metal = Material.COBALT_CHROME
     cap = cup(hip.head, -hip.neck, hip.radius + 1.5, 3.0)
@@ -189,65 +185,89 @@ def resurfacing(hip: Hip, rng: np.random.Generator) -> tuple[float, list[Part]]:
     opening = np.array([hip.outward * 0.7, -0.25, -0.68])
     outer = hip.socket_radius + float(rng.uniform(1, 4))
     parts.append(Part("cup", cup(hip.head, opening, outer, 3.5), metal))
-    return -1.0, parts
+    return parts
 
 
-def nail(hip: Hip, rng: np.random.Generator) -> list[Part]:
-    """An intramedullary nail with a lag screw into the head."""
+def nail(hip: Hip, femur: Bone, rng: np.random.Generator) -> list[Part]:
+    """An intramedullary nail with one or two screws into the head."""
     metal = Material.TITANIUM if rng.random() < 0.7 else Material.STEEL
-    axis = _canal_axis(hip)
-    top = axis[0] + axis[1] * ((hip.trochanter - axis[0]) @ axis[1] - rng.uniform(0, 6))
+    point, down = canal_axis(hip)
+    top = point + down * ((hip.trochanter - point) @ down - rng.uniform(0, 6))
     length = float(rng.choice([170, 200, 320]))
     radius = float(rng.uniform(5.0, 6.5))
-    parts = [
-        Part("nail", rod(top, top + axis[1] * length, radius * 1.3, radius), metal)
-    ]
+    parts = [Part("nail", rod(top, top + down * length, radius * 1.3, radius), metal)]
     tip = hip.head + hip.neck * rng.uniform(0.2, 0.7) * hip.radius
-    base = _lateral_cortex(hip, axis, tip, rng)
+    base = lateral_cortex(hip, femur, rng.uniform(1.2, 1.7) * hip.radius)
     for k in range(int(rng.integers(1, 3))):
-        down = axis[1] * 9.0 * k
-        parts.append(Part("screw", screw(base + down, tip + 0.9 * down, 4.8 - 1.5 * k), metal))
+        lower = down * 11.0 * k
+        parts.append(Part("screw", screw(base + lower, tip + 0.9 * lower, 4.8 - 1.5 * k), metal))
     if rng.random() < 0.7:
-        where = top + axis[1] * (length - 25)
-        across = 26.0 * _sideways(hip)
+        where = top + down * (length - 25)
+        across = 22.0 * sideways(hip)
         parts.append(Part("screw", rod(where - across, where + across, 2.4), metal))
     return parts
 
 
-def plate(hip: Hip, rng: np.random.Generator) -> list[Part]:
-    """A sliding hip screw with its side plate, sometimes with cerclage wires."""
+def plate(hip: Hip, femur: Bone, rng: np.random.Generator) -> list[Part]:
+    """A sliding hip screw with its side plate, or neck screws; sometimes cerclage wires."""
     metal = Material.STEEL if rng.random() < 0.6 else Material.TITANIUM
-    axis = _canal_axis(hip)
     tip = hip.head + hip.neck * rng.uniform(0.2, 0.7) * hip.radius
-    base = _lateral_cortex(hip, axis, tip, rng)
+    base = lateral_cortex(hip, femur, rng.uniform(1.3, 1.9) * hip.radius)
+    if rng.random() < 0.3:
+        return _neck_screws(hip, (base, tip), metal, rng)
+    _, down = canal_axis(hip)
+    out = sideways(hip)
     holes = int(rng.integers(2, 7))
-    out = 3.5 * _sideways(hip)
-    stop = base + axis[1] * (22 + 17.0 * holes)
-    body = rod(base - axis[1] * 8 + out, stop + out, 5.0)
-    thin = body.vertices - np.outer((body.vertices - base - out) @ (out / 3.5), out / 3.5) * 0.55
+    levels = np.linspace(-10, 22 + 17.0 * holes, 24)
+    first = 1.3 * hip.radius
+    line = np.array([lateral_cortex(hip, femur, first + level) for level in levels])
+    middle = line + 1.5 * out
+    body = tube(
+        lambda t: np.stack([np.interp(t, np.linspace(0, 1, 24), middle[:, k]) for k in range(3)], 1),
+        lambda t: 7.5 * np.sqrt(np.clip(30 * np.minimum(t, 1 - t), 0, 1)), 40, 20,
+    )  # fmt: skip
+    level = (body.vertices - middle[0]) @ down
+    on_line = np.interp(level, (middle - middle[0]) @ down, middle @ out)
+    thin = body.vertices + np.outer((on_line - body.vertices @ out) * 0.62, out)
     parts = [
         Part("plate", body.moved(thin), metal),
         Part("screw", screw(base, tip, 5.5), metal),
         Part("barrel", rod(base + out, base + (tip - base) * 0.45, 6.5), metal),
     ]
     for k in range(holes):
-        where = base + axis[1] * (22 + 17.0 * k) + out
-        inwards = -_sideways(hip) * rng.uniform(30, 38)
-        parts.append(Part("screw", screw(where, where + inwards, 2.2, 4.0), metal))
+        where = lateral_cortex(hip, femur, first + 30 + 17.0 * k) + 3 * out
+        parts.append(
+            Part("screw", screw(where, where - out * rng.uniform(30, 38), 2.2, 4.0), metal)
+        )
     for _ in range(int(rng.integers(0, 3)) if rng.random() < 0.3 else 0):
         parts.append(cerclage(hip, rng))
     return parts
 
 
+def _neck_screws(
+    hip: Hip, line: tuple[Points, Points], metal: Material, rng: np.random.Generator
+) -> list[Part]:
+    """Two to four parallel cannulated screws across the neck."""
+    base, tip = line
+    depth = np.cross(hip.neck, [0, 0, 1.0])
+    depth = depth / np.linalg.norm(depth)
+    up = np.cross(depth, hip.neck)
+    parts = []
+    for _ in range(int(rng.integers(2, 5))):
+        aside = 0.45 * hip.radius * (rng.uniform(-1, 1) * depth + rng.uniform(-0.8, 0.8) * up)
+        parts.append(Part("screw", screw(base + aside, tip + 0.8 * aside, 3.4, 4.5), metal))
+    return parts
+
+
 def cerclage(hip: Hip, rng: np.random.Generator) -> Part:
     """A wire round the shaft, its twisted end left open as a gap of a few degrees."""
-    axis = _canal_axis(hip)
-    centre = axis[0] + axis[1] * (rng.uniform(2.8, 6.0) * hip.radius)
+    point, down = canal_axis(hip)
+    centre = point + down * (rng.uniform(2.8, 6.0) * hip.radius)
     radius = float(rng.uniform(15, 20))
     tilt = rng.normal(0, 0.2, 3)
-    across = np.cross(axis[1] + tilt, [0, 1, 0])
+    across = np.cross(down + tilt, [0, 1, 0])
     across /= np.linalg.norm(across)
-    depth = np.cross(axis[1] + tilt, across)
+    depth = np.cross(down + tilt, across)
     depth /= np.linalg.norm(depth)
 
     def loop(t: Points) -> Points:
@@ -272,22 +292,25 @@ def ball(place: Points, rng: np.random.Generator) -> Part:
     return Part("ball", sphere.moved(sphere.vertices * 12.5 + place), Material.STEEL)
 
 
-def _canal_axis(hip: Hip) -> tuple[Points, Points]:
+def canal_axis(hip: Hip) -> tuple[Points, Points]:
     """(point, direction) of the line in the middle of the shaft, from the trochanter's level."""
     return hip.canal + hip.shaft * ((hip.trochanter - hip.canal) @ hip.shaft), hip.shaft
 
 
-def _sideways(hip: Hip) -> Points:
-    """Unit vector outwards, across the shaft."""
-    side = np.array([hip.outward, 0, 0])
-    side = side - hip.shaft * (side @ hip.shaft)
+def sideways(hip: Hip) -> Points:
+    """Unit vector outwards, across the shaft, in the plane of shaft and neck."""
+    side = -hip.neck + hip.shaft * (hip.neck @ hip.shaft)
     return np.asarray(side / np.linalg.norm(side))
 
 
-def _lateral_cortex(
-    hip: Hip, axis: tuple[Points, Points], tip: Points, rng: np.random.Generator
-) -> Points:
-    """Where a screw towards the head enters the lateral cortex, at 130 to 140 degrees."""
-    down = (hip.radius * rng.uniform(1.9, 2.4)) * axis[1]
-    return np.asarray(axis[0] + down + _sideways(hip) * 0.72 * hip.radius)
-
+def lateral_cortex(hip: Hip, femur: Bone, down_mm: float) -> Points:
+    """Point of the lateral surface of the shaft, ``down_mm`` below the tip of the trochanter."""
+    point, down = canal_axis(hip)
+    out = sideways(hip)
+    centre = point + down * down_mm
+    offsets = femur.outer.vertices - centre
+    level = offsets @ down
+    across = np.linalg.norm(offsets - np.outer(level, down), axis=1)
+    ring = (np.abs(level) < 4) & (across < 1.4 * hip.radius)
+    reach = float((offsets[ring] @ out).max()) if ring.any() else 0.7 * hip.radius
+    return np.asarray(centre + reach * out)

@@ -1,7 +1,7 @@
 """Heterotopic ossification grown in 3-D, its class known by construction.
 
-A spur is a bent, tapering, knobbly tube that starts inside a bone; a bridge is one that reaches
-the other bone; an island is a cluster of lumps in the soft tissue. The gap of a hip is MEASURED
+A spur is a lumpy, tapering solid that starts inside a bone; a bridge is one that reaches the
+other bone; an island is a cluster of lumps that keeps clear of both. The gap of a hip is MEASURED
 on the surfaces that were made, outside the joint zone, and spurs are lengthened or shortened
 until it is the one that was chosen.
 """
@@ -15,11 +15,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from hoseg.simulate.anatomy import Hip
-from hoseg.simulate.meshes import Mesh, Points, joined, surface_noise, tube, unit_sphere
+from hoseg.simulate.blobs import Field, Grid, grid_about, nearest_on_line, rough_noise, surface
+from hoseg.simulate.meshes import Mesh, Points
+from hoseg.simulate.routes import Route, free_route, route_between
 
 JOINT_ZONE = 1.2  # times the radius of the head (grading.md, section 2)
 TOLERANCE_MM = 0.35
-ISLAND_CLEARANCE_MM = 3.0
+LEAST_GAP_II_MM = 10.0
+ISLAND_CLEARANCE_MM = (3.0, 6.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +48,21 @@ class Growth:
 
     gap_mm: None without a spur, 0 for a bridge
     gap_ends_mm: (pelvic end, femoral end), each (3,), or None
+    chosen_gap_mm: what was asked for; None where the gap is what the spurs left
     """
 
     brooker: int
     lesions: tuple[Lesion, ...]
     gap_mm: float | None
     gap_ends_mm: tuple[Points, Points] | None
+    chosen_gap_mm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
     """The bones of one hip as ossification meets them.
 
-    pelvis, femur: vertices (N, 3) of what is left of the bones, with any osteophytes
+    pelvis, femur: points (N, 3) on what is left of the bones, with any osteophytes
     """
 
     hip: Hip
@@ -97,160 +102,156 @@ def grow(
     if brooker == 0:
         return Growth(0, (), None, None)
     maturity = float(rng.beta(1.6, 1.0))
+    islands = 1 + int(rng.poisson(0.7)) if brooker == 1 else int(rng.random() < 0.25)
+    grown = [_island(site, around, maturity, rng) for _ in range(islands)]
+    loose = tuple(lesion for lesion in grown if lesion)
     if brooker == 1:
-        lesions = [_island(site, around, maturity, rng) for _ in range(1 + int(rng.poisson(0.7)))]
-        return Growth(1, tuple(lesion for lesion in lesions if lesion), None, None) if any(
-            lesions
-        ) else None
-    route = _route(site, around, rng)
+        return Growth(1, loose, None, None) if loose else None
+    if brooker == 2 and site in ("trochanteric", "supra_acetabular"):
+        return _free_spur(site, around, maturity, loose, rng)
+    route = route_between(site, around.hip, around.trees, rng)
     if route is None:
         return None
-    extra = [_island(site, around, maturity, rng)] if rng.random() < 0.25 else []
-    islands = tuple(lesion for lesion in extra if lesion)
+    body = _body(route, rng)
     if brooker == 4:
-        bridge = Lesion("bridge", site, ("pelvis", "femur"), route.tube(-0.04, 1.04), maturity)
-        middle = route.spine(np.array([0.5]))[0]
-        return Growth(4, (bridge, *islands), 0.0, (middle, middle))
-    return _spurs(brooker, site, gap_mm, around, route, maturity, islands, rng)
+        mesh = surface(body.grid, body.part(0.0, 1.0), route.line[:1])
+        if mesh is None or cKDTree(mesh.vertices).query(route.line[-1])[0] > 0.8 * route.base_mm:
+            return None
+        bridge = Lesion("bridge", site, ("pelvis", "femur"), mesh, maturity)
+        middle = route.line[len(route.line) // 2]
+        return Growth(4, (bridge, *loose), 0.0, (middle, middle))
+    return _spurs(brooker, gap_mm, around, body, (maturity, loose), rng)
 
 
 @dataclass(frozen=True, eq=False)
-class _Route:
-    """A bent way from a point of the pelvis (t = 0) to a point of the femur (t = 1)."""
+class _Body:
+    """A route with everything on its grid that does not depend on how far a spur has grown."""
 
-    start: Points
-    bend: Points
-    stop: Points
-    base_mm: float
-    tip_mm: float
-    noise_seed: int
+    route: Route
+    grid: Grid
+    share: Field
+    distance: Field
+    noise: Field
 
-    @property
-    def length_mm(self) -> float:
-        return float(np.linalg.norm(self.stop - self.start))
-
-    def spine(self, t: Points) -> Points:
-        s = np.asarray(t)[:, None]
-        return (1 - s) ** 2 * self.start + 2 * s * (1 - s) * self.bend + s**2 * self.stop
-
-    def tube(self, first: float, last: float) -> Mesh:
-        """Surface of the part of the way between two shares of it; broad where it touches bone."""
-        from_pelvis, to_femur = first <= 0, last >= 1
-
-        def radius(t: Points) -> Points:
-            away = t if from_pelvis and not to_femur else 1 - t
-            if from_pelvis and to_femur:
-                away = 1 - np.abs(2 * t - 1)
-            taper = self.base_mm + (self.tip_mm - self.base_mm) * away
-            ends = np.sqrt(np.clip(np.minimum(t, 1 - t) * 2 * 6, 0, 1))
-            return taper * ends
-
-        length = max(abs(last - first) * self.length_mm, 2.0)
-        rings = int(np.clip(length / 1.3, 10, 60))
-        mesh = tube(lambda t: self.spine(first + t * (last - first)), radius, rings, 22)
-        return _knobbly(mesh, np.random.default_rng(self.noise_seed), 0.16 * self.base_mm)
+    def part(self, first: float, last: float) -> Field:
+        """Field that is positive inside the ossification between two shares of the route."""
+        route, t = self.route, self.share
+        length = np.float32(route.length_mm)
+        over = np.maximum(np.maximum(t - last, first - t), 0) * length
+        away = np.sqrt(self.distance**2 + over * over) if first > 0 or last < 1 else self.distance
+        if first <= 0 and last >= 1:
+            taper = 1 - (1 - route.tip) * np.sin(np.float32(np.pi) * t)
+        else:
+            grown = np.clip((t - first) / max(last - first, 1e-3), 0, 1)
+            taper = 1 - (1 - route.tip) * (grown if first <= 0 else 1 - grown)
+        radius = np.float32(route.base_mm) * taper
+        return np.asarray(radius * (1 + self.noise) - away, np.float32)
 
 
-def _route(site: str, around: Surroundings, rng: np.random.Generator) -> _Route | None:
-    """Choose where on both bones an ossification of a site would stand."""
-    hip = around.hip
-    r, outward = hip.radius, hip.outward
-    across = np.array([outward, 0, 0])
-    if site == "lateral":
-        above = np.array([outward * rng.uniform(0.5, 1.3) * r, 0, rng.uniform(1.2, 2.6) * r])
-        start_near, stop_near = hip.head + above, hip.trochanter
-        bulge = across * rng.uniform(2, 16)
-    elif site == "central":
-        start_near = hip.head + np.array([outward * rng.uniform(0.9, 1.3) * r, 0, 0.9 * r])
-        stop_near = hip.head - hip.neck * rng.uniform(1.5, 2.1) * r + np.array([0, 0, 0.4 * r])
-        bulge = across * rng.uniform(3, 10) + np.array([0, 0, rng.uniform(2, 8)])
-    elif site == "medial":
-        down = rng.uniform(1.2, 2.2) * r
-        start_near = hip.head + np.array([-outward * rng.uniform(-0.1, 0.5) * r, 0, -down])
-        stop_near = hip.lesser
-        bulge = np.array([0, 0, -rng.uniform(2, 12)])
-    else:
-        return None
-    depth = np.array([0, rng.normal(0, 8), 0])
-    start = _nearest(around.outside_joint(around.pelvis), start_near + depth)
-    stop = _nearest(around.outside_joint(around.femur), stop_near + rng.normal(0, 4, 3))
-    if start is None or stop is None or not 16 <= np.linalg.norm(stop - start) <= 95:
-        return None
-    bend = (start + stop) / 2 + 1.4 * bulge + rng.normal(0, 4, 3)
-    base = float(rng.uniform(3.5, 13.0))
-    return _Route(
-        start, bend, stop, base, float(base * rng.uniform(0.3, 0.8)), int(rng.integers(2**31))
-    )
+def _body(route: Route, rng: np.random.Generator) -> _Body:
+    grid = grid_about(route.line, 1.7 * route.base_mm / float(route.flatten.min()), 90_000)
+    share, distance = nearest_on_line(grid, route.line, route.flatten)
+    bumps = float(rng.uniform(0.0, 0.5))
+    noise = rough_noise(grid, float(rng.uniform(0.8, 2.0)) * route.base_mm, bumps, rng)
+    strength = np.float32(rng.uniform(0.15, 0.4))
+    return _Body(route, grid, share, distance, np.clip(strength * noise, -0.7, 0.7))
 
 
 def _spurs(
     brooker: int,
-    site: str,
     gap_mm: float,
     around: Surroundings,
-    route: _Route,
-    maturity: float,
-    islands: tuple[Lesion, ...],
+    body: _Body,
+    company: tuple[float, tuple[Lesion, ...]],
     rng: np.random.Generator,
 ) -> Growth | None:
     """Lengthen spurs until the measured gap is the chosen one."""
-    form = str(rng.choice(["pelvis", "femur", "both"], p=[0.3, 0.35, 0.35]))
-    split = float(rng.uniform(0.3, 0.7))
+    maturity, loose = company
+    form = str(rng.choice(["pelvis", "femur", "both"], p=[0.3, 0.3, 0.4]))
+    split = {"pelvis": 1.0, "femur": 0.0, "both": float(rng.uniform(0.3, 0.7))}[form]
+    ends = {"pelvis": body.route.line[:1], "femur": body.route.line[-1:]}
 
-    def spurs(free: float) -> list[Lesion]:
-        """Spurs that leave a share of the way free."""
+    def parts(free: float) -> dict[str, Field]:
         grown = 1 - free
-        share = {"pelvis": 1.0, "femur": 0.0, "both": split}[form]
-        lesions = []
-        for bone, (first, last) in {
-            "pelvis": (-0.05, grown * share),
-            "femur": (1 - grown * (1 - share), 1.05),
-        }.items():
-            if abs(last - first) - 0.05 > 0.07:
-                mesh = route.tube(first, last)
-                lesions.append(Lesion("spur", site, (bone,), mesh, maturity))
-        return lesions
+        spans = {"pelvis": (0.0, grown * split), "femur": (1 - grown * (1 - split), 1.0)}
+        return {b: body.part(*s) for b, s in spans.items() if s[1] - s[0] > 0.04}
 
-    low, high = 0.02, 0.92
-    best: tuple[float, list[Lesion], float, tuple[Points, Points]] | None = None
-    for _ in range(9):
+    low, high = 0.02, 0.96
+    for _ in range(10):
         free = (low + high) / 2
-        lesions = spurs(free)
-        if not lesions:
-            high = free
-            continue
-        gap, ends = measure_gap(lesions, around)
-        error = abs(gap - gap_mm)
-        if best is None or error < best[0]:
-            best = (error, lesions, gap, ends)
-        if error < TOLERANCE_MM:
+        points = {bone: _crossings(body.grid, field) for bone, field in parts(free).items()}
+        gap, _ = measure_gap(points, around)
+        if abs(gap - gap_mm) < 0.5 * TOLERANCE_MM:
             break
         low, high = (free, high) if gap < gap_mm else (low, free)
-    if best is None or best[0] > TOLERANCE_MM:
+    lesions = []
+    for bone, field in parts(free).items():
+        mesh = surface(body.grid, field, ends[bone])
+        if mesh is not None:
+            lesions.append(Lesion("spur", body.route.site, (bone,), mesh, maturity))
+    return _checked(brooker, lesions, around, loose, gap_mm)
+
+
+def _free_spur(
+    site: str,
+    around: Surroundings,
+    maturity: float,
+    loose: tuple[Lesion, ...],
+    rng: np.random.Generator,
+) -> Growth | None:
+    """A spur that points into the soft tissue, far from the other bone."""
+    route, bone = free_route(site, around.hip, around.trees, rng)
+    body = _body(route, rng)
+    for last in (1.0, 0.75, 0.55, 0.4):
+        mesh = surface(body.grid, body.part(0.0, last), route.line[:1])
+        if mesh is None:
+            return None
+        lesion = Lesion("spur", site, (bone,), mesh, maturity)
+        growth = _checked(2, [lesion], around, loose, None)
+        if growth is not None:
+            return growth
+    return None
+
+
+def _checked(
+    brooker: int,
+    lesions: list[Lesion],
+    around: Surroundings,
+    loose: tuple[Lesion, ...],
+    chosen_mm: float | None,
+) -> Growth | None:
+    """The growth with its gap measured on the final surfaces, if that is what was wanted."""
+    if not lesions:
         return None
-    _, lesions, gap, ends = best
-    if (gap < 10) != (brooker == 3) or gap < 0.5:
+    gap, ends = measure_gap({le.attached[0]: le.mesh.vertices for le in lesions}, around)
+    if chosen_mm is not None and abs(gap - chosen_mm) > TOLERANCE_MM:
         return None
-    return Growth(brooker, (*lesions, *islands), gap, ends)
+    if not np.isfinite(gap) or gap < 0.5 or (gap < LEAST_GAP_II_MM) != (brooker == 3):
+        return None
+    return Growth(brooker, (*lesions, *loose), gap, ends, chosen_mm)
 
 
 def measure_gap(
-    lesions: list[Lesion], around: Surroundings
+    grown: dict[str, Points], around: Surroundings
 ) -> tuple[float, tuple[Points, Points]]:
     """Shortest distance (mm) between the pelvic and the femoral side, one end on ossification.
 
-    Returns the distance and its (pelvic, femoral) ends.
+    grown: points (N, 3) on the ossification attached to each bone
+
+    Returns
+    -------
+    the distance and its (pelvic, femoral) ends; infinite when there is none
     """
-    grown = {
-        name: [around.outside_joint(le.mesh.vertices) for le in lesions if name in le.attached]
-        for name in around.trees
-    }
     best: tuple[float, tuple[Points, Points]] = (np.inf, (np.zeros(3), np.zeros(3)))
+    outside = {bone: around.outside_joint(points) for bone, points in grown.items()}
     for own, other in (("pelvis", "femur"), ("femur", "pelvis")):
-        points = np.concatenate([np.zeros((0, 3)), *grown[own]])
+        points = outside.get(own, np.zeros((0, 3)))
         if not len(points):
             continue
-        for tree in (around.trees[other], *(cKDTree(p) for p in grown[other] if len(p))):
+        trees = [around.trees[other]]
+        if own == "pelvis" and len(outside.get(other, ())):
+            trees.append(cKDTree(outside[other]))
+        for tree in trees:
             distance, index = tree.query(points, distance_upper_bound=best[0])
             k = int(np.argmin(distance))
             if distance[k] < best[0]:
@@ -259,50 +260,55 @@ def measure_gap(
     return best
 
 
+def _crossings(grid: Grid, field: Field) -> Points:
+    """Points (N, 3) where a field changes sign between samples: the vertices of its surface."""
+    found = []
+    for axis in range(3):
+        low = np.take(field, range(field.shape[axis] - 1), axis)
+        high = np.take(field, range(1, field.shape[axis]), axis)
+        where = np.nonzero((low > 0) != (high > 0))
+        points = np.stack(where, axis=1).astype(np.float64)
+        points[:, axis] += low[where] / (low[where] - high[where])
+        found.append(points)
+    return np.concatenate(found) * grid.step_mm + grid.origin
+
+
+_ISLAND_PLACES = {
+    "lateral": ((1.4, 2.6), (0.1, 2.0)),
+    "central": ((0.9, 1.7), (0.3, 1.2)),
+    "medial": ((-0.6, 0.6), (-2.8, -1.5)),
+    "trochanteric": ((2.3, 3.3), (-2.2, -0.2)),
+    "supra_acetabular": ((0.6, 1.8), (1.7, 3.0)),
+}
+"""(outwards, upwards) from the head, in radii of the head."""
+
+
 def _island(
     site: str, around: Surroundings, maturity: float, rng: np.random.Generator
 ) -> Lesion | None:
-    """A cluster of one to four lumps that touches no bone."""
+    """A cluster of one to four lumps that touches no bone; None when bone leaves no room."""
     hip = around.hip
-    r, outward = hip.radius, hip.outward
-    place = {
-        "lateral": (rng.uniform(1.4, 2.6), rng.uniform(0.1, 2.0)),
-        "central": (rng.uniform(0.9, 1.7), rng.uniform(0.3, 1.2)),
-        "medial": (rng.uniform(-0.6, 0.6), rng.uniform(-2.8, -1.5)),
-        "trochanteric": (rng.uniform(2.3, 3.3), rng.uniform(-2.2, -0.2)),
-        "supra_acetabular": (rng.uniform(0.6, 1.8), rng.uniform(1.7, 3.0)),
-    }[site]
-    centre = hip.head + np.array([outward * place[0] * r, rng.normal(0, 12), place[1] * r])
-    bones = around.all_bone
-    size = float(np.exp(rng.uniform(np.log(2.0), np.log(13))))
-    lumps = []
-    for _ in range(int(rng.integers(1, 5))):
-        radii = size * rng.uniform(0.5, 1.2, 3)
-        where = centre + rng.normal(0, 0.8 * size, 3)
-        points = unit_sphere(14).vertices * radii
-        mesh = unit_sphere(14).moved(points + where)
-        mesh = _knobbly(mesh, rng, 0.14 * size)
-        distance, nearest = bones.query(mesh.vertices)
-        if distance.min() < ISLAND_CLEARANCE_MM:
-            away = where - bones.data[nearest[np.argmin(distance)]]
-            step = (ISLAND_CLEARANCE_MM + radii.max() - distance.min()) + 1.0
-            mesh = mesh.moved(mesh.vertices + away / max(np.linalg.norm(away), 1e-6) * step)
-            if bones.query(mesh.vertices)[0].min() < ISLAND_CLEARANCE_MM:
-                continue
-        lumps.append(mesh)
-    if not lumps:
+    across, up = (rng.uniform(*limits) * hip.radius for limits in _ISLAND_PLACES[site])
+    centre = hip.head + np.array([hip.outward * across, rng.normal(0, 12), up])
+    size = float(np.exp(rng.uniform(np.log(1.8), np.log(13))))
+    count = int(rng.integers(1, 5))
+    middles = centre + rng.normal(0, 0.75 * size, (count, 3)) * (np.arange(count) > 0)[:, None]
+    radii = size * rng.uniform(0.5, 1.25, (count, 3))
+    grid = grid_about(middles, 1.6 * float(radii.max()), 50_000)
+    axes = [o + grid.step_mm * np.arange(n) for o, n in zip(grid.origin, grid.shape, strict=True)]
+    samples = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)
+    field = np.full(grid.shape, -np.inf, np.float32)
+    for middle, radius in zip(middles, radii, strict=True):
+        away = np.linalg.norm((samples - np.float32(middle)) / np.float32(radius), axis=-1)
+        np.maximum(field, np.float32(radius.mean()) * (1 - away), out=field)
+    lumpy = np.float32(rng.uniform(0.1, 0.35) * size)
+    noise = rough_noise(grid, rng.uniform(0.8, 1.8) * size, rng.uniform(0.0, 0.5), rng)
+    field += np.clip(lumpy * noise, -size, size)
+    inside = field > 0
+    clearance = rng.uniform(*ISLAND_CLEARANCE_MM) + grid.step_mm
+    far, _ = around.all_bone.query(samples[inside], distance_upper_bound=clearance)
+    field[inside] = np.where(np.isinf(far), field[inside], -0.05)
+    mesh = surface(grid, field)
+    if mesh is None or mesh.volume_mm3 < 4:
         return None
-    return Lesion("island", site, (), joined(lumps), float(np.clip(maturity, 0, 1)))
-
-
-def _knobbly(mesh: Mesh, rng: np.random.Generator, amount_mm: float) -> Mesh:
-    """Irregular surface, as bone formed in muscle has."""
-    noise = surface_noise(mesh.vertices, rng.uniform(5, 14), rng, 14)
-    shift = np.clip(amount_mm * noise, -2.5 * amount_mm, 2.5 * amount_mm)
-    return mesh.moved(mesh.vertices + mesh.normals() * shift[:, None])
-
-
-def _nearest(points: Points, target: Points) -> Points | None:
-    if not len(points):
-        return None
-    return np.asarray(points[np.argmin(np.linalg.norm(points - target, axis=1))])
+    return Lesion("island", site, (), mesh, maturity)

@@ -18,8 +18,9 @@ SITES = ("lateral", "central", "medial", "trochanteric", "supra_acetabular")
 IMPLANTS = ("none", "total", "hemi", "resurfacing", "nail", "plate")
 VIEWS = ("ap_pelvis", "ap_hip", "frog_leg", "judet")
 
-# Which sites can make which class: a spur needs a bone on both sides of the gap.
+# Which sites can make which class: a narrow gap or a bridge needs a bone on both sides.
 BRIDGING_SITES = ("lateral", "central", "medial")
+SITES_OF_CLASS = {1: SITES, 2: SITES, 3: BRIDGING_SITES, 4: BRIDGING_SITES}
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class SceneSettings:
     gap_ii_mm, gap_iii_mm: range of the chosen gap in class II and class III
     osteophytes: share of hips with osteophytes or enthesophytes (they belong to the bone)
     clips, balls: share of films with surgical clips, with a calibration ball
+    spots: share of AP hip films that are small and oblique, as in fluoroscopy
     """
 
     brooker: Frequencies = field(default_factory=lambda: BALANCED)
@@ -63,6 +65,7 @@ class SceneSettings:
     osteophytes: float = 0.55
     clips: float = 0.08
     balls: float = 0.06
+    spots: float = 0.2
 
     def __post_init__(self) -> None:
         for name, allowed in (
@@ -72,19 +75,20 @@ class SceneSettings:
             ("views", VIEWS),
         ):
             _check_shares(name, getattr(self, name), allowed)
-        for name in ("osteophytes", "clips", "balls"):
+        for name in ("osteophytes", "clips", "balls", "spots"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(name, getattr(self, name), "a share in [0, 1]")
         for name, low, high in (("gap_ii_mm", 10, 60), ("gap_iii_mm", 0.5, 10)):
             first, last = getattr(self, name)
             if not low <= first <= last <= high:
                 raise SettingError(name, (first, last), f"two lengths in mm, {low} to {high}")
-        bridging = sum(self.brooker.get(k, 0) for k in "234")
-        if bridging > 0 and not any(self.sites.get(site, 0) for site in BRIDGING_SITES):
-            raise SettingError(
-                "sites", dict(self.sites),
-                f"at least one of {', '.join(BRIDGING_SITES)}, where classes 2 to 4 can grow",
-            )  # fmt: skip
+        for brooker, allowed in SITES_OF_CLASS.items():
+            wanted = self.brooker.get(str(brooker), 0) > 0
+            if wanted and not any(self.sites.get(site, 0) for site in allowed):
+                raise SettingError(
+                    "sites", dict(self.sites),
+                    f"at least one of {', '.join(allowed)}, where class {brooker} can grow",
+                )  # fmt: skip
 
 
 def _check_shares(name: str, shares: Frequencies, allowed: tuple[str, ...]) -> None:

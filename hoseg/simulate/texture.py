@@ -49,7 +49,9 @@ def flat_spongiosa(camera: Camera, strength: float, rng: np.random.Generator) ->
     return np.clip(1 + np.float32(0.6 * strength) * pattern, 0.2, 2)
 
 
-def struts(shape: tuple[int, int], angle: float, spacing_mm: float, rng: np.random.Generator) -> Map:
+def struts(
+    shape: tuple[int, int], angle: float, spacing_mm: float, rng: np.random.Generator
+) -> Map:
     """Noise (H, W) drawn out along a direction (radians from the columns, downwards)."""
     across, along = rng.uniform(0.8, 1.8) / spacing_mm, rng.uniform(3, 9) / spacing_mm
     reach = float(np.hypot(*shape))
