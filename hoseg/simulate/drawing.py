@@ -38,9 +38,11 @@ def blurred_lines(
 ) -> NDArray[np.float32]:
     """Polylines (x, y in pixels), about ``width_px`` wide, with soft edges."""
     canvas = np.zeros(shape, np.uint8)
-    thick = max(1, round(width_px))
-    # A line thinner than a pixel covers only part of it.
-    grey = 255 * min(1.0, max(width_px, 0.15) / thick)
+    # OpenCV's smooth lines of thickness 2 k come out 1.4 + 2 k pixels wide; what is left of the
+    # wanted width, and lines thinner than a pixel, are made by their grey level.
+    half = max(0, round((width_px - 1.4) / 2))
+    thick = max(1, 2 * half)
+    grey = 255 * min(1.0, max(width_px, 0.15) / (1.4 + 2 * half))
     for line in lines:
         cv2.polylines(canvas, [fixed_point(line)], False, round(grey), thick, cv2.LINE_AA, _SHIFT)
     return _soften(canvas, 0.35 * width_px, value)

@@ -7,20 +7,23 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from hoseg.errors import OutputError, SettingError
 from hoseg.grade import HipFinding, grade
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
+from hoseg.simulate.dicom_out import Acquisition, sample_variant, write_dicom
 from hoseg.simulate.film import SimulatedFilm, render
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.projector import Camera
+from hoseg.simulate.record import film_record, magnification, visible_ossification_mm2
 from hoseg.simulate.scene import Scene, film_camera, project_on, sample_scene
 from hoseg.simulate.settings import BALANCED, NATURAL, SceneSettings
 
@@ -166,6 +169,87 @@ def write_folder(
     ordered = [rows[index] for index in range(settings.count)]
     _write_index(out / "index.csv", ordered)
     return _summary(ordered)
+
+
+def write_film(out: Path, index: int, settings: FolderSettings) -> IndexRow:
+    """Write film ``index`` to its own folder. The truth is written last."""
+    sample = simulate_film(index, settings)
+    name = f"{index:06d}"
+    folder = out / name
+    folder.mkdir(parents=True, exist_ok=True)
+    film = sample.film
+    bits = film.recipe.processing.bits
+    if settings.dicom:
+        image = folder / "image.dcm"
+        _write_object(image, f"{settings.seed}-{name}", sample, np.random.default_rng([settings.seed, 3, index]))
+    else:
+        image = folder / "image.png"
+        # All 16 bits are used, so that viewers show the film.
+        full = film.pixels.astype(np.uint32) * 65535 // (2**bits - 1)
+        _write_png(image, full.astype(np.uint16))
+    _write_png(folder / "masks.png", film.masks)
+    record = film_record(
+        sample.scene, sample.camera, sample.layers, film, sample.findings
+    )
+    truth = folder / "truth.json"
+    part = truth.with_suffix(".json.part")
+    part.write_text(json.dumps(record, indent=1))
+    part.replace(truth)
+    return _row(name, image, sample, record)
+
+
+def _write_png(path: Path, pixels: NDArray[np.generic]) -> None:
+    if not cv2.imwrite(str(path), pixels, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
+        raise OutputError(f"{path}: cannot be written (disk full, or no permission?)")
+
+
+def _write_object(path: Path, name: str, sample: Sample, rng: np.random.Generator) -> None:
+    """One DICOM object in a drawn variant."""
+    recipe = sample.film.recipe
+    top = 2**recipe.processing.bits - 1
+    variant, shown = sample_variant(rng), sample.film.pixels
+    if recipe.processing.dark_bone and not recipe.fluoroscopy:
+        # A radiograph stored with dark bone is MONOCHROME1; fluoroscopes do show dark bone.
+        variant, shown = replace(variant, inverted=True), top - shown
+    acquisition = Acquisition(
+        name=name,
+        view=sample.scene.view,
+        side=sample.scene.centred,
+        columns=Side.LEFT,
+        spacing_mm=sample.film.spacing_mm,
+        magnification=magnification(sample.scene, sample.camera),
+        kvp=recipe.exposure.kvp,
+        source_detector_mm=sample.camera.source_detector_mm,
+    )
+    write_dicom(path, shown, recipe.processing.bits, acquisition, variant)
+
+
+def _row(name: str, image: Path, sample: Sample, record: dict[str, Any]) -> IndexRow:
+    height, width = sample.film.masks.shape
+    classes: dict[str, Any] = {}
+    differ = 0
+    for hip in record["hips"]:
+        side = hip["side"]
+        graded = hip["on_film"] and hip["brooker_2d"] is not None
+        classes[f"{side}_class_3d"] = hip["brooker_3d"] if hip["on_film"] else None
+        classes[f"{side}_class_2d"] = hip["brooker_2d"] if hip["on_film"] else None
+        classes[f"{side}_gap_3d_mm"] = hip["gap_3d_mm"] if hip["on_film"] else None
+        differ += bool(graded and hip["brooker_3d"] != hip["brooker_2d"])
+    return IndexRow(
+        name=name,
+        image=f"{name}/{image.name}",
+        masks=f"{name}/masks.png",
+        truth=f"{name}/truth.json",
+        view=record["view"],
+        side=record["side"],
+        rows=height,
+        columns=width,
+        spacing_mm=record["spacing_mm"],
+        magnification=round(record["magnification"], 5),
+        visible_ossification_mm2=round(visible_ossification_mm2(sample.film), 2),
+        classes_differ=differ,
+        **classes,
+    )
 
 
 def _single_threaded() -> None:
