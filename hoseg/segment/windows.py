@@ -50,11 +50,9 @@ def _span(inside: NDArray[np.bool_], step: int, stride: int) -> tuple[int, int]:
     first, stop = (int(where[0]), int(where[-1]) + 1) if where.size else (0, length)
     first -= first % stride
     size = max(2 * step, -(-(stop - first) // step) * step)
-    # Real pixels beat padding: slide back onto the film where it is long enough.
-    if first + size > length:
-        slid = max(length - size, 0)
-        first = min(first, slid - slid % stride)
-    return first, size
+    # Real pixels beat padding: slide back until the window ends where the film does.
+    spare = max(length - size, 0)
+    return min(first, -(-spare // stride) * stride), size
 
 
 def cut(pixels: NDArray[np.float32], window: Window) -> NDArray[np.float32]:

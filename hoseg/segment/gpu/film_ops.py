@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from hoseg.imaging import intensity
 
@@ -24,7 +23,7 @@ class Taps:
     """Resampling along one axis: output ``i`` is ``sum_k weights[k, i] * input[index[k, i]]``.
 
     index: (K, n) int64
-    weights: (K, n) float32
+    weights: (K, n) float32, or int32 in units of 1/2048
     """
 
     index: Tensor
@@ -174,12 +173,49 @@ def restore(probabilities: Tensor, shape: tuple[int, int], levels: Tensor) -> Te
     shape: (H, W) of the window of original pixels the grid covers
     levels: (C,) smallest value of probability x 255 that belongs to the structure
     """
-    full = F.interpolate(probabilities[None].float(), shape, mode="bilinear", align_corners=False)
-    inside = torch.round(full[0]) >= levels[:, None, None]
+    full = enlarge_bytes(probabilities, shape)
     bits = torch.zeros(shape, dtype=torch.uint8, device=probabilities.device)
-    for bit, channel in enumerate(inside):
-        bits |= channel.to(torch.uint8) << bit
+    for bit, (channel, level) in enumerate(zip(full, levels, strict=True)):
+        bits |= (channel >= level).to(torch.uint8) << bit
     return bits
+
+
+def enlarge_bytes(image: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Linear interpolation of (C, h, w) uint8 to (C, H, W), to the bit as cv2.INTER_LINEAR does.
+
+    OpenCV computes bytes with 11-bit weights and drops bits on the way; anything smoother would
+    move pixels that lie within one part in 255 of a threshold.
+    """
+    (height, width), device = image.shape[-2:], image.device
+    columns, rows = (
+        _byte_taps(width, shape[1], True, device),
+        _byte_taps(height, shape[0], False, device),
+    )
+    wide = [image.index_select(-1, index).to(torch.int32) for index in columns.index]
+    sums = (wide[0] * columns.weights[0] + wide[1] * columns.weights[1]) >> 4
+    above, below = (
+        (sums.index_select(-2, index) * weight[:, None]) >> 16
+        for index, weight in zip(rows.index, rows.weights, strict=True)
+    )
+    return (above + below + 2) >> 2
+
+
+@lru_cache(maxsize=64)
+def _byte_taps(length: int, larger: int, snap: bool, device: torch.device) -> Taps:
+    """Taps of ``enlarge_bytes``: weights in 1/2048, int32.
+
+    snap: beyond the outer pixel centres the edge alone counts (columns), or twice (rows)
+    """
+    where = ((np.arange(larger) + 0.5) * (1 / (larger / length)) - 0.5).astype(np.float32)
+    first = np.floor(where).astype(np.int64)
+    share = where - first.astype(np.float32)
+    if snap:
+        share[(first < 0) | (first >= length - 1)] = 0
+    index = np.clip(np.stack([first, first + 1]), 0, length - 1)
+    weights = np.rint(np.stack([np.float32(1) - share, share]) * np.float32(2048))
+    return Taps(
+        torch.from_numpy(index).to(device), torch.from_numpy(weights.astype(np.int32)).to(device)
+    )
 
 
 def mean_of(answers: list[Tensor]) -> Tensor:
