@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,11 @@ class ImageResult:
     segmentation: Segmentation | None = None
     hips: tuple[HipFinding, ...] = ()
 
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        """(H, W) the film as displayed, dense bright."""
+        return display(self.radiograph)
+
     def masks(self) -> NDArray[np.uint8]:
         """(H, W) uint8 bits of ``Structure`` on the original grid; zeros without a segmentation."""
         if self.segmentation is None:
@@ -48,7 +54,7 @@ class ImageResult:
         """Draw the result on the film."""
         remarks = [self.sentence] if self.status != "graded" else []
         remarks += [hip.summary for hip in self.hips]
-        return overlay(self.radiograph, self.masks(), self.hips, tuple(remarks))
+        return overlay(self.radiograph, self.masks(), self.hips, tuple(remarks), self.grey)
 
     def result(self) -> ResultFile:
         """Everything as the contents of ``result.json``."""

@@ -18,6 +18,7 @@ from hoseg.errors import InputError, OutputError
 from hoseg.pipeline import ImageResult, Pipeline
 from hoseg.radiograph import Attributes
 from hoseg.reasons import status_of
+from hoseg.report.overlay import thumbnail
 from hoseg.report.paths import inside, safe_name
 from hoseg.report.png import encode_png
 from hoseg.report.schema import ResultFile, result_for_failure, to_json
@@ -26,6 +27,8 @@ from hoseg.segment.predictor import Choice, Options
 
 PARTIAL = ".partial"
 """Folder below the output in which an image's files are written before they get their name."""
+
+FILM_QUALITY, THUMBNAIL_QUALITY = 92, 80  # of the JPEG files behind the review page
 
 _SEVERITY = ("graded", "abstained", "failed", "skipped")  # of the frames of one file, first wins
 
@@ -110,6 +113,12 @@ def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile
         partial.mkdir(parents=True)
         (partial / "overlay.png").write_bytes(image.overlay().png())
         (partial / "masks.png").write_bytes(encode_png(image.masks()))
+        for name, picture, quality in (
+            ("film.jpg", image.grey, FILM_QUALITY),
+            ("thumb.jpg", thumbnail(image.grey, image.masks())[..., ::-1], THUMBNAIL_QUALITY),
+        ):
+            options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+            (partial / name).write_bytes(cv2.imencode(".jpg", picture, options)[1].tobytes())
         (partial / "result.json").write_text(to_json(result), encoding="utf-8")
         _publish(partial, final)
     except OSError as error:

@@ -37,6 +37,8 @@ GAP_RGB = (255, 255, 255)
 _LINE = {structure: GREYS + TINTS + i for i, structure in enumerate(COLOURS)}
 _GAP_LINE = GREYS + TINTS + len(COLOURS)
 _BLACK, _WHITE = 0, GREYS - 1
+_FEWER_GREYS = np.round(np.arange(256) * ((GREYS - 1) / 255)).astype(np.uint8)
+THUMBNAIL_PX = 320
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ def overlay(
     masks: NDArray[np.uint8],
     hips: tuple[HipFinding, ...] = (),
     remarks: tuple[str, ...] = (),
+    grey: NDArray[np.uint8] | None = None,
 ) -> Overlay:
     """Draw what was found on a film.
 
@@ -73,6 +76,7 @@ def overlay(
     masks: (H, W) uint8, bits of ``Structure``
     hips: findings whose points are (row, column) on the film
     remarks: further lines for the strip, e.g. why nothing was graded
+    grey: (H, W) ``display(radiograph)`` when it is at hand already
 
     Raises
     ------
@@ -81,7 +85,8 @@ def overlay(
     """
     if masks.shape != radiograph.shape:
         raise ValueError(f"masks {masks.shape} do not fit the film {radiograph.shape}")
-    picture = np.ascontiguousarray(display(radiograph, GREYS))
+    grey = display(radiograph) if grey is None else grey
+    picture = np.asarray(cv2.LUT(grey, _FEWER_GREYS))
     size = _font_px(radiograph.shape)
     _fill(picture, masks)
     for structure in COLOURS:
@@ -99,6 +104,24 @@ def overlay(
             left_over.append(" · ".join(lines))
     strip = _strip(radiograph, (*left_over, *remarks), size)
     return Overlay(np.vstack((picture, strip)), _palette())
+
+
+def thumbnail(grey: NDArray[np.uint8], masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Small RGB picture of a film and its outlines, for galleries: longest side 320 pixels.
+
+    grey: (H, W) display levels
+    masks: (H, W) uint8, bits of ``Structure``
+    """
+    scale = min(1.0, THUMBNAIL_PX / max(grey.shape))
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    small = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB)
+    bits = cv2.resize(masks, size, interpolation=cv2.INTER_NEAREST)
+    for structure, colour in COLOURS.items():
+        contours, _ = cv2.findContours(
+            cv2.bitwise_and(bits, int(structure)), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
+        )
+        cv2.drawContours(small, contours, -1, colour, 1, cv2.LINE_AA)
+    return np.asarray(small)
 
 
 def _palette() -> NDArray[np.uint8]:
