@@ -30,6 +30,7 @@ _OUTER_SHARE = 0.75  # share of the image's edge that must be that dense
 _SCATTER_SHARE = 0.85  # share of the rows in which the level never rises on the way to the edge
 _STEP = 0.03  # fall across a collimator edge, as a share of the range
 _STEP_SHARE = 0.75  # share of the line's length with such a fall
+_LEAST_OPEN_SHARE = 0.3  # share of the rows that must reach the field
 _DEEPEST_CUT = 0.45  # share of the image that one side's border may take
 
 Mask = NDArray[np.bool_]
@@ -231,7 +232,10 @@ def _fall_across(level: Picture, tilt: float) -> tuple[float, int]:
     h, w = level.shape
     shear = np.array([[1, -tilt, tilt * (h - 1) / 2], [0, 1, 0]])
     upright = cv2.warpAffine(level, shear, (w, h), borderMode=cv2.BORDER_REPLICATE)
-    upright = upright[:, : int(_DEEPEST_CUT * w)]
+    # Rows that are dense from side to side are the border above or below.
+    upright = upright[upright.min(axis=1) < _DENSE, : int(_DEEPEST_CUT * w)]
+    if len(upright) < _LEAST_OPEN_SHARE * h:
+        return 0.0, 0
     lowest = np.minimum.accumulate(upright, axis=1)
     rises = np.maximum.accumulate(upright - lowest, axis=1) > _STEP
     scatter_share = 1 - rises.mean(axis=0)

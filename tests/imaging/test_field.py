@@ -1,0 +1,107 @@
+"""Collimator borders of every kind are found; films without borders are left alone."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from hoseg.imaging.field import find_field, find_painted, make_thumbnail, shrink_mask
+from hoseg.imaging.prepare import prepare
+from hoseg.radiograph import Radiograph, Spacing, SpacingSource
+
+from .films import circle, pelvis_like, rectangle
+
+SHAPE = (900, 760)
+
+
+def found(pixels: np.ndarray, valid: np.ndarray | None = None, *, dense_is_high: bool = True):
+    picture = make_thumbnail(pixels)
+    painted = find_painted(picture, None if valid is None else shrink_mask(valid))
+    return find_field(picture, painted, pixels.shape, dense_is_high=dense_is_high)
+
+
+def overlap(field, truth: np.ndarray) -> float:
+    """Intersection over union with the true field, at thumbnail size."""
+    small = shrink_mask(truth)
+    return float((field.thumbnail & small).sum() / (field.thumbnail | small).sum())
+
+
+FIELDS = {
+    "upright": rectangle(SHAPE, (0.8, 0.7), 0),
+    "tilted": rectangle(SHAPE, (0.8, 0.7), 7),
+    "round": circle(SHAPE, 0.95),
+    "narrow": rectangle(SHAPE, (1.2, 0.6), 0),
+}
+
+
+@pytest.mark.parametrize("level", [0, 4095], ids=["black", "white"])
+@pytest.mark.parametrize("kind", FIELDS)
+def test_painted_borders(kind, level):
+    pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
+    pixels[~FIELDS[kind]] = level
+    assert overlap(found(pixels), FIELDS[kind]) > 0.95
+
+
+@pytest.mark.parametrize("dense_is_high", [True, False])
+@pytest.mark.parametrize("kind", ["upright", "tilted", "narrow"])
+def test_collimator_borders_with_scatter(kind, dense_is_high):
+    """Under the leaves: dense-looking, noisy, fading outwards."""
+    rng = np.random.default_rng(0)
+    pixels = pelvis_like(SHAPE).astype(np.float32).clip(0, 2900)
+    outside = ~FIELDS[kind]
+    away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, 5)
+    scatter = 4000 - 600 * np.exp(-away / 60) + rng.normal(0, 15, SHAPE)
+    pixels[outside] = scatter[outside]
+    if not dense_is_high:
+        pixels = 4095 - pixels
+    field = found(pixels.clip(0, 4095).astype(np.uint16), dense_is_high=dense_is_high)
+    assert overlap(field, FIELDS[kind]) > 0.93
+
+
+def test_text_in_a_black_border_is_not_the_field():
+    pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
+    inside = rectangle(SHAPE, (0.7, 0.6), 0)
+    pixels[~inside] = 0
+    pixels[20:50, 20:110] = 4095
+    assert overlap(found(pixels), inside) > 0.95
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_film_without_borders_is_kept_whole(seed):
+    assert found(pelvis_like(SHAPE, seed)).share > 0.97
+
+
+def test_air_beside_the_body_does_not_cut_the_body():
+    pixels = pelvis_like(SHAPE)
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    air = columns < 120 + 60 * np.sin(rows / 150)
+    pixels[air] = 0
+    field = found(pixels)
+    assert field.thumbnail[~shrink_mask(air) & ~shrink_mask(columns < 200)].all()
+
+
+def test_shutter_limits_the_field():
+    valid = circle(SHAPE, 0.8)
+    field = found(pelvis_like(SHAPE), valid)
+    assert overlap(field, valid) > 0.97
+    assert not (field.thumbnail & shrink_mask(~valid)).any()
+
+
+@pytest.mark.parametrize("value", [0, 1000])
+def test_flat_picture_is_one_field(value):
+    field = found(np.full((300, 200), value, np.uint16))
+    assert field.thumbnail.all()
+    assert field.window.shape == (300, 200)
+
+
+def test_window_covers_the_field_and_prepare_blanks_the_rest():
+    pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
+    inside = circle(SHAPE, 0.9)
+    pixels[~inside] = 0
+    prepared = prepare(Radiograph(pixels, "f", Spacing(0.4, 0.4, 0.04, SpacingSource.USER)))
+    assert "field_cropped" in {n.code for n in prepared.notes}
+    assert not prepared.pixels[~prepared.field].any()
+    assert prepared.field.mean() == pytest.approx(np.pi / 4, abs=0.03)
+    corner = prepared.field[:8, :8]
+    assert not corner.any()
