@@ -24,6 +24,7 @@ from hoseg.dicom.annex_e import Rule, rule_for
 from hoseg.dicom.pseudonyms import Pseudonyms
 
 TEMPORAL = ("DA", "DT", "TM")
+DATED = ("DA", "DT")
 TEXT = ("LO", "LT", "SH", "ST", "UC", "UR", "UT", "AE", "CS")
 _DUMMY = {
     "AE": "ANONYMOUS",
@@ -69,7 +70,8 @@ class Policy:
     """Choices of a de-identification.
 
     keep_characteristics: age (over 89 becomes 90), sex, size, weight, ... stay (E.3.8)
-    shift_dates: dates move by a number of days of the patient's own (E.3.6), else they go
+    shift_dates: dates move by a number of days of the patient's own (E.3.6), else they go;
+        times of day go in any case
     pixels: "mask" burned-in text, "refuse" such images, or "keep" (do not look)
     """
 
@@ -144,7 +146,7 @@ class _Worker:
             return self._unlisted(element)
         if rule.characteristic and self.policy.keep_characteristics:
             return None if self._identifies(element) else _capped_age(element)
-        if element.VR in TEMPORAL and self.policy.shift_dates and element.tag.group != 0x0010:
+        if element.VR in DATED and self.policy.shift_dates and element.tag.group != 0x0010:
             return self._shifted(element)
         return self._apply(element, rule)
 
@@ -169,7 +171,7 @@ class _Worker:
             return self._sequence(element)
         if element.VR == "UI":
             return self._mapped(element)
-        if element.VR in TEMPORAL and self.policy.shift_dates:
+        if element.VR in DATED and self.policy.shift_dates:
             return self._shifted(element)
         if element.VR in ("PN", "UN", *TEMPORAL):
             self.counts["removed"] += 1
@@ -193,8 +195,6 @@ class _Worker:
         return _with(element, mapped if len(mapped) > 1 else mapped[0])
 
     def _shifted(self, element: DataElement) -> DataElement:
-        if element.VR == "TM":
-            return element
         values = element.value if element.VM > 1 else [element.value]
         moved = [self.pseudonyms.shift_date(str(v or ""), self.patient) for v in values]
         self.counts["dates"] += sum(bool(value) for value in moved)

@@ -50,7 +50,7 @@ class Pseudonyms:
         return 1 + number % _MAX_SHIFT_DAYS
 
     def shift_date(self, value: str, patient_id: str) -> str:
-        """DICOM DA or DT moved by the patient's shift, time of day kept; "" when not a date."""
+        """DICOM DA or DT moved by the patient's shift, without the time; "" when not a date."""
         match = _DATE.match(value.strip())
         if match is None:
             return ""
@@ -59,7 +59,7 @@ class Pseudonyms:
             moved = day - timedelta(days=self.shift_days(patient_id))
         except (ValueError, OverflowError):
             return ""
-        return f"{moved:%Y%m%d}" + value.strip()[8:]
+        return f"{moved:%Y%m%d}"
 
     @property
     def key_id(self) -> str:
