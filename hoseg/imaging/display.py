@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ def display(radiograph: Radiograph, levels: int = 256) -> NDArray[np.uint8]:
     Returns (H, W) uint8 in [0, levels). Without a window, or with one that shows almost
     nothing, the 0.5th to 99.5th percentiles of the valid pixels are spread over the levels.
     """
-    pixels = radiograph.pixels
+    pixels: NDArray[Any] = radiograph.pixels
     sample = _sample(radiograph)
     curve = radiograph.display
     if curve.lut is None and (curve.window is None or _shows_nothing(sample, curve)):

@@ -49,7 +49,7 @@ def test_compressed_films_come_back(syntax, tmp_path):
 def test_rle_and_uncompressed_syntaxes_agree(tmp_path):
     pixels = film()
     rle = dataset(pixels)
-    rle.compress(uid.RLELossless)
+    rle.compress(uid.RLELossless, encoding_plugin="pydicom")
     big = dataset(pixels.astype(">u2"))
     big.file_meta.TransferSyntaxUID = uid.ExplicitVRBigEndian
     big["PixelData"].VR = "OW"
