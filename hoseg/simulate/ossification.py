@@ -110,7 +110,7 @@ def grow(
     if brooker == 2 and site in ("trochanteric", "supra_acetabular"):
         return _free_spur(site, around, maturity, loose, rng)
     route = route_between(site, around.hip, around.trees, rng)
-    if route is None:
+    if route is None or (brooker < 4 and gap_mm > 0.85 * route.length_mm):
         return None
     body = _body(route, rng)
     if brooker == 4:
@@ -167,9 +167,10 @@ def _spurs(
 ) -> Growth | None:
     """Lengthen spurs until the measured gap is the chosen one."""
     maturity, loose = company
+    route = body.route
     form = str(rng.choice(["pelvis", "femur", "both"], p=[0.3, 0.3, 0.4]))
     split = {"pelvis": 1.0, "femur": 0.0, "both": float(rng.uniform(0.3, 0.7))}[form]
-    ends = {"pelvis": body.route.line[:1], "femur": body.route.line[-1:]}
+    ends = {"pelvis": route.line[:1], "femur": route.line[-1:]}
 
     def parts(free: float) -> dict[str, Field]:
         grown = 1 - free
@@ -177,18 +178,22 @@ def _spurs(
         return {b: body.part(*s) for b, s in spans.items() if s[1] - s[0] > 0.04}
 
     low, high = 0.02, 0.96
-    for _ in range(10):
-        free = (low + high) / 2
+    free = float(np.clip((gap_mm + route.base_mm) / route.length_mm, low, high))
+    for _ in range(9):
         points = {bone: _crossings(body.grid, field) for bone, field in parts(free).items()}
         gap, _ = measure_gap(points, around)
         if abs(gap - gap_mm) < 0.5 * TOLERANCE_MM:
             break
         low, high = (free, high) if gap < gap_mm else (low, free)
+        if high - low < 0.01:
+            return None  # neither end of the route leaves room for this gap
+        step = free + 1.15 * (gap_mm - gap) / route.length_mm
+        free = step if low < step < high else (low + high) / 2
     lesions = []
     for bone, field in parts(free).items():
         mesh = surface(body.grid, field, ends[bone])
         if mesh is not None:
-            lesions.append(Lesion("spur", body.route.site, (bone,), mesh, maturity))
+            lesions.append(Lesion("spur", route.site, (bone,), mesh, maturity))
     return _checked(brooker, lesions, around, loose, gap_mm)
 
 
@@ -252,7 +257,9 @@ def measure_gap(
         if own == "pelvis" and len(outside.get(other, ())):
             trees.append(cKDTree(outside[other]))
         for tree in trees:
-            distance, index = tree.query(points, distance_upper_bound=best[0])
+            # A few points give a bound that makes the search over all of them quick.
+            bound = min(best[0], float(tree.query(points[::16])[0].min()) + 1e-6)
+            distance, index = tree.query(points, distance_upper_bound=bound)
             k = int(np.argmin(distance))
             if distance[k] < best[0]:
                 pair = (points[k], np.asarray(tree.data[index[k]]))

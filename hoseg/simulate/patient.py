@@ -235,11 +235,12 @@ def _surface_points(
 ) -> Points:
     """Points (N, 3) on a bone near the hip and on what grew out of it, about 1.5 mm apart."""
     mesh = bone.outer
-    corners = mesh.vertices[mesh.faces]
-    middles = corners.mean(axis=1)
-    close = np.linalg.norm(middles - hip.head, axis=1) < 5.5 * hip.radius
+    close = np.linalg.norm(mesh.vertices - hip.head, axis=1) < 5.5 * hip.radius
+    faces = mesh.faces[close[mesh.faces[:, 0]]]
+    corners = mesh.vertices[faces]
+    middles = (corners[:, 0] + corners[:, 1] + corners[:, 2]) / 3
     own = [o.mesh.vertices for o in outgrowths if o.structure is structure]
-    return np.concatenate([corners[close].reshape(-1, 3)[::3], middles[close], *own])
+    return np.concatenate([mesh.vertices[close], middles, *own])
 
 
 def _grown(plan: HipPlan, around: Surroundings, rng: np.random.Generator) -> tuple[Growth, str]:
