@@ -28,7 +28,6 @@ from hoseg.errors import InputError
 from hoseg.evaluate.judge import Prediction, judge
 from hoseg.evaluate.lesions import SIZE_FLOOR_MM2
 from hoseg.evaluate.pictures import side_by_side
-from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.radiograph import Radiograph, Segmentation, Structure
 from hoseg.segment.predictor import Predictor
@@ -152,7 +151,7 @@ def _variant(
         femur.dice,
         pelvis.nsd,
         femur.nsd,
-        case.false_lesions(),
+        len(case.false_lesions),
         float(((found.masks > 0) & beyond).sum() * pixel_mm2),
     )
 
@@ -220,7 +219,7 @@ def main() -> None:
 def draw(
     path: Path, radiograph: Radiograph, truth: NDArray[np.uint8] | None, found: Segmentation
 ) -> None:
-    path.write_bytes(side_by_side(display(radiograph), truth, found.masks, height_px=1000))
+    path.write_bytes(side_by_side(radiograph, truth, found.masks, height_px=1000))
 
 
 def show(label: str, rows: list[Variant], clean: list[Clean]) -> None:

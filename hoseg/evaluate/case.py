@@ -84,9 +84,10 @@ class CaseScore:
         """The overlap of one structure by name."""
         return next((row for row in self.overlaps if row.name == name), None)
 
-    def false_lesions(self) -> int:
+    @property
+    def false_lesions(self) -> tuple[Lesion, ...]:
         """Predicted lesions that lie on no true ossification."""
-        return sum(x.origin == "predicted" and not x.matched for x in self.lesions)
+        return tuple(x for x in self.lesions if x.origin == "predicted" and not x.matched)
 
 
 CASE_JSON: TypeAdapter[CaseScore] = TypeAdapter(CaseScore)

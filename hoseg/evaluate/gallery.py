@@ -45,8 +45,7 @@ def _missed(case: CaseScore) -> float | None:
 
 
 def _false(case: CaseScore) -> float | None:
-    false = [x.area_mm2 for x in case.lesions if x.origin == "predicted" and not x.matched]
-    return sum(false) or None
+    return sum(x.area_mm2 for x in case.false_lesions) or None
 
 
 def _bones(case: CaseScore) -> float | None:

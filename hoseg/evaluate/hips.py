@@ -105,9 +105,19 @@ def territory(
     centres = [hip.centre_px for hip in hips if hip.centre_px is not None]
     if len(hips) < 2 or len(centres) < len(hips):
         return np.ones(shape, bool)
-    i, j = (np.arange(n, dtype=np.float32) for n in shape)
+    i, j = (np.arange(n, dtype=np.float64) for n in shape)
     if isinstance(where, Grid):
         i = where.origin_px[0] + where.step_px[0] * i
         j = where.origin_px[1] + where.step_px[1] * j
-    away = np.stack([(i[:, None] - r) ** 2 + (j[None] - c) ** 2 for r, c in centres])
-    return np.asarray(away.argmin(axis=0) == index)
+    row, column = centres[index]
+    here = np.ones(shape, bool)
+    for other, (other_row, other_column) in enumerate(centres):
+        if other == index:
+            continue
+        # |x - c|^2 < |x - d|^2 is linear in x: one comparison of rows with columns. Pixels just
+        # as near to both belong to the first hip.
+        by_row = 2 * (other_row - row) * i - (other_row**2 - row**2)
+        by_column = (other_column**2 - column**2) - 2 * (other_column - column) * j
+        nearer = np.less if other < index else np.less_equal
+        here &= nearer(by_row[:, None], by_column[None])
+    return here

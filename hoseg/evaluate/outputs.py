@@ -129,7 +129,7 @@ def _case_row(case: CaseScore) -> dict[str, str]:
         "true_lesions": len(true),
         "found_lesions": sum(x.matched for x in true),
         "predicted_lesions": len(case.lesions) - len(true),
-        "false_lesions": case.false_lesions(),
+        "false_lesions": len(case.false_lesions),
     }
     judged = bool(case.overlaps)
     row |= {name: str(count) if judged else "" for name, count in counts.items()}

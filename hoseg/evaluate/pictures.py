@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.radiograph import Structure
+from hoseg.imaging.display import display
+from hoseg.radiograph import Radiograph, Structure
 from hoseg.report.overlay import COLOURS
 
 HEIGHT_PX = 480
@@ -15,7 +18,7 @@ _FILL = 0.35
 
 
 def side_by_side(
-    grey: NDArray[np.uint8],
+    radiograph: Radiograph,
     truth: NDArray[np.uint8] | None,
     predicted: NDArray[np.uint8],
     height_px: int = HEIGHT_PX,
@@ -24,20 +27,32 @@ def side_by_side(
 
     Parameters
     ----------
-    grey : (H, W) uint8, as a reader sees the film
+    radiograph : pixels (H, W)
     truth : (H, W) uint8 bits, or None when there are only grades (then the plain film)
     predicted : (H, W) uint8 bits
     height_px : of the picture, less for wide films
     """
-    scale = min(height_px / grey.shape[0], _WIDEST * height_px / grey.shape[1])
-    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
-    small = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+    rows, columns = radiograph.shape
+    scale = min(1.0, height_px / rows, _WIDEST * height_px / columns)
+    size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    small = display(_shrunk(radiograph, size))
     halves = [_outlined(small, masks) for masks in (truth, predicted)]
     gutter = np.full((size[1], 6, 3), 255, np.uint8)
     picture = np.hstack([halves[0], gutter, halves[1]])
     flags = [cv2.IMWRITE_JPEG_QUALITY, 82]
     _, coded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
     return bytes(coded)
+
+
+def _shrunk(radiograph: Radiograph, size: tuple[int, int]) -> Radiograph:
+    """The film at ``size`` (width, height), before its window is applied: fast, and as good."""
+    pixels = radiograph.pixels.astype(np.float32)
+    pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.float32)
+    valid = radiograph.valid
+    if valid is not None:
+        plane = cv2.resize(valid.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        valid = np.asarray(plane > 0)
+    return replace(radiograph, pixels=pixels, valid=valid)
 
 
 def _outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

@@ -54,7 +54,8 @@ def calibration(
 def _sample(plane: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
     """Original pixels (H, W) nearest to the centres of a resampled grid, zero outside."""
     affine = np.array(
-        [[grid.step_px[1], 0, grid.origin_px[1]], [0, grid.step_px[0], grid.origin_px[0]]]
+        [[grid.step_px[1], 0, grid.origin_px[1]], [0, grid.step_px[0], grid.origin_px[0]]],
+        np.float64,
     )
     size = (grid.shape[1], grid.shape[0])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP

@@ -14,8 +14,8 @@ from hoseg.evaluate.gallery import gallery
 from hoseg.evaluate.page import Card, Chart, Grid, Page, Section, cell, interval, number, words
 from hoseg.evaluate.report_hips import abstention, calibration, classes, gap
 from hoseg.evaluate.rules import RULES
-from hoseg.evaluate.summary import Figure, lookup
-from hoseg.evaluate.tables import film_has_ho, hip_has_ho
+from hoseg.evaluate.summary import ALL, Figure, lookup
+from hoseg.evaluate.tables import FALSE_KINDS, SIZES, film_has_ho, hip_has_ho
 from hoseg.radiograph import STRUCTURES
 
 HEADLINES = (
@@ -106,19 +106,25 @@ def _structures(cases: Sequence[CaseScore], figures: Sequence[Figure]) -> Sectio
 def _lesions(
     cases: Sequence[CaseScore], hips: Sequence[HipScore], figures: Sequence[Figure]
 ) -> Section:
-    strata = ["all", "place: off bone", "place: over bone"]
-    strata += ["size: HO < 1 cm2", "size: HO 1-5 cm2", "size: HO >= 5 cm2"]
+    strata = [ALL, "place: off bone", "place: over bone", *(f"size: {size}" for size in SIZES[1:])]
     names = ("ho.lesion_sensitivity", "ho.lesion_precision", "ho.lesion_f1")
     rows = [
-        (words(s), *(cell(lookup(figures, name, s)) for name in names), _rows(figures, s))
-        for s in strata
+        (
+            words(s),
+            *(cell(lookup(figures, name, s)) for name in names),
+            cell(lookup(figures, f"ho.{false}")),
+            _rows(figures, s),
+        )
+        for s, false in zip(strata, ("false_per_image", *FALSE_KINDS), strict=True)
         if lookup(figures, "ho.lesion_f1", s)
     ]
-    lesion = Grid(("lesions", "sensitivity", "precision", "F1", "true / predicted"), tuple(rows))
+    lesion = Grid(
+        ("lesions", "sensitivity", "precision", "F1", "false a film", "true / predicted"),
+        tuple(rows),
+    )
     per_film = tuple(
         (title, cell(figure), str(figure.estimate.n))
         for name, title in (
-            ("ho.false_per_image", "false lesions a film, all films"),
             ("ho.false_per_image_without_ho", "false lesions a film, films without HO"),
             ("ho.films_without_ho_kept_clean", "share of films without HO kept clean"),
             ("ho.auc_image", "HO on the film or not, AUC"),

@@ -17,7 +17,6 @@ from hoseg.evaluate.journal import Journal
 from hoseg.evaluate.judge import Prediction, judge
 from hoseg.evaluate.pictures import side_by_side
 from hoseg.grade import HipFinding
-from hoseg.imaging.display import display
 from hoseg.radiograph import Prepared, Radiograph, Segmentation
 
 PICTURES = "pictures"
@@ -126,7 +125,7 @@ def _score(reader: Reader, truth: LabelledImage, found: Segmented, pictures: Pat
     except (InputError, SettingError) as error:
         return CaseScore(truth.case, truth.patient, error=str(error))
     name = hashlib.sha256(truth.case.encode()).hexdigest()[:16] + ".jpg"
-    picture = side_by_side(display(truth.radiograph), truth.masks, found.segmentation.masks)
+    picture = side_by_side(truth.radiograph, truth.masks, found.segmentation.masks)
     try:
         (pictures / name).write_bytes(picture)
     except OSError as error:

@@ -36,6 +36,13 @@ ROMAN = ("0", "I", "II", "III", "IV")
 LARGE_MM2 = 100.0
 """Ossification whose Dice is a headline figure (1 cm2 in a hip)."""
 SIZES = ("no HO", "HO < 1 cm2", "HO 1-5 cm2", "HO >= 5 cm2")
+FALSE_KINDS = (
+    "false_off_bone_per_image",
+    "false_over_bone_per_image",
+    "false_under_1cm2_per_image",
+    "false_1_to_5cm2_per_image",
+    "false_from_5cm2_per_image",
+)
 _SIZE_LIMITS_MM2 = (np.nextafter(0, 1), LARGE_MM2, 500.0)
 
 
@@ -73,10 +80,11 @@ def film_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int
         measures += overlap_measures(cases, name)
     masked = [case.overlap("ossification") is not None for case in cases]
     without = [_true_ho(case) == 0 for case in cases]
-    false = [case.false_lesions() for case in cases]
+    false = [len(case.false_lesions) for case in cases]
     measures += [
         over("ho.false_per_image", masked, partial(mean_of, false), "per image"),
         over("ho.false_per_image_without_ho", without, partial(mean_of, false), "per image"),
+        *_false_by_kind(cases, masked),
         over("ho.films_without_ho_kept_clean", without, partial(mean_of, np.equal(false, 0))),
     ]
     label = [film_has_ho(case) for case in cases]
@@ -179,6 +187,24 @@ def hip_has_ho(hip: HipScore) -> bool | None:
     return False if hip.true_ho_mm2 == 0 else None
 
 
+def _false_by_kind(cases: Sequence[CaseScore], masked: Sequence[bool]) -> list[Measure]:
+    """False lesions a film, off and over bone, and by size of the false lesion."""
+    counts = np.zeros((len(FALSE_KINDS), len(cases)))
+    for i, case in enumerate(cases):
+        for lesion in case.false_lesions:
+            counts[int(lesion.over_bone), i] += 1
+            counts[1 + _size(lesion.area_mm2), i] += 1
+    return [
+        over(f"ho.{kind}", masked, partial(mean_of, row), "per image")
+        for kind, row in zip(FALSE_KINDS, counts, strict=True)
+    ]
+
+
+def _size(area_mm2: float | None) -> int:
+    """Index into ``SIZES``; -1 when not known."""
+    return -1 if area_mm2 is None else int(np.digitize(area_mm2, _SIZE_LIMITS_MM2))
+
+
 def _patients(cases: Iterable[CaseScore], patient_of: Callable[[CaseScore], int]) -> Rows:
     return np.array([patient_of(case) for case in cases], np.intp)
 
@@ -194,9 +220,7 @@ def _split_by_name(key: str, values: Sequence[str]) -> list[tuple[str, Mask]]:
 
 
 def _sizes(areas: Sequence[float | None]) -> list[tuple[str, Mask]]:
-    known = np.array([np.nan if a is None else a for a in areas], float)
-    band = np.where(np.isnan(known), -1, np.digitize(known, _SIZE_LIMITS_MM2))
-    return _split("size", band.tolist(), SIZES)
+    return _split("size", [_size(area) for area in areas], SIZES)
 
 
 def _true_ho(case: CaseScore) -> float | None:

@@ -51,6 +51,10 @@ def test_false_lesions_per_film_with_and_without_ho():
     assert value(cases, "ho.false_per_image") == pytest.approx(4 / 3)
     assert value(cases, "ho.false_per_image_without_ho") == pytest.approx(1.5)
     assert value(cases, "ho.films_without_ho_kept_clean") == pytest.approx(0.5)
+    assert value(cases, "ho.false_off_bone_per_image") == pytest.approx(4 / 3)
+    assert value(cases, "ho.false_over_bone_per_image") == 0
+    assert value(cases, "ho.false_under_1cm2_per_image") == pytest.approx(4 / 3)
+    assert value(cases, "ho.false_1_to_5cm2_per_image") == 0
 
 
 def test_lesion_figures_by_place_and_size():
