@@ -127,7 +127,7 @@ def _through_middles(
     low, high = np.full(slices.max() + 1, np.inf), np.full(slices.max() + 1, -np.inf)
     np.minimum.at(low, slices, u)
     np.maximum.at(high, slices, u)
-    width = high - low
+    width = np.where(high >= low, high - low, 0.0)
     where = (np.arange(len(width)) + 0.5) * thickness + start
     usable = width > 0.5 * unit  # both edges are there
     if len(cut):
@@ -138,7 +138,7 @@ def _through_middles(
     usable &= width < 1.2 * np.percentile(width[usable], 25)
     if usable.sum() < 4:
         return line
-    slope, shift = np.polyfit(where[usable], 0.5 * (low + high)[usable], 1)
+    slope, shift = np.polyfit(where[usable], 0.5 * (low[usable] + high[usable]), 1)
     turned = axis + float(np.clip(slope, -0.5, 0.5)) * across
     return turned / np.hypot(*turned), origin + shift * across
 

@@ -60,7 +60,7 @@ def _femurs(bones: Bones) -> list[list[Outline]]:
     unit_mm = inscribed_radius(bones.overview.femur) * bones.overview.step_mm
     main = pieces[0].points_px * bones.mm
     middle = main.mean(axis=0)
-    values, vectors = np.linalg.eigh(np.cov((main - middle).T))
+    values, vectors = np.linalg.eigh((main - middle).T @ (main - middle))
     long = values[1] > 4 * values[0]
     groups: list[list[Outline]] = [[], []]
     for piece in pieces:

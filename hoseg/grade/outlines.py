@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from scipy.signal import savgol_filter
 
 SMOOTHING_MM = 3.0
@@ -91,6 +92,9 @@ def _surface(chain: NDArray[np.float64], window: int) -> NDArray[np.float64]:
         return chain
     window = min(window, len(chain) - 1 + len(chain) % 2)
     smooth = savgol_filter(chain, window, 2, axis=0, mode="wrap")
+    # A quadratic swings out beside a square corner: keep it among the pixels it was fitted to.
+    low = minimum_filter1d(chain, window, axis=0, mode="wrap")
+    smooth = np.clip(smooth, low, maximum_filter1d(chain, window, axis=0, mode="wrap"))
     tangent = savgol_filter(chain, window, 2, deriv=1, axis=0, mode="wrap")
     length = np.hypot(tangent[:, 0], tangent[:, 1])
     # OpenCV walks pieces and holes so that the outside lies on the same hand.
