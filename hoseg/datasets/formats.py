@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hoseg.datasets import folder, grades
+from hoseg.datasets import coco, dicom_seg, folder, grades, labelme, nnunet, simulated
 from hoseg.datasets.labelled import Dataset, LabelledImage, LazyFilm
 from hoseg.errors import SettingError
 
@@ -26,7 +26,12 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
+    "simulated": Format(simulated.recognises, simulated.films),
     "folder": Format(folder.recognises, folder.films, folder.write),
+    "nnunet": Format(nnunet.recognises, nnunet.films, nnunet.write),
+    "coco": Format(coco.recognises, coco.films, coco.write),
+    "labelme": Format(labelme.recognises, labelme.films, labelme.write),
+    "dicom_seg": Format(dicom_seg.recognises, dicom_seg.films, dicom_seg.write),
     "grades": Format(grades.recognises, grades.films),
 }
 """By name; "auto" takes the first that recognises the path."""

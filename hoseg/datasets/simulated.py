@@ -3,11 +3,129 @@
 from __future__ import annotations
 
 import csv
-import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
-from hoseg.datasets.labelled import LazyFilm
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from hoseg.datasets.labelled import GradedHip, LabelledImage, LazyFilm, read_image
+from hoseg.datasets.pictures import read_mask
 from hoseg.errors import InputError
+from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, View
 
 INDEX = "index.csv"
+_COLUMNS = {"name", "image", "masks", "truth"}
+_MATURE, _CORTICATED = 0.35, 0.7
+
+
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Component(_Loose):
+    """One lesion; maturity runs from 0 (cloud) to 1 (corticated bone)."""
+
+    maturity: float = 0.0
+
+
+class Hip(_Loose):
+    """The parts of a hip's record that are used."""
+
+    side: Side
+    on_film: bool = True
+    brooker_3d: Annotated[int, Field(ge=0, le=4)]
+    gap_3d_mm: float | None = None
+    head_px: tuple[float, float] | None = None
+    components: list[Component] = Field(default_factory=list)
+
+
+class Orient(_Loose):
+    """Patient directions along the image."""
+
+    columns: Side = Side.LEFT
+    rows_to_feet: bool = True
+
+
+class Truth(_Loose):
+    """The parts of ``truth.json`` that are used."""
+
+    view: View = View.UNKNOWN
+    side: Side = Side.UNKNOWN
+    spacing_mm: Annotated[float, Field(gt=0)]
+    orientation: Orient = Orient()
+    hips: list[Hip] = Field(default_factory=list)
+
+
+def recognises(path: Path) -> bool:
+    """Whether ``path`` was written by ``hoseg simulate``."""
+    index = path / INDEX
+    if not index.is_file():
+        return False
+    with index.open(newline="", encoding="utf-8") as stream:
+        return set(next(csv.reader(stream), [])) >= _COLUMNS
+
+
+def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
+    """Films in the order of the index; each is a patient of its own."""
+    with (path / INDEX).open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return [
+        LazyFilm(
+            case=row["name"],
+            patient=row["name"],
+            path=path / row["image"],
+            reader=partial(_read, path, row, spacing_mm),
+        )
+        for row in rows
+    ]
+
+
+def read_truth(path: Path) -> Truth:
+    """Read ``truth.json``; InputError names the key that does not fit."""
+    try:
+        return Truth.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "file"
+        raise InputError(
+            str(path), f"{key} = {first.get('input')!r}: {first['msg']}", code="bad_annotation"
+        ) from error
+
+
+def _read(root: Path, row: dict[str, str], spacing_mm: float | None) -> LabelledImage:
+    truth = read_truth(root / row["truth"])
+    mm = spacing_mm or truth.spacing_mm
+    radiograph = read_image(root / row["image"], None)
+    if radiograph.spacing is None:
+        radiograph = replace(radiograph, spacing=Spacing(mm, mm, 0.0, SpacingSource.GEOMETRY))
+    orientation = Orientation(truth.orientation.columns, truth.orientation.rows_to_feet, "user")
+    radiograph = replace(
+        radiograph, view=truth.view, side=truth.side, orientation=orientation
+    )  # fmt: skip
+    ignore = root / row["masks"].replace("masks.png", "ignore.png")
+    return LabelledImage(
+        case=row["name"],
+        patient=row["name"],
+        radiograph=radiograph,
+        masks=read_mask(root / row["masks"]),
+        ignore=read_mask(ignore) if ignore.exists() else None,
+        hips=tuple(_graded(hip) for hip in truth.hips if hip.on_film),
+    )
+
+
+def _graded(hip: Hip) -> GradedHip:
+    """Grade of a hip by its construction in 3D; what the masks show can be graded from them."""
+    return GradedHip(hip.side, hip.brooker_3d, hip.gap_3d_mm, _maturity(hip), hip.head_px)
+
+
+def _maturity(hip: Hip) -> str:
+    if not hip.components:
+        return ""
+    most = max(component.maturity for component in hip.components)
+    if most < _MATURE:
+        return "hazy"
+    return "mature_discrete" if most < _CORTICATED else "mature_extensive"

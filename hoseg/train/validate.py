@@ -90,7 +90,7 @@ def write_overlays(
     for values, (pixels, targets, _) in list(zip(logits, crops, strict=True))[:count]:
         grey = np.clip((pixels + 2.5) / 5 * 255, 0, 255).astype(np.uint8)
         guess = sum((values[c] > 0).astype(np.uint8) << c for c in range(len(STRUCTURES)))
-        rows.append(np.hstack([_outlined(grey, m) for m in (None, targets, np.asarray(guess))]))
+        rows.append(np.hstack([outlined(grey, m) for m in (None, targets, np.asarray(guess))]))
     half = (len(rows) + 1) // 2
     rows += [np.zeros_like(rows[0])] * (2 * half - len(rows))
     sheet = np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])
@@ -98,7 +98,7 @@ def write_overlays(
     cv2.imwrite(str(path), sheet)
 
 
-def _outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+def outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
     if masks is None:
         return picture
