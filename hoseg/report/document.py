@@ -108,14 +108,14 @@ def write_documents(run_dir: Path) -> list[Path]:
         A page cannot be written.
     """
     paths = sorted(run_dir.glob("studies/*/*/result.json"))
-    results = {path: read_result(path) for path in paths}
+    index = _dated(paths)
     written = []
     for study, group in groupby(paths, key=lambda path: path.parent.parent):
-        films = [_read_film(path.parent, results[path]) for path in group]
+        films = [_read_film(path.parent, read_result(path)) for path in group]
         if all(film.result.image is None for film in films):
             continue
         page = inside(run_dir, *study.relative_to(run_dir).parts, DOCUMENT_NAME)
-        _write(page, render_study(films, _earlier(films, list(results.values()))))
+        _write(page, render_study(films, _earlier(films, index)))
         written.append(page)
     return written
 
@@ -209,19 +209,21 @@ def _calibration(image: ImageFacts) -> str:
     return f"{spacing.row_mm:.3f} mm a pixel ± {1.96 * spacing.relative_sd:.0%}, {source}"
 
 
-def _earlier(films: Sequence[Film], results: list[ResultFile]) -> list[ResultFile]:
+def _dated(paths: Sequence[Path]) -> dict[str, list[tuple[str, Path]]]:
+    """Patient ID to (study date, file): all that is held of every image of a run."""
+    index: dict[str, list[tuple[str, Path]]] = {}
+    for path in paths:
+        image = read_result(path).image
+        if image is not None and image.patient_id and image.study_date:
+            index.setdefault(image.patient_id, []).append((image.study_date, path))
+    return index
+
+
+def _earlier(films: Sequence[Film], index: dict[str, list[tuple[str, Path]]]) -> list[ResultFile]:
     """Results of the same patient with an earlier study date, oldest first."""
     me = next(film.result.image for film in films if film.result.image is not None)
-    if not me.patient_id or not me.study_date:
-        return []
-    found = [
-        result
-        for result in results
-        if result.image is not None
-        and result.image.patient_id == me.patient_id
-        and "" < result.image.study_date < me.study_date
-    ]
-    return sorted(found, key=lambda result: result.image.study_date if result.image else "")
+    found = sorted(entry for entry in index.get(me.patient_id, []) if entry[0] < me.study_date)
+    return [read_result(path) for _, path in found]
 
 
 def _latest(side: Side, priors: Sequence[ResultFile]) -> tuple[str, HipFacts] | None:

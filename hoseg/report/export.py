@@ -152,15 +152,18 @@ def _export_image(
                 code="not_dicom",
             )
         source = header(source) if header is not None else source
+        number = _instance_number(source)
         segmentation = None
         if "seg" in kinds or "sr" in kinds:
             masks = _read_image(folder / "masks.png", cv2.IMREAD_UNCHANGED)
-            segmentation = _guarded(result, lambda: segmentation_object(source, masks, result))
+            segmentation = _guarded(
+                result, lambda: segmentation_object(source, masks, result, number)
+            )
         if "seg" in kinds and segmentation is not None:
             _save(run_dir, folder / SEG_NAME, segmentation, summary)
         if "sc" in kinds and (folder / "overlay.png").exists():
             picture = _read_image(folder / "overlay.png", cv2.IMREAD_COLOR)[:, :, ::-1]
-            capture = _guarded(result, lambda: secondary_capture(source, picture, result))
+            capture = _guarded(result, lambda: secondary_capture(source, picture, result, number))
             _save(run_dir, folder / SC_NAME, capture, summary)
         return Evidence(source, result, segmentation)
     except InputError as error:
@@ -178,6 +181,12 @@ def _export_report(
         return
     if report is not None:
         _save(run_dir, study / SR_NAME, report, summary)
+
+
+def _instance_number(source: Dataset) -> int:
+    """Number of the source image, so that results sort like their films."""
+    text = str(source.get("InstanceNumber") or "1").strip()
+    return max(1, int(text)) if text.isascii() and text.isdigit() else 1
 
 
 def _guarded(result: ResultFile, build: Callable[[], T]) -> T:

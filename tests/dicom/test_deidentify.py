@@ -267,6 +267,7 @@ def ocr(picture, path):
     return re.sub(r"[^a-z0-9]", "", " ".join(words).lower())
 
 
+@pytest.mark.slow
 @pytest.mark.tools
 def test_ocr_reads_the_text_before_and_nothing_after(tmp_path):
     if shutil.which("tesseract") is None:
