@@ -109,19 +109,21 @@ def soft_tissue(
     fatty = np.float32(rng.uniform(0.03, 0.3))
     marbling = fractal_noise(u.shape, rng.uniform(9, 25) / (frame.spacing_mm * step), rng, 3)
     fat = outer - lean + lean * fatty * np.clip(0.5 + 0.45 * marbling, 0, 1.6)
-    fat -= _muscles(frame, u, v, rng)
+    bellies = _bellies(frame, rng)
+    fat -= _muscles(u, v, bellies)
     body_mm, fat_mm = (_upsample(layer, shape, step) for layer in (outer, fat))
     inside = np.minimum(body_mm / 60, 1)
-    fat_mm += inside * _streaks(frame, shape, rng)
+    planes = _streaks(frame, shape, rng)
+    _fat_planes(frame, planes, bellies, rng)
+    fat_mm += inside * planes
     body_mm = _folds(frame, body_mm, rng)
+    if rng.random() < 0.5:
+        _cleft(frame, body_mm, body, rng)
+    body_mm = np.maximum(body_mm, 0)
     gas_mm = inside * _bowel(frame, shape, rng)
     if rng.random() < 0.12:
-        body_mm = body_mm + _clothing(frame, shape, rng)
-    return Tissue(
-        np.maximum(body_mm, 0),
-        np.clip(fat_mm, 0, 0.9 * body_mm),
-        np.minimum(gas_mm, 0.7 * body_mm),
-    )
+        body_mm += _clothing(frame, shape, rng)
+    return Tissue(body_mm, np.clip(fat_mm, 0, 0.9 * body_mm), np.minimum(gas_mm, 0.7 * body_mm))
 
 
 def _upsample(layer: NDArray[np.float32], shape: tuple[int, int], step: int) -> NDArray[np.float32]:
@@ -184,27 +186,82 @@ _BELLIES = (
 )
 
 
-def _muscles(
-    frame: BodyFrame,
-    u: NDArray[np.float32],
-    v: NDArray[np.float32],
-    rng: np.random.Generator,
-) -> NDArray[np.float32]:
-    """Fat displaced by muscle bellies (mm); their edges make the fat planes."""
-    taken = np.zeros_like(u)
+@dataclass(frozen=True)
+class _Belly:
+    """One muscle belly on the film: an ellipse in body mm and its thickness (mm)."""
+
+    centre: tuple[float, float]
+    turn: float
+    half_length: float
+    half_width: float
+    thickness: float
+
+
+def _bellies(frame: BodyFrame, rng: np.random.Generator) -> list[_Belly]:
+    """The muscles of both hips, as this patient has them."""
     gain = rng.uniform(0.3, 1.2)
-    jitter = rng.uniform(-1, 1, (2, len(_BELLIES), 6))
-    for side, sign in ((0, -1.0), (1, 1.0)):
-        for belly, shake in zip(_BELLIES, jitter[side], strict=True):
-            lateral, foot, angle, length, breadth, thick = belly
-            turn = np.deg2rad(angle + 8 * shake[0])
-            du = sign * u - np.float32(frame.half_distance_mm + lateral + 8 * shake[1])
-            dv = v - np.float32(foot + 10 * shake[2])
-            along = (du * np.sin(turn) + dv * np.cos(turn)) / (length * (1 + 0.2 * shake[3]))
-            beside = (du * np.cos(turn) - dv * np.sin(turn)) / (breadth * (1 + 0.3 * shake[4]))
-            inside = np.clip(1 - along * along - beside * beside, 0, None)
-            taken += np.float32(gain * thick * (1 + 0.6 * shake[5])) * np.sqrt(inside)
+    result = []
+    for sign in (-1.0, 1.0):
+        for lateral, foot, angle, length, breadth, thick in _BELLIES:
+            shake = rng.uniform(-1, 1, 6)
+            result.append(
+                _Belly(
+                    (
+                        sign * (frame.half_distance_mm + lateral + 8 * shake[1]),
+                        foot + 10 * shake[2],
+                    ),
+                    sign * np.deg2rad(angle + 8 * shake[0]),
+                    length * (1 + 0.2 * shake[3]),
+                    breadth * (1 + 0.3 * shake[4]),
+                    gain * thick * (1 + 0.6 * shake[5]),
+                )
+            )
+    return result
+
+
+def _muscles(
+    u: NDArray[np.float32], v: NDArray[np.float32], bellies: list[_Belly]
+) -> NDArray[np.float32]:
+    """Fat displaced by muscle bellies (mm)."""
+    taken = np.zeros_like(u)
+    for belly in bellies:
+        du, dv = u - np.float32(belly.centre[0]), v - np.float32(belly.centre[1])
+        sin, cos = np.float32(np.sin(belly.turn)), np.float32(np.cos(belly.turn))
+        along = (du * sin + dv * cos) / np.float32(belly.half_length)
+        beside = (du * cos - dv * sin) / np.float32(belly.half_width)
+        inside = np.clip(1 - along * along - beside * beside, 0, None)
+        taken += np.float32(belly.thickness) * np.sqrt(inside)
     return taken
+
+
+def _fat_planes(
+    frame: BodyFrame, fat_mm: NDArray[np.float32], bellies: list[_Belly], rng: np.random.Generator
+) -> None:
+    """Draw parts of the muscles' outlines as thin layers of fat seen edge-on."""
+    for width_mm, share in ((0.8, 0.6), (1.8, 0.4)):
+        arcs = []
+        for belly in bellies:
+            if rng.random() > share:
+                continue
+            first = rng.uniform(0, 2 * np.pi)
+            t = np.linspace(first, first + rng.uniform(1.0, 4.5), 24)
+            along, beside = belly.half_length * np.cos(t), belly.half_width * np.sin(t)
+            sin, cos = np.sin(belly.turn), np.cos(belly.turn)
+            points = np.stack([along * sin + beside * cos, along * cos - beside * sin], axis=1)
+            arcs.append(frame.to_px(points + belly.centre))
+        add_lines(fat_mm, arcs, width_mm / frame.spacing_mm, rng.uniform(2, 10))
+
+
+def _cleft(
+    frame: BodyFrame, body_mm: NDArray[np.float32], body: Body, rng: np.random.Generator
+) -> None:
+    """Air between the buttocks: a dark, slightly bent line below the symphysis."""
+    start = np.array([rng.normal(0, 5), rng.uniform(5, 60)])
+    axis = np.array([rng.normal(0, 0.05), 1.0])
+    line = wandering_line(start, axis, body.perineum_mm - start[1] + 45, 0.02, rng)
+    depth = -rng.uniform(10, 60)
+    for width_mm, share in ((1.2, 0.6), (3.5, 0.25), (9.0, 0.15)):
+        add_lines(body_mm, [frame.to_px(line)], width_mm / frame.spacing_mm, share * depth)
 
 
 def _streaks(
@@ -237,29 +294,30 @@ def _folds(
     frame: BodyFrame, body_mm: NDArray[np.float32], rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Overlapping skin: a crisp step along a curve, fading on one side."""
-    count = int(rng.choice([0, 1, 2, 3], p=[0.4, 0.3, 0.2, 0.1]))
+    count = int(rng.choice([0, 1, 2], p=[0.5, 0.32, 0.18]))
     if count == 0:
         return body_mm
     u, v = frame.coordinates((body_mm.shape[0], body_mm.shape[1]))
     for _ in range(count):
+        # Distance across the crease, and along it from where it is deepest (mm).
         if rng.random() < 0.5:  # apron of the abdomen or gluteal fold: runs across
             bend = rng.uniform(-0.0035, 0.0035)
             level = rng.uniform(-120, -10) if rng.random() < 0.5 else rng.uniform(50, 130)
-            distance = v - level - bend * u * u - rng.uniform(-0.15, 0.15) * u
-        else:  # groin: oblique, follows the crease between trunk and thigh
+            across = v - level - bend * u * u - rng.uniform(-0.15, 0.15) * u
+            along = u - rng.uniform(-120, 120)
+        else:  # groin: oblique, between trunk and thigh
             sign = -1.0 if rng.random() < 0.5 else 1.0
-            slope = rng.uniform(0.4, 1.1)
-            lateral = sign * u
-            distance = v - rng.uniform(50, 100) + slope * (lateral - rng.uniform(20, 60))
-            distance = distance + 0.0015 * (lateral - 60) ** 2
+            slope = rng.uniform(0.3, 1.0)
+            along = sign * u - rng.uniform(40, 110)
+            across = v - rng.uniform(10, 80) + slope * along
+            across = across + rng.uniform(-0.005, 0.005) * along * along
         if rng.random() < 0.5:
-            distance = -distance
-        step = np.clip(distance / (frame.spacing_mm * 1.5) + 0.5, 0, 1)
-        fade = np.float32(rng.uniform(8, 50))
-        amount = np.float32(rng.uniform(4, 28))
-        body_mm = body_mm + np.where(
-            body_mm > 20, amount * step * np.exp(-np.maximum(distance, 0) / fade), 0
-        )
+            across = -across
+        step = np.clip(across / (frame.spacing_mm * rng.uniform(1, 4)) + 0.5, 0, 1)
+        fade = np.exp(-np.maximum(across, 0) / rng.uniform(8, 50))
+        reach = np.exp(-((along / rng.uniform(40, 180)) ** 2))
+        amount = np.float32(rng.uniform(2, 18))
+        body_mm = body_mm + np.where(body_mm > 20, amount * step * fade * reach, 0)
     return body_mm
 
 
