@@ -25,6 +25,7 @@ class HipScore:
     predicted: class 0-4; None when abstained or not found
     abstained: reason code; None when graded
     probabilities: P(class 0..4), or None
+    true_gap_mm, true_masks_gap_mm: None for a bridge, which leaves no gap to measure
     true_ho_mm2, predicted_ho_mm2: visible ossification in this hip's part of the film
     ho_dice: Dice of ossification in this part; None where undefined
     ho_score: suspicion of ossification, in [0, 1] (see ``suspicion``)

@@ -135,8 +135,8 @@ def _grades(hip: TrueHip, found: HipFinding | None, refused: str) -> HipScore:
         hip.side,
         hip.brooker,
         hip.brooker_masks,
-        true_gap_mm=hip.gap_mm,
-        true_masks_gap_mm=hip.gap_masks_mm,
+        true_gap_mm=hip.gap_mm or None,  # a bridge leaves no gap to measure
+        true_masks_gap_mm=hip.gap_masks_mm or None,
         maturity=hip.maturity,
     )
     if found is None:

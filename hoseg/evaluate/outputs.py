@@ -93,7 +93,7 @@ HIP_COLUMNS = (
     Column("predicted", "integer", "class", "predicted Brooker class; empty when abstained"),
     Column("abstained", "text", "code", "why no class was given"),
     *(Column(f"p{k}", "number", "probability", f"probability of class {k}") for k in range(5)),
-    Column("true_gap_mm", "number", "mm", "true gap at the plane of the hip"),
+    Column("true_gap_mm", "number", "mm", "true gap at the plane of the hip; empty for a bridge"),
     Column("predicted_gap_mm", "number", "mm", "predicted gap"),
     Column("true_ho_mm2", "number", "mm2", "visible true ossification of this hip"),
     Column("predicted_ho_mm2", "number", "mm2", "predicted ossification of this hip"),

@@ -114,6 +114,13 @@ def test_class_from_true_masks_beside_the_class_given():
     assert (hip.true_gap_mm, hip.true_masks_gap_mm) == (6.0, 12.0)
 
 
+def test_a_bridge_has_no_true_gap():
+    hips = (GradedHip(Side.LEFT, 4, 0.0),)
+    found = finding(Side.LEFT, 3, gap_mm=3.0)
+    case = judge(labelled(BONES, hips=hips), predicted(BONES, found), (finding(Side.LEFT, 4),))
+    assert (case.hips[0].true_gap_mm, case.hips[0].predicted_gap_mm) == (None, 3.0)
+
+
 def test_grades_alone():
     truth = labelled(None, hips=(GradedHip(Side.LEFT, 3),), spacing=None)
     case = judge(truth, predicted(BONES | 4, finding(Side.LEFT, 3, gap_mm=5.0)))
