@@ -25,8 +25,8 @@ RULES: tuple[str, ...] = (
     "or IV; its AUC uses the probability of III plus that of IV.",
     "The Brier score of the class adds the squared errors of its five probabilities; the expected "
     "calibration error uses ten bins of equal width.",
-    "Limits of agreement are bias -/+ 1.96 standard deviations of predicted less true gap, over hips "
-    "with a true gap (a bridge has none; a bridge predicted where there is a gap counts as 0 mm).",
+    "Limits of agreement are bias -/+ 1.96 standard deviations of predicted less true gap, over "
+    "hips with a true gap (a bridge has none; one predicted where there is a gap counts as 0 mm).",
     "Intervals are 95 % percentile intervals of a bootstrap that resamples patients, with all "
     "their films and hips, and the same resamples for every figure. No interval is given for a "
     "single patient, or where the figure is undefined in most resamples.",
