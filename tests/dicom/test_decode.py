@@ -393,3 +393,15 @@ def test_jpeg_colour_space_of_the_attributes_wins(tmp_path):
     frame = imagecodecs.jpeg8_encode(rgb, level=100, colorspace="RGB", outcolorspace="RGB")
     got = read_one(compress(dataset(rgb, 8), uid.JPEGBaseline8Bit, frame), tmp_path).pixels
     assert abs(int(got.mean()) - 60) <= 2  # 0.299 x 200
+
+
+@pytest.mark.parametrize("syntax", [uid.JPEG2000Lossless, uid.HTJ2KLossless], ids=lambda s: s.name)
+def test_signed_and_colour_wavelets(syntax, tmp_path):
+    signed = film().astype(np.int16) - 2048
+    got = read_one(compress(dataset(signed, 16), syntax, ENCODERS[syntax](signed)), tmp_path)
+    np.testing.assert_array_equal(got.pixels, signed)
+    grey = film(bits=8).astype(np.uint8)
+    colour = np.stack([grey] * 3, axis=-1)
+    ds = compress(dataset(colour, 8), syntax, ENCODERS[syntax](colour))
+    ds.PhotometricInterpretation = "YBR_RCT"
+    np.testing.assert_array_equal(read_one(ds, tmp_path).pixels, grey)
