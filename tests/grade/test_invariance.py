@@ -12,7 +12,7 @@ from .phantoms import OSSIFICATION
 from .scene import TIP, Scene, island, known, opposing_boxes
 from .shapes import Capsule, Pose
 
-FEW = settings(max_examples=12, deadline=None)
+FEW = settings(max_examples=6, deadline=None)
 
 
 def spurs(gap_mm, radius=4.0):
@@ -87,10 +87,10 @@ def test_a_speck_below_the_floor_changes_nothing(row, column, gap):
     assert found.gap_mm == base.gap_mm
 
 
-@FEW
-@given(radius=st.floats(2.5, 5.0), step=st.floats(0.7, 2.5))
+@settings(max_examples=3, deadline=None)
+@given(radius=st.floats(2.5, 5.0), step=st.floats(1.6, 3.0))
 def test_moving_a_spur_closer_never_lowers_the_class(radius, step):
-    gaps = np.arange(26.0, -2.0, -step)
+    gaps = np.arange(22.0, -2.0, -step)
     found = [Scene(spurs(gap, radius)).grade() for gap in gaps]
     grades = [finding.brooker for finding in found]
     assert grades == sorted(grades)

@@ -1,0 +1,109 @@
+import cv2
+import numpy as np
+import pytest
+
+from hoseg.grade import Probabilities, grade
+from hoseg.grade.uncertainty import LEVELS, thresholds
+from hoseg.radiograph import Grid, Spacing, SpacingSource
+
+from .scene import Scene, known, opposing_boxes
+from .shapes import Ellipse
+
+
+def sure(scene, relative_sd, **options):
+    spacing = Spacing(0.5, 0.5, relative_sd, SpacingSource.FIDUCIAL)
+    return grade(scene.masks(), spacing, **options)[0]
+
+
+def chances(finding, system="brooker"):
+    return dict(finding.verdict(system).probabilities)
+
+
+def test_probabilities_sum_to_one_and_the_interval_holds_the_gap():
+    for gap in (3.0, 9.6, 14.0):
+        finding = sure(Scene(opposing_boxes(gap)), 0.036)
+        for verdict in finding.verdicts:
+            assert sum(p for _, p in verdict.probabilities) == pytest.approx(1.0)
+        low, high = finding.gap_interval_mm
+        assert low < finding.gap_mm < high
+
+
+def test_near_the_limit_two_classes_are_likely_and_the_summary_names_both():
+    finding = sure(Scene(opposing_boxes(9.5)), 0.06)
+    p = chances(finding)
+    assert p[2] > 0.2
+    assert p[3] > 0.5
+    assert finding.summary.startswith("II or III: gap 9.5 mm (")
+    assert "two_classes_likely" in [note.code for note in finding.caveats]
+
+
+def test_the_grey_zone_of_one_centimetre():
+    """Magnification SD 3.6 % and measuring SD 0.47 mm: grey from about 8.8 to 11.2 mm."""
+    outside = [
+        chances(sure(Scene(opposing_boxes(gap)), 0.036, draws=1000)) for gap in (8.75, 11.25)
+    ]
+    assert outside[0][3] > 0.95
+    assert outside[1][2] > 0.95
+
+
+def test_a_wider_spacing_interval_widens_the_gap_interval():
+    widths = []
+    for relative_sd in (0.0, 0.03, 0.08):
+        low, high = sure(Scene(opposing_boxes(12.0)), relative_sd).gap_interval_mm
+        widths.append(high - low)
+    assert widths == sorted(widths)
+    assert widths[2] > widths[0] + 1
+
+
+def test_the_same_generator_gives_the_same_draws_and_none_is_repeatable():
+    scene = Scene(opposing_boxes(9.5))
+    runs = [sure(scene, 0.03, rng=np.random.default_rng(3)) for _ in range(2)]
+    assert runs[0] == runs[1]
+    assert sure(scene, 0.03) == sure(scene, 0.03)
+
+
+def test_without_draws_there_are_no_probabilities():
+    finding = sure(Scene(opposing_boxes(9.5)), 0.03, draws=0)
+    assert finding.brooker == 3
+    assert finding.gap_interval_mm is None
+    assert finding.to_dict()["class_probabilities"] == {}
+
+
+def test_no_ossification_is_certain():
+    assert chances(sure(Scene(), 0.05)) == {0: 1.0, 1: 0.0, 2: 0.0, 3: 0.0, 4: 0.0}
+
+
+def maps(masks, level, sharp):
+    """Probabilities at half the resolution: bones certain, ossification up to ``level``."""
+    soft = cv2.GaussianBlur((masks >> 3 & 1).astype(np.float32), (0, 0), sharp)
+    half = cv2.resize(soft, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    bones = [cv2.resize(masks >> bit & 1, half.shape[::-1]) * 255 for bit in range(3)]
+    values = np.stack([*bones, (half * level * 255)]).astype(np.uint8)
+    return Probabilities(values, Grid(half.shape, (0.5, 0.5), (2.0, 2.0), (1.0, 1.0)))
+
+
+def test_a_faint_island_may_be_none():
+    scene = Scene((Ellipse((70.0, -30.0), (11.0, 5.0)),))
+    masks = scene.masks()
+    faint = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 0.62, 1.5))[0]
+    firm = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 1.0, 1.5))[0]
+    assert faint.brooker == firm.brooker == 1
+    assert 0.05 < chances(faint)[0] < 0.9
+    assert chances(firm)[1] == 1.0
+
+
+def test_a_blurred_network_widens_the_gap_interval():
+    masks = Scene(opposing_boxes(12.0)).masks()
+    widths = []
+    for sharp in (0.5, 5.0):
+        found = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 1.0, sharp))[0]
+        assert found.gap_mm == pytest.approx(12.0, abs=0.1)
+        widths.append(np.diff(found.gap_interval_mm)[0])
+    assert widths[1] > widths[0]
+
+
+def test_thresholds_lie_about_the_one_in_use():
+    for used in (0.3, 0.5, 0.7):
+        levels = thresholds(used, 1.0)
+        assert levels[LEVELS // 2] == pytest.approx(used)
+        assert (np.diff(levels) > 0).all()
