@@ -1,6 +1,6 @@
 """Simulated images a second on one core: geometry, rendering and both, for crops and films.
 
-    python scripts/bench_simulate.py [--json out.json]
+python scripts/bench_simulate.py [--json out.json]
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import cv2  # noqa: E402  threads are limited before it starts
-import numpy as np  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
 
-from hoseg.simulate.film import render  # noqa: E402
-from hoseg.simulate.folder import FolderSettings, simulate_film  # noqa: E402
-from hoseg.simulate.stream import StreamSettings, crops, geometry_layers, render_crop  # noqa: E402
+from hoseg.simulate.film import render
+from hoseg.simulate.folder import FolderSettings, simulate_film
+from hoseg.simulate.stream import StreamSettings, crops, geometry_layers, render_crop
 
 
 def rate(work, repeats: int) -> tuple[float, float]:

@@ -13,15 +13,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import InputError, OutputError
 from hoseg.simulate.film import SimulatedFilm
+from hoseg.simulate.frame import BodyFrame
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.materials import Material
-from hoseg.simulate.soft_tissue import BodyFrame
 from hoseg.simulate.stream import StreamSettings, geometry_layers, render_crop
 
 
@@ -66,17 +67,29 @@ def read_layers(header: Path) -> Layers:
         facts = json.loads(header.read_text())
         lengths = np.load(stem.with_suffix(".lengths.npy"), mmap_mode="r", allow_pickle=False)
         masks, sacrum = np.load(stem.with_suffix(".masks.npy"), allow_pickle=False)
-        frame = {key: _tuples(value) for key, value in facts["frame"].items()}
         materials = tuple(Material[name] for name in facts["materials"])
-        return Layers(materials, lengths, masks, sacrum.view(bool), BodyFrame(**frame))
+        return Layers(materials, lengths, masks, sacrum.view(bool), _frame(facts["frame"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             str(header), f"is not a geometry written by build_layer_cache ({error}); delete it"
         ) from error
 
 
-def _tuples(value: object) -> object:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+def _frame(facts: dict[str, Any]) -> BodyFrame:
+    right, left = facts["thighs"]
+    return BodyFrame(
+        _pair(facts["origin_px"]),
+        _pair(facts["left"]),
+        _pair(facts["feet"]),
+        float(facts["half_distance_mm"]),
+        (_pair(right), _pair(left)),
+        float(facts["spacing_mm"]),
+    )
+
+
+def _pair(values: list[float]) -> tuple[float, float]:
+    first, second = values
+    return float(first), float(second)
 
 
 def build_layer_cache(

@@ -12,6 +12,8 @@ from hoseg.errors import SettingError
 from hoseg.simulate.physics import gaussian
 
 SHAPES = ("open", "rectangle", "rotated", "circle", "irregular", "multiple")
+_RADIOGRAPHY = (0.42, 0.3, 0.14, 0.04, 0.06, 0.04)
+_FLUOROSCOPY = (0.05, 0.0, 0.05, 0.85, 0.05, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +45,7 @@ def sample_collimation(
 ) -> Collimation:
     """Draw a field. ``shape`` fixes its kind."""
     if shape is None:
-        odds = [0.05, 0.0, 0.05, 0.85, 0.05, 0.0] if fluoroscopy else [0.42, 0.3, 0.14, 0.04, 0.06, 0.04]
+        odds = _FLUOROSCOPY if fluoroscopy else _RADIOGRAPHY
         shape = str(rng.choice(SHAPES, p=odds))
     shutter = None
     if rng.random() < 0.65:

@@ -85,9 +85,8 @@ def _touched(
 
 
 def _soften(canvas: NDArray[np.uint8], sigma_px: float, value: float) -> NDArray[np.float32]:
-    if sigma_px > 0.3:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), sigma_px)
-    return canvas * np.float32(value / 255)
+    soft = cv2.GaussianBlur(canvas, (0, 0), sigma_px) if sigma_px > 0.3 else canvas
+    return np.multiply(soft, np.float32(value / 255), dtype=np.float32)
 
 
 def blob_polygon(

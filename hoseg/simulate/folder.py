@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from hoseg.errors import OutputError, SettingError
 from hoseg.grade import HipFinding, grade
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
-from hoseg.simulate.dicom_out import Acquisition, sample_variant, write_dicom
+from hoseg.simulate.dicom_out import write_dicom
+from hoseg.simulate.dicom_variant import Acquisition, sample_variant
 from hoseg.simulate.film import SimulatedFilm, render
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.projector import Camera
@@ -181,16 +182,19 @@ def write_film(out: Path, index: int, settings: FolderSettings) -> IndexRow:
     bits = film.recipe.processing.bits
     if settings.dicom:
         image = folder / "image.dcm"
-        _write_object(image, f"{settings.seed}-{name}", sample, np.random.default_rng([settings.seed, 3, index]))
+        _write_object(
+            image,
+            f"{settings.seed}-{name}",
+            sample,
+            np.random.default_rng([settings.seed, 3, index]),
+        )
     else:
         image = folder / "image.png"
         # All 16 bits are used, so that viewers show the film.
         full = film.pixels.astype(np.uint32) * 65535 // (2**bits - 1)
         _write_png(image, full.astype(np.uint16))
     _write_png(folder / "masks.png", film.masks)
-    record = film_record(
-        sample.scene, sample.camera, sample.layers, film, sample.findings
-    )
+    record = film_record(sample.scene, sample.camera, sample.layers, film, sample.findings)
     truth = folder / "truth.json"
     part = truth.with_suffix(".json.part")
     part.write_text(json.dumps(record, indent=1))
@@ -198,7 +202,7 @@ def write_film(out: Path, index: int, settings: FolderSettings) -> IndexRow:
     return _row(name, image, sample, record)
 
 
-def _write_png(path: Path, pixels: NDArray[np.generic]) -> None:
+def _write_png(path: Path, pixels: NDArray[np.unsignedinteger]) -> None:
     if not cv2.imwrite(str(path), pixels, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
         raise OutputError(f"{path}: cannot be written (disk full, or no permission?)")
 

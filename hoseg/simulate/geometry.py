@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hoseg.simulate.anatomy import Hip
+from hoseg.simulate.frame import BodyFrame
 from hoseg.simulate.projector import Camera
-from hoseg.simulate.soft_tissue import BodyFrame
 
 
 def body_frame(camera: Camera, hips: tuple[Hip, Hip]) -> BodyFrame:

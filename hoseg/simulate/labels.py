@@ -54,8 +54,8 @@ def _tidy(
     size = 2 * max(1, round(0.6 / spacing_mm)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    closed &= ossification.astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    inside = np.where(ossification, closed, 0).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] * spacing_mm**2 >= SMALLEST_MM2
     large[0] = False
     return np.asarray(large[labels])

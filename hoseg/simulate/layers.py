@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.simulate.frame import BodyFrame
 from hoseg.simulate.materials import Material
-from hoseg.simulate.soft_tissue import BodyFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +78,12 @@ class Layers:
         part = (slice(low[1], max(high[1], low[1] + 1)), slice(low[0], max(high[0], low[0] + 1)))
         matrix = np.column_stack([turn, shift - low])
 
-        def resample(layer: NDArray[np.generic], how: int) -> NDArray[np.generic]:
+        def resample(layer: NDArray[Any], how: int) -> NDArray[Any]:
             if min(layer[part].shape) == 0:
                 return np.zeros(shape, layer.dtype)
             size = (shape[1], shape[0])
-            return cv2.warpAffine(layer[part], matrix, size, flags=how | cv2.WARP_INVERSE_MAP)
+            warped = cv2.warpAffine(layer[part], matrix, size, flags=how | cv2.WARP_INVERSE_MAP)
+            return np.asarray(warped)
 
         lengths = np.zeros((len(self.materials), *shape), np.float32)
         for row, layer in zip(lengths, self.lengths_mm, strict=True):
@@ -95,16 +97,14 @@ class Layers:
             feet=tuple(inverse @ np.asarray(self.frame.feet) * scale),
             spacing_mm=spacing_mm,
         )
-        masks = resample(self.masks, cv2.INTER_NEAREST)
+        masks = resample(self.masks, cv2.INTER_NEAREST).astype(np.uint8)
         sacrum = resample(self.sacrum.view(np.uint8), cv2.INTER_NEAREST) > 0
         everywhere = np.ones(self.shape, np.uint8) if self.known is None else self.known
         known = resample(everywhere.view(np.uint8), cv2.INTER_NEAREST) > 0
         return Layers(self.materials, lengths, masks, sacrum, frame, known)
 
 
-def _as_float32(
-    layer: NDArray[np.floating], part: tuple[slice, slice]
-) -> NDArray[np.float32]:
+def _as_float32(layer: NDArray[np.floating], part: tuple[slice, slice]) -> NDArray[np.float32]:
     """``layer`` with ``part`` converted; the rest is not looked at."""
     if layer.dtype == np.float32:
         return np.asarray(layer)

@@ -103,10 +103,10 @@ def spectrum(
 
     Returns (bins,) mean energies (keV) and (bins,) weights of equal share, summing to one.
     """
-    energy = _REFERENCE_KEV[_REFERENCE_KEV < kvp]
-    aluminium = (
-        _ALUMINIUM_AT_30_KEV_PER_MM - _ALUMINIUM_COMPTON_PER_MM
-    ) * (30.0 / energy) ** 3 + _ALUMINIUM_COMPTON_PER_MM
+    energy = _REFERENCE_KEV[kvp > _REFERENCE_KEV]
+    aluminium = (_ALUMINIUM_AT_30_KEV_PER_MM - _ALUMINIUM_COMPTON_PER_MM) * (
+        30.0 / energy
+    ) ** 3 + _ALUMINIUM_COMPTON_PER_MM
     absorbed = 1.0 - np.exp(-((55.0 / energy) ** 2.5))  # a caesium iodide detector, roughly
     detected = (kvp - energy) * np.exp(-aluminium * filtration_mm_al) * absorbed
     share = np.cumsum(detected) / detected.sum()
@@ -169,13 +169,14 @@ def gaussian(image: NDArray[np.float32], sigma_px: float) -> NDArray[np.float32]
         return image
     step = int(sigma_px // 3)
     if step < 2:
-        return cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+        blurred = cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(blurred, np.float32)
     height, width = image.shape
     small = cv2.resize(
         image, (max(2, width // step), max(2, height // step)), interpolation=cv2.INTER_AREA
     )
     small = cv2.GaussianBlur(small, (0, 0), sigma_px / step, borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(small, (width, height)), np.float32)
 
 
 def expose(
@@ -227,7 +228,7 @@ def _scatter(
     sigma = exposure.scatter_blur_mm / spacing_mm / step
     depth = cv2.GaussianBlur(depth, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
     fog = np.float32(exposure.scatter_ratio) * np.exp(depth)
-    return cv2.resize(fog, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(fog, (width, height)), np.float32)
 
 
 def _gain(

@@ -160,7 +160,7 @@ def _sigmoid(x: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
 
 
 def _gamma(x: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
-    return cv2.pow(x, float(np.exp((strength - 0.5) * 1.4)))
+    return np.asarray(cv2.pow(x, float(np.exp((strength - 0.5) * 1.4))), np.float32)
 
 
 def _s_curve(x: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
@@ -173,9 +173,9 @@ _CURVES = {"linear": _linear, "sigmoid": _sigmoid, "gamma": _gamma, "s_curve": _
 
 def _adaptive(shown: NDArray[np.float32], clip: float) -> NDArray[np.float32]:
     tiles = cv2.createCLAHE(clipLimit=clip, tileGridSize=(4, 4))
-    return np.asarray(
-        tiles.apply((shown * 65535).astype(np.uint16)), np.float32
-    ) / np.float32(65535)
+    return np.asarray(tiles.apply((shown * 65535).astype(np.uint16)), np.float32) / np.float32(
+        65535
+    )
 
 
 def _jpeg(shown: NDArray[np.float32], quality: int) -> NDArray[np.float32]:

@@ -12,8 +12,8 @@ from hoseg.grade import HipFinding
 from hoseg.radiograph import Side, Structure
 from hoseg.simulate.film import SimulatedFilm
 from hoseg.simulate.layers import Layers
-from hoseg.simulate.projector import Camera
 from hoseg.simulate.patient import HipScene, Scene
+from hoseg.simulate.projector import Camera
 
 VERSION = 1
 
@@ -93,9 +93,7 @@ def hip_record(
                 "attached_to": list(lesion.attached),
                 "maturity": float(lesion.maturity),
                 "volume_mm3": float(lesion.mesh.volume_mm3),
-                "centroid_px": _plain(
-                    camera.to_pixels(lesion.mesh.vertices.mean(axis=0)[None])[0]
-                ),
+                "centroid_px": _plain(camera.to_pixels(lesion.mesh.vertices.mean(axis=0)[None])[0]),
             }
             for lesion in growth.lesions
         ],

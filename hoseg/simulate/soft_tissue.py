@@ -20,46 +20,12 @@ from hoseg.simulate.drawing import (
     fractal_noise,
     wandering_line,
 )
+from hoseg.simulate.frame import BodyFrame
+from hoseg.simulate.muscles import bellies_of, displaced_fat, draw_fat_planes, streaks
+
+__all__ = ["Body", "BodyFrame", "Tissue", "sample_body", "soft_tissue"]
 
 _COARSE_MM = 2.4
-
-
-@dataclass(frozen=True)
-class BodyFrame:
-    """Where the patient lies on the film.
-
-    origin_px: (x, y) of the midpoint of the femoral heads, in pixels
-    left: unit vector (x, y) in the image towards the patient's left
-    feet: unit vector (x, y) in the image towards the feet
-    half_distance_mm: half the distance between the femoral heads (mm)
-    thighs: unit vectors (left, feet) along the right and the left femoral shaft
-    spacing_mm: pixel spacing at the hip plane (mm)
-    """
-
-    origin_px: tuple[float, float]
-    left: tuple[float, float]
-    feet: tuple[float, float]
-    half_distance_mm: float
-    thighs: tuple[tuple[float, float], tuple[float, float]]
-    spacing_mm: float
-
-    def coordinates(
-        self, shape: tuple[int, int], step: int = 1
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(towards left, towards feet) in mm of every ``step``-th pixel, two (h, w) maps."""
-        offset = (step - 1) / 2
-        columns = np.arange(0, shape[1], step) + offset - self.origin_px[0]
-        rows = np.arange(0, shape[0], step) + offset - self.origin_px[1]
-        across, down = (
-            np.add.outer(rows * axis[1], columns * axis[0]) * self.spacing_mm
-            for axis in (self.left, self.feet)
-        )
-        return across.astype(np.float32), down.astype(np.float32)
-
-    def to_px(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N, 2) points (left, feet) in mm to (N, 2) pixels (x, y)."""
-        axes = np.array([self.left, self.feet])
-        return np.asarray(self.origin_px) + (np.asarray(points_mm) @ axes) / self.spacing_mm
 
 
 @dataclass(frozen=True)
@@ -109,12 +75,12 @@ def soft_tissue(
     fatty = np.float32(rng.uniform(0.03, 0.3))
     marbling = fractal_noise(u.shape, rng.uniform(9, 25) / (frame.spacing_mm * step), rng, 3)
     fat = outer - lean + lean * fatty * np.clip(0.5 + 0.45 * marbling, 0, 1.6)
-    bellies = _bellies(frame, rng)
-    fat -= _muscles(u, v, bellies)
+    bellies = bellies_of(frame, rng)
+    fat -= displaced_fat(u, v, bellies)
     body_mm, fat_mm = (_upsample(layer, shape, step) for layer in (outer, fat))
     inside = np.minimum(body_mm / 60, 1)
-    planes = _streaks(frame, shape, rng)
-    _fat_planes(frame, planes, bellies, rng)
+    planes = streaks(frame, shape, rng)
+    draw_fat_planes(frame, planes, bellies, rng)
     fat_mm += inside * planes
     body_mm = _folds(frame, body_mm, rng)
     if rng.random() < 0.5:
@@ -149,7 +115,8 @@ def _outline(
     legs = [_thigh(frame, body, u, v, side, skin_mm) for side in (0, 1)]
     thighs = np.maximum(legs[0], legs[1])
     # The buttock hangs over the thigh: part of the smaller adds, which draws the gluteal fold.
-    return np.maximum(trunk, thighs) + 0.12 * np.minimum(trunk, thighs)
+    hanging = np.float32(0.12) * np.minimum(trunk, thighs)
+    return np.asarray(np.maximum(trunk, thighs) + hanging, np.float32)
 
 
 def _thigh(
@@ -171,87 +138,6 @@ def _thigh(
     return np.asarray(2.0 * radius * round_part * np.sqrt(start), np.float32)
 
 
-# Muscle bellies beside one hip: (lateral, towards feet) of the centre from the femoral head,
-# angle of the long axis from "towards feet" (degrees, positive turns the foot end lateral),
-# half length, half width, thickness (mm). Drawn from anatomy atlases by eye.
-_BELLIES = (
-    (38, -62, 28, 74, 26, 26),  # gluteus medius and minimus
-    (22, 26, 62, 70, 34, 28),  # gluteus maximus
-    (-22, -48, 20, 92, 17, 22),  # iliopsoas
-    (-30, 46, 66, 42, 13, 16),  # obturator externus
-    (-22, 112, -22, 92, 26, 26),  # adductors
-    (34, 122, 4, 110, 21, 22),  # vastus lateralis
-    (8, 118, -4, 118, 16, 18),  # rectus femoris
-    (58, 20, 6, 70, 9, 14),  # tensor fasciae latae
-)
-
-
-@dataclass(frozen=True)
-class _Belly:
-    """One muscle belly on the film: an ellipse in body mm and its thickness (mm)."""
-
-    centre: tuple[float, float]
-    turn: float
-    half_length: float
-    half_width: float
-    thickness: float
-
-
-def _bellies(frame: BodyFrame, rng: np.random.Generator) -> list[_Belly]:
-    """The muscles of both hips, as this patient has them."""
-    gain = rng.uniform(0.3, 1.2)
-    result = []
-    for sign in (-1.0, 1.0):
-        for lateral, foot, angle, length, breadth, thick in _BELLIES:
-            shake = rng.uniform(-1, 1, 6)
-            result.append(
-                _Belly(
-                    (
-                        sign * (frame.half_distance_mm + lateral + 8 * shake[1]),
-                        foot + 10 * shake[2],
-                    ),
-                    sign * np.deg2rad(angle + 8 * shake[0]),
-                    length * (1 + 0.2 * shake[3]),
-                    breadth * (1 + 0.3 * shake[4]),
-                    gain * thick * (1 + 0.6 * shake[5]),
-                )
-            )
-    return result
-
-
-def _muscles(
-    u: NDArray[np.float32], v: NDArray[np.float32], bellies: list[_Belly]
-) -> NDArray[np.float32]:
-    """Fat displaced by muscle bellies (mm)."""
-    taken = np.zeros_like(u)
-    for belly in bellies:
-        du, dv = u - np.float32(belly.centre[0]), v - np.float32(belly.centre[1])
-        sin, cos = np.float32(np.sin(belly.turn)), np.float32(np.cos(belly.turn))
-        along = (du * sin + dv * cos) / np.float32(belly.half_length)
-        beside = (du * cos - dv * sin) / np.float32(belly.half_width)
-        inside = np.clip(1 - along * along - beside * beside, 0, None)
-        taken += np.float32(belly.thickness) * np.sqrt(inside)
-    return taken
-
-
-def _fat_planes(
-    frame: BodyFrame, fat_mm: NDArray[np.float32], bellies: list[_Belly], rng: np.random.Generator
-) -> None:
-    """Draw parts of the muscles' outlines as thin layers of fat seen edge-on."""
-    for width_mm, share in ((0.8, 0.6), (1.8, 0.4)):
-        arcs = []
-        for belly in bellies:
-            if rng.random() > share:
-                continue
-            first = rng.uniform(0, 2 * np.pi)
-            t = np.linspace(first, first + rng.uniform(1.0, 4.5), 24)
-            along, beside = belly.half_length * np.cos(t), belly.half_width * np.sin(t)
-            sin, cos = np.sin(belly.turn), np.cos(belly.turn)
-            points = np.stack([along * sin + beside * cos, along * cos - beside * sin], axis=1)
-            arcs.append(frame.to_px(points + belly.centre))
-        add_lines(fat_mm, arcs, width_mm / frame.spacing_mm, rng.uniform(2, 10))
-
-
 def _cleft(
     frame: BodyFrame, body_mm: NDArray[np.float32], body: Body, rng: np.random.Generator
 ) -> None:
@@ -262,32 +148,6 @@ def _cleft(
     depth = -rng.uniform(10, 60)
     for width_mm, share in ((1.2, 0.6), (3.5, 0.25), (9.0, 0.15)):
         add_lines(body_mm, [frame.to_px(line)], width_mm / frame.spacing_mm, share * depth)
-
-
-def _streaks(
-    frame: BodyFrame, shape: tuple[int, int], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Fat planes and fasciae as fine, slightly bent lines along the muscles (mm of fat)."""
-    total = np.zeros(shape, np.float32)
-    for width_mm, share in ((0.7, 0.5), (1.8, 0.35), (4.0, 0.3)):
-        lines = []
-        for _ in range(int(rng.integers(6, 26) * share)):
-            sign = -1.0 if rng.random() < 0.5 else 1.0
-            side = 0 if sign < 0 else 1
-            thigh = rng.random() < 0.55
-            axis = np.array(frame.thighs[side])
-            if not thigh:
-                turn = np.deg2rad(rng.uniform(10, 75))
-                axis = np.array([sign * np.sin(turn), np.cos(turn)])
-            hip = np.array([sign * frame.half_distance_mm, 0.0])
-            reach = rng.uniform(20, 220) if thigh else rng.uniform(-110, 20)
-            normal = np.array([axis[1], -axis[0]])
-            start = hip + axis * reach + normal * rng.normal(0, 45)
-            points = wandering_line(start, axis, rng.uniform(30, 150), rng.uniform(0.0, 0.05), rng)
-            lines.append(frame.to_px(points))
-        depth = rng.uniform(2, 9) * (1 if rng.random() < 0.7 else -1)
-        add_lines(total, lines, width_mm / frame.spacing_mm, depth)
-    return total
 
 
 def _folds(

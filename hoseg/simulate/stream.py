@@ -129,14 +129,17 @@ def _centre(
         y, x = rng.uniform(0, layers.shape)
     # Most windows stay on the film; the rest see its edge, as a network does.
     margin = spread * rng.uniform(0.2, 0.5)
-    return tuple(
-        float(np.clip(value, min(margin, side / 2), max(side - margin, side / 2)))
-        for value, side in zip((x, y), layers.shape[::-1], strict=True)
-    )
+    height, width = layers.shape
+    return _within(float(x), margin, width), _within(float(y), margin, height)
+
+
+def _within(value: float, margin: float, side: float) -> float:
+    """``value`` at least ``margin`` from both ends of a side, or its middle."""
+    return float(np.clip(value, min(margin, side / 2), max(side - margin, side / 2)))
 
 
 def _pieces(masks: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(N, 2) centroids (x, y) of the connected pieces of ossification."""
     small = (masks[::2, ::2] & np.uint8(Structure.OSSIFICATION)).astype(np.uint8)
     _, _, _, centroids = cv2.connectedComponentsWithStats(small, connectivity=8)
-    return 2 * centroids[1:]
+    return 2.0 * np.asarray(centroids, np.float64)[1:]

@@ -10,7 +10,9 @@ from hoseg.simulate.soft_tissue import BodyFrame
 
 def frame(shape=(192, 192), spacing_mm=1.0):
     centre = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
-    return BodyFrame(centre, (1.0, 0.0), (0.0, 1.0), 85.0, ((-0.1, 0.995), (0.1, 0.995)), spacing_mm)
+    return BodyFrame(
+        centre, (1.0, 0.0), (0.0, 1.0), 85.0, ((-0.1, 0.995), (0.1, 0.995)), spacing_mm
+    )
 
 
 def disc(shape, centre, radius, height):

@@ -2,10 +2,10 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from simple_layers import frame
 
 from hoseg.errors import SettingError
 from hoseg.simulate.confounders import ConfounderRates, draw_confounders, sample_kinds
-from simple_layers import frame
 
 KINDS = [entry.name for entry in fields(ConfounderRates)]
 

@@ -8,16 +8,15 @@ import pytest
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Side, View
-from hoseg.simulate.dicom_out import (
+from hoseg.simulate.dicom_out import dicom_dataset, write_dicom
+from hoseg.simulate.dicom_variant import (
     AWKWARD,
     SPACINGS,
     TRANSFER_SYNTAXES,
     VOI,
     Acquisition,
     DicomVariant,
-    dicom_dataset,
     sample_variant,
-    write_dicom,
 )
 
 FILM = Acquisition("test-0001", View.AP_PELVIS, Side.UNKNOWN, Side.LEFT, 0.14, 1.2)
@@ -38,7 +37,9 @@ def test_pixels_survive_every_transfer_syntax(tmp_path, syntax, inverted):
     if syntax == "jpeg_lossless":
         import imagecodecs
 
-        stored = imagecodecs.ljpeg_decode(next(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1)))
+        stored = imagecodecs.ljpeg_decode(
+            next(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1))
+        )
     else:
         stored = dataset.pixel_array
     np.testing.assert_array_equal(4095 - stored if inverted else stored, PIXELS)

@@ -2,14 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from simple_layers import layers
 
 from hoseg.radiograph import Structure
 from hoseg.simulate.confounders import ConfounderRates
 from hoseg.simulate.film import RenderSettings, render
-from simple_layers import layers
 
 PLAIN = RenderSettings(
-    confounders=ConfounderRates(**{name: 0.0 for name in ConfounderRates.__dataclass_fields__}),
+    confounders=ConfounderRates(**dict.fromkeys(ConfounderRates.__dataclass_fields__, 0.0)),
     fluoroscopy=0,
     text=0,
     soft_tissue=False,
@@ -65,7 +65,7 @@ def test_bone_is_brighter_than_its_surroundings_unless_inverted():
 
 
 def test_confounders_carry_no_label():
-    every = ConfounderRates(**{name: 1.0 for name in ConfounderRates.__dataclass_fields__})
+    every = ConfounderRates(**dict.fromkeys(ConfounderRates.__dataclass_fields__, 1.0))
     bare = layers(ho_mm=0.0)
     bare = replace(bare, masks=bare.masks & np.uint8(Structure.PELVIS))
     film = render(bare, np.random.default_rng(0), replace(PLAIN, confounders=every))

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from simple_layers import layers
 
 from hoseg.radiograph import Structure
 from hoseg.simulate.materials import Material
-from simple_layers import layers
 
 
 def test_a_crop_at_the_same_spacing_is_a_slice():

@@ -84,8 +84,12 @@ def test_blur_correlates_the_noise_and_reports_its_reduced_spread():
 
 def test_scatter_adds_signal_behind_the_body():
     primary = np.full((200, 200), 0.01, np.float32)
-    plain = expose(primary, primary, Exposure(scatter_ratio=0, heel=0), 1.0, np.random.default_rng(0))
-    foggy = expose(primary, primary, Exposure(scatter_ratio=1, heel=0), 1.0, np.random.default_rng(0))
+    plain = expose(
+        primary, primary, Exposure(scatter_ratio=0, heel=0), 1.0, np.random.default_rng(0)
+    )
+    foggy = expose(
+        primary, primary, Exposure(scatter_ratio=1, heel=0), 1.0, np.random.default_rng(0)
+    )
     ratio = foggy.noiseless[100, 100] / plain.noiseless[100, 100]
     assert ratio == pytest.approx(2.0, rel=0.05)
 

@@ -59,9 +59,7 @@ def test_no_drawn_recipe_washes_the_film_out():
         assert pixels.std() > 0.08
 
 
-@pytest.mark.parametrize(
-    "bad", [{"curve": "cubic"}, {"bits": 3}, {"window": (50.0, 10.0)}]
-)
+@pytest.mark.parametrize("bad", [{"curve": "cubic"}, {"bits": 3}, {"window": (50.0, 10.0)}])
 def test_bad_recipes_name_the_setting(bad):
     with pytest.raises(SettingError, match=next(iter(bad))):
         Processing(**bad)

@@ -7,7 +7,9 @@ SHAPE = (240, 240)
 
 
 def _frame(spacing_mm=2.0):
-    return BodyFrame((119.5, 100.0), (1, 0), (0, 1), 88.0, ((-0.1, 0.995), (0.1, 0.995)), spacing_mm)
+    return BodyFrame(
+        (119.5, 100.0), (1, 0), (0, 1), 88.0, ((-0.1, 0.995), (0.1, 0.995)), spacing_mm
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -41,7 +43,9 @@ def test_nothing_lies_between_the_thighs_far_below():
 
 def test_the_same_generator_state_gives_the_same_body():
     pair = [
-        soft_tissue(_frame(), SHAPE, sample_body(np.random.default_rng(4)), np.random.default_rng(4))
+        soft_tissue(
+            _frame(), SHAPE, sample_body(np.random.default_rng(4)), np.random.default_rng(4)
+        )
         for _ in range(2)
     ]
     np.testing.assert_array_equal(pair[0].body_mm, pair[1].body_mm)
