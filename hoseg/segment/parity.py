@@ -37,7 +37,7 @@ class Verdict:
     passed: agreement and classes are both in order
     agreement: share of mask pixels with all four bits equal, over all reference films
     worst_dice: of the structure that agrees least (1.0 when both have none)
-    changed_hips: hips whose class differs
+    changed_hips: hips whose class differs; looked at only where enough pixels agree
     film_ms: median time of a film, one at a time
     sentence: for people and for ``run.json``
     """
@@ -60,10 +60,14 @@ def judge(row: Runtime, model: Model, open_engine: Callable[[], Engine]) -> Verd
     if known is not None:
         return known
     reference = reference_of(model)
-    masks, film_ms = _timed_masks(open_engine(), reference)
-    verdict = compare(reference, masks, film_ms)
+    verdict = judge_engine(open_engine(), reference)
     _keep_verdict(path, verdict)
     return verdict
+
+
+def judge_engine(engine: Engine, reference: Reference) -> Verdict:
+    """Send the reference films through an engine and compare."""
+    return compare(reference, *_timed_masks(engine, reference))
 
 
 def compare(reference: Reference, masks: list[NDArray[np.uint8]], film_ms: float = 0.0) -> Verdict:
@@ -72,17 +76,18 @@ def compare(reference: Reference, masks: list[NDArray[np.uint8]], film_ms: float
     pixels = sum(truth.size for truth, _ in pairs)
     equal = sum(int(np.count_nonzero(truth == found)) for truth, found in pairs)
     agreement = equal / pixels
-    changed = sum(
-        count_changed_hips(truth, found, film.grid.spacing_mm)
-        for film, (truth, found) in zip(reference.films, pairs, strict=True)
-    )
+    changed = 0
+    if agreement >= MIN_AGREEMENT:  # otherwise it has failed already
+        changed = sum(
+            count_changed_hips(truth, found, film.grid.spacing_mm)
+            for film, (truth, found) in zip(reference.films, pairs, strict=True)
+        )
     passed = agreement >= MIN_AGREEMENT and changed == 0
-    sentence = (
-        f"{100 * agreement:.4f} % of mask pixels equal float32 torch on {len(pairs)} films, "
-        f"{changed} hip classes changed"
-    )
+    sentence = f"{100 * agreement:.4f} % of mask pixels equal float32 torch on {len(pairs)} films"
+    if agreement >= MIN_AGREEMENT:
+        sentence += f", {changed} hip classes changed"
     if not passed:
-        sentence += f"; the gate wants {100 * MIN_AGREEMENT} % and none"
+        sentence += f"; the gate wants {100 * MIN_AGREEMENT} % and no changed class"
     return Verdict(passed, agreement, _worst_dice(pairs), changed, film_ms, sentence)
 
 

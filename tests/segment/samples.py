@@ -21,7 +21,7 @@ def make_film(
 
     rng = np.random.default_rng(seed)
     pixels = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), 4)
-    pixels = (pixels / pixels.std()).astype(np.float32)
+    pixels = (pixels / max(pixels.std(), 0.01)).astype(np.float32)
     step = (original[0] / shape[0], original[1] / shape[1])
     grid = Grid(shape, ((step[0] - 1) / 2, (step[1] - 1) / 2), step, (0.5, 0.5))
     if field is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
@@ -28,13 +30,17 @@ class OnnxCpu:
 
 def open_network(model: Model, wish: Wish) -> OnnxCpu:
     """Open the ONNX file that belongs to the weights; it is derived from them if need be."""
+    return open_file(onnx_file(model), wish)
+
+
+def open_file(path: Path, wish: Wish) -> OnnxCpu:
+    """Open a file that ``export_onnx`` wrote."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = wish.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     # Films differ in shape: a memory pattern per shape would grow with the archive.
     options.enable_mem_pattern = False
-    path = onnx_file(model)
     try:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]

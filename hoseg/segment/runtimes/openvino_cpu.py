@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,17 +34,21 @@ class OpenVinoCpu:
 
 
 def open_network(model: Model, wish: Wish) -> OpenVinoCpu:
-    """Compile the ONNX file that belongs to the weights.
+    """Compile the ONNX file that belongs to the weights."""
+    return open_file(onnx_file(model), wish)
+
+
+def open_file(path: Path, wish: Wish) -> OpenVinoCpu:
+    """Compile an ONNX file or an OpenVINO one (.xml).
 
     Without ENABLE_CPU_PINNING=False two processes on one machine share cores and each slows the
     other by half.
     """
     core: Any = import_module("openvino").Core()
-    model = core.read_model(onnx_file(model))
     config = {
         "INFERENCE_PRECISION_HINT": _HINTS[wish.precision],
         "INFERENCE_NUM_THREADS": wish.threads,
         "ENABLE_CPU_PINNING": False,
         "PERFORMANCE_HINT": "LATENCY",
     }
-    return OpenVinoCpu(core.compile_model(model, "CPU", config))
+    return OpenVinoCpu(core.compile_model(core.read_model(path), "CPU", config))

@@ -1,0 +1,91 @@
+"""``hoseg export``: DICOM objects of a finished run, or a model for another runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    target: Annotated[
+        str, typer.Argument(help="Folder of a finished run; with --runtime a model.")
+    ],
+    runtime: Annotated[
+        str | None, typer.Option(help="Write the model for onnx or openvino.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the model's files; default: beside its weights."),
+    ] = None,
+    objects: Annotated[
+        str, typer.Option(help="DICOM objects to write: any of seg, sr, sc.")
+    ] = "seg,sr,sc",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Write DICOM objects of a finished run, or a model for a runtime.
+
+    A model comes with its parity report; exit status 1 when it does not agree with torch.
+    Research use only. Not a medical device.
+    """
+    if runtime is None:
+        failed = _export_run(Path(target), objects, as_json)
+    else:
+        failed = _export_model(target, runtime, out, as_json)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _export_model(name: str, runtime: str, out: Path | None, as_json: bool) -> bool:
+    """Write a model for a runtime; True when it fails the gate."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from hoseg.segment.export import export_model
+    from hoseg.segment.weights import load_model
+
+    model = load_model(name)
+    done = export_model(model, runtime, out or model.path)
+    if as_json:
+        files = [str(path) for path in done.files]
+        typer.echo(json.dumps({"files": files, "parity": asdict(done.verdict)}))
+    else:
+        console = Console(soft_wrap=True, highlight=False)
+        for path in done.files:
+            console.print(str(path), markup=False)
+        outcome = "passed" if done.verdict.passed else "FAILED"
+        console.print(f"Parity {outcome}: {done.verdict.sentence}")
+    return not done.verdict.passed
+
+
+def _export_run(folder: Path, objects: str, as_json: bool) -> bool:
+    """Write DICOM objects; True when some images could not be exported."""
+    import json
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from hoseg.report.export import count_images, export_run
+
+    kinds = tuple(part.strip() for part in objects.split(",") if part.strip())
+    with Progress(console=Console(stderr=True), disable=as_json) as bar:
+        task = bar.add_task("hoseg export", total=count_images(folder))
+        summary = export_run(folder, kinds=kinds, progress=lambda: bar.advance(task))
+    if as_json:
+        failed = [
+            {"folder": place, "code": code, "sentence": sentence}
+            for place, code, sentence in summary.failed
+        ]
+        typer.echo(json.dumps({"written": summary.written, "failed": failed}))
+    else:
+        console = Console(soft_wrap=True, highlight=False)
+        console.print(f"{len(summary.written)} DICOM objects written below {folder}", markup=False)
+        for place, code, sentence in summary.failed:
+            console.print(f"  failed: {place} ({code}): {sentence}", style="yellow", markup=False)
+        console.print("Research use only. Not a medical device.")
+    return bool(summary.failed)
