@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade import HipFinding, Probabilities, grade
+from hoseg.grade import HipFinding, Probabilities, combine, grade
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
-from hoseg.radiograph import Prepared, Radiograph, Segmentation
+from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
 from hoseg.report.overlay import Overlay, overlay
 from hoseg.report.schema import NoteFact, ResultFile, Status, result_for_image
 from hoseg.segment.predictor import Options, Predictor
@@ -66,10 +66,11 @@ class ImageResult:
             sentence=self.sentence,
             model="" if self.segmentation is None else self.segmentation.model,
         )
-        if self.prepared is None:
-            return result
-        notes = [NoteFact(code=note.code, text=note.text) for note in self.prepared.notes]
-        return result.model_copy(update={"notes": [*result.notes, *notes]})
+        notes = [] if self.prepared is None else list(self.prepared.notes)
+        if (self.masks() & Structure.IMPLANT).any():
+            notes.append(Note("implant_seen", "Metal or cement was found."))
+        facts = [NoteFact(code=note.code, text=note.text) for note in notes]
+        return result.model_copy(update={"notes": [*result.notes, *facts]})
 
 
 @dataclass(frozen=True, eq=False)

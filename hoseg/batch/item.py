@@ -21,6 +21,7 @@ from hoseg.reasons import status_of
 from hoseg.report.overlay import thumbnail
 from hoseg.report.paths import inside, safe_name
 from hoseg.report.png import encode_png
+from hoseg.report.review import CASE_FILE, case_script
 from hoseg.report.schema import ResultFile, result_for_failure, to_json
 from hoseg.report.tables import finding_rows, image_row
 from hoseg.segment.predictor import Choice, Options
@@ -119,6 +120,7 @@ def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile
         ):
             options = [cv2.IMWRITE_JPEG_QUALITY, quality]
             (partial / name).write_bytes(cv2.imencode(".jpg", picture, options)[1].tobytes())
+        (partial / CASE_FILE).write_text(case_script(result, image.masks()), encoding="utf-8")
         (partial / "result.json").write_text(to_json(result), encoding="utf-8")
         _publish(partial, final)
     except OSError as error:

@@ -55,20 +55,22 @@ class Journal:
     """Open or make the journal of an output folder.
 
     path: the SQLite file
-    run: fingerprint of version, model and settings; entries of other runs are done again
+    run: fingerprint of version, model and settings; entries of other runs are done again.
+        None = that of most entries, to look at a finished run
 
     Raises
     ------
     OutputError: the file cannot be written, or is not a journal
     """
 
-    def __init__(self, path: Path, run: str) -> None:
-        self.path, self.run = path, run
+    def __init__(self, path: Path, run: str | None) -> None:
+        self.path = path
         try:
             self._base = sqlite3.connect(path, timeout=5)
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._base.executescript(_TABLES)
+            self.run = self._latest_run() if run is None else run
         except sqlite3.DatabaseError as error:
             raise OutputError(
                 f"{path}: {error}; another run may be using this folder, or the file is not a "
@@ -138,6 +140,20 @@ class Journal:
         )
         for (image,) in cursor:
             yield json.loads(image)
+
+    def hip_rows(self) -> Iterator[dict[str, str]]:
+        """Rows of every hip in every image, in the order in which the inputs were found."""
+        cursor = self._base.execute(
+            "SELECT hips FROM inputs WHERE run = ? ORDER BY position", (self.run,)
+        )
+        for (hips,) in cursor:
+            yield from json.loads(hips)
+
+    def _latest_run(self) -> str:
+        row = self._base.execute(
+            "SELECT run, COUNT(*) FROM inputs GROUP BY run ORDER BY 2 DESC LIMIT 1"
+        ).fetchone()
+        return "" if row is None else str(row[0])
 
     def studies(self) -> Iterator[tuple[str, list[dict[str, str]]]]:
         """(study, rows of all its hips in all its images), study by study."""

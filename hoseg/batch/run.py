@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import hoseg
 from hoseg.batch.decide import decide
@@ -26,6 +27,7 @@ from hoseg.batch.workers import Lost, WorkerPool
 from hoseg.dicom import Source, discover, sop_instance
 from hoseg.errors import HosegError, InputError, OutputError
 from hoseg.reasons import Reason, status_of
+from hoseg.report.review.page import index, write_page
 from hoseg.report.schema import RESEARCH_USE, result_for_failure
 from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS, write_csv, write_parquet
 from hoseg.segment.predictor import Choice, Predictor
@@ -71,6 +73,7 @@ def run_batch(
             yield from _work(inputs, settings, predictor.choice, journal, total)
         finally:
             write_tables(journal, settings)
+            write_page(settings.out, journal.image_rows(), journal.hip_rows())
             write_manifest(journal, settings, predictor)
             shutil.rmtree(settings.out / PARTIAL, ignore_errors=True)
 
@@ -178,6 +181,19 @@ def _stamp(source: Source) -> str:
     except OSError:
         return f"absent {problem}"
     return f"{facts.st_size} {facts.st_mtime_ns} {problem}"
+
+
+def review_entries(out: Path) -> list[dict[str, Any]]:
+    """Entries of the review page of a finished run.
+
+    Raises
+    ------
+    OutputError: the folder was not written by ``hoseg run``
+    """
+    if not (out / JOURNAL).is_file():
+        raise OutputError(f"{out}: no {JOURNAL}; give the folder that hoseg run wrote")
+    with Journal(out / JOURNAL, None) as journal:
+        return index(journal.image_rows(), journal.hip_rows())
 
 
 def _findings(journal: Journal) -> Iterator[dict[str, str]]:

@@ -1,6 +1,7 @@
 """From masks and spacing to classes, with their trace and their uncertainty. No torch in it."""
 
 from hoseg.grade.abstain import REASONS
+from hoseg.grade.combine import combine
 from hoseg.grade.bones import check_masks
 from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine, Verdict
 from hoseg.grade.grading import Probabilities, grade
