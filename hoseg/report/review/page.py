@@ -1,0 +1,113 @@
+"""``review.html``: one file with the gallery's data, styles and scripts inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import hoseg
+from hoseg.errors import OutputError
+from hoseg.report.review.case import to_script_json
+from hoseg.report.schema import RESEARCH_USE
+
+PAGE = "review.html"
+SCRIPTS = ("gallery.js", "viewer.js", "paint.js", "case.js", "app.js")
+Row = Mapping[str, str]
+
+
+def write_page(out: Path, images: Iterable[Row], hips: Iterable[Row]) -> None:
+    """Write ``review.html`` of a run.
+
+    images, hips: rows of ``images.csv``, and of every hip of every image, in any order
+
+    Raises
+    ------
+    OutputError: the file cannot be written
+    """
+    path = out / PAGE
+    part = path.with_name(PAGE + ".part")
+    try:
+        part.write_text(page(index(images, hips)), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}; free space and run again") from error
+
+
+def page(entries: list[dict[str, Any]], *, served: bool = False, blinded: bool = False) -> str:
+    """Text of the page.
+
+    entries: from ``index``
+    served: corrections can be saved
+    blinded: nothing that the computer found is shown; give ``blind(entries)``
+    """
+    static = files("hoseg.report.review") / "static"
+    settings = {
+        "served": served,
+        "blinded": blinded,
+        "version": hoseg.__version__,
+        "disclaimer": RESEARCH_USE,
+    }
+    html = (static / "page.html").read_text(encoding="utf-8")
+    parts = {
+        "STYLE": (static / "page.css").read_text(encoding="utf-8"),
+        "SCRIPT": "\n".join((static / name).read_text(encoding="utf-8") for name in SCRIPTS),
+        "SETTINGS": to_script_json(settings),
+        "INDEX": to_script_json(entries),
+    }
+    for name, text in parts.items():
+        html = html.replace(f"/*{name}*/", text)
+    return html
+
+
+def index(images: Iterable[Row], hips: Iterable[Row]) -> list[dict[str, Any]]:
+    """One entry for every image that has a folder, what needs a person most first."""
+    by_folder: dict[str, list[Row]] = {}
+    for hip in hips:
+        by_folder.setdefault(hip["folder"], []).append(hip)
+    entries = [_entry(row, by_folder.get(row["folder"], [])) for row in images if row["folder"]]
+    return sorted(entries, key=lambda entry: -entry["need"])
+
+
+def blind(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Entries without results, in an order that says nothing about them."""
+    kept = ("id", "patient", "date", "view", "side")
+    plain = [{**{key: entry[key] for key in kept}, "hips": [], "need": 0} for entry in entries]
+    return sorted(plain, key=lambda entry: str(entry["id"]))
+
+
+def _entry(row: Row, hips: list[Row]) -> dict[str, Any]:
+    facts = [_hip(hip) for hip in hips]
+    return {
+        "id": row["folder"],
+        "status": row["status"],
+        "reason": row["reason"],
+        "patient": row["patient_id"],
+        "date": row["study_date"],
+        "view": row["view"],
+        "side": row["side"],
+        "implant": "implant_seen" in row["notes"].split(";"),
+        "hips": facts,
+        "need": need(row["status"], facts),
+    }
+
+
+def _hip(row: Row) -> dict[str, Any]:
+    chances = [float(row[f"brooker_p{k}"] or 0) for k in range(5)]
+    return {
+        "side": row["side"],
+        "brooker": int(row["brooker"]) if row["brooker"] else None,
+        "sure": max(chances) if any(chances) else None,
+        "gap": float(row["gap_mm"]) if row["gap_mm"] else None,
+        "abstained": row["abstained"],
+    }
+
+
+def need(status: str, hips: list[dict[str, Any]]) -> float:
+    """How much an image needs a person: abstentions first, then doubt, then severity."""
+    if status == "abstained" or any(hip["abstained"] for hip in hips):
+        return 10.0
+    doubt = max((1 - hip["sure"] for hip in hips if hip["sure"] is not None), default=0.0)
+    worst = max((hip["brooker"] for hip in hips if hip["brooker"] is not None), default=0)
+    return 5 * float(doubt) + 0.5 * float(worst)

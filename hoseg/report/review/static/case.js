@@ -1,0 +1,245 @@
+// One case: the film, what was found, and what the reader says about it.
+
+const waiting = new Map();
+
+/** Called by each case.js file. */
+function hosegCase(data) {
+  waiting.get(data.id)?.(data);
+  waiting.delete(data.id);
+}
+
+/** Load a case by its script, which also works from disk. */
+function loadCase(id) {
+  return new Promise((resolve, reject) => {
+    waiting.set(id, resolve);
+    const script = make("script", { src: fileOf(id, "case.js") });
+    script.onerror = () => reject(new Error(`${id}: case.js cannot be read`));
+    script.onload = () => script.remove();
+    document.head.append(script);
+  });
+}
+
+const number = (value, digits = 1) => (value == null ? "not measured" : value.toFixed(digits));
+
+class Case {
+  constructor(root, data, gallery) {
+    this.root = root;
+    this.data = data;
+    this.gallery = gallery;
+    this.selected = 0;
+    this.hips = data.result.hips.length ? data.result.hips : [{ side: data.result.image?.side || "unknown", empty: true }];
+    if (SETTINGS.blinded && this.hips[0].side === "unknown") this.hips = ["right", "left"].map((side) => ({ side, empty: true }));
+    this.said = new Map();
+    this.viewer = new Viewer(data, `${data.result.image?.patient_id || "no patient ID"} · ${words(data.result.image?.view)}`);
+    this.views = make("div", { class: "views" }, this.viewer.root);
+    this.panel = make("section", { class: "panel", "aria-label": "Findings and review" });
+    root.replaceChildren(this.views, this.panel);
+    this.painter = SETTINGS.served ? new Painter(this.viewer, () => say("Mask changed: press S to save it.")) : null;
+    this.fill();
+    requestAnimationFrame(() => this.viewer.fit());
+    this.addPrior();
+    this.showHistory();
+  }
+
+  fill() {
+    const { result } = this.data;
+    this.hipBoxes = this.hips.map((hip, k) => this.hipBox(hip, k));
+    this.comment = make("textarea", { "aria-label": "Comment", maxlength: "4000" });
+    this.past = make("ol", { class: "history" });
+    this.panel.replaceChildren(
+      this.navigation(),
+      make("h2", {}, "Film"),
+      make("p", { class: "quiet" }, this.describe()),
+      result.status === "abstained" ? make("p", { class: "badge abstained" }, result.sentence || words(result.reason)) : null,
+      this.displayTools(),
+      make("h2", {}, "Hips"), ...this.hipBoxes,
+      make("h2", {}, "Ossification mask"), this.maskTools(),
+      make("h2", {}, "Comment and signature"), this.comment,
+      make("div", { class: "row" },
+        this.button("Save comment", "", () => this.save("comment", "", this.comment.value.trim())),
+        this.button("Sign this case", "Enter", () => this.sign())),
+      make("h2", {}, "History"), this.past);
+    this.select(0);
+  }
+
+  describe() {
+    const image = this.data.result.image;
+    const spacing = image?.spacing;
+    const scale = spacing ? `${spacing.row_mm.toFixed(3)} mm a pixel (${words(spacing.source)})` : "no millimetre calibration";
+    return `${words(image?.view)}, side ${words(image?.side)}, ${image?.study_date || "no date"}, ${this.data.rows} × ${this.data.columns}, ${scale}. ${this.data.result.notes.map((n) => n.text).join(" ")}`;
+  }
+
+  button(text, key, action, attributes = {}) {
+    return make("button", { type: "button", onclick: action, ...attributes }, text, key ? " " : null, key ? make("kbd", {}, key) : null);
+  }
+
+  navigation() {
+    return make("div", { class: "tools" },
+      this.button("Gallery", "Esc", () => app.close()),
+      this.button("Previous", "K", () => app.step(-1)),
+      this.button("Next", "J", () => app.step(1)));
+  }
+
+  displayTools() {
+    this.toggles = [["Outlines", "O", "outlines"], ["Fill", "F", "fill"], ["Gap", "G", "gap"]].map(([text, key, name]) =>
+      this.button(text, key, () => this.toggle(name), { "aria-pressed": String(drawn[name]), "data-name": name }));
+    return make("div", { class: "tools" }, ...this.toggles,
+      this.button("Invert", "I", () => { levels.inverted = !levels.inverted; applyLevels(); }),
+      this.button("Reset", "R", () => { resetWindow(); this.viewer.fit(); }));
+  }
+
+  toggle(name) {
+    drawn[name] = !drawn[name];
+    this.toggles.forEach((t) => t.setAttribute("aria-pressed", String(drawn[t.dataset.name])));
+    this.viewer.refresh();
+    this.other?.refresh();
+    if (this.painter && name === "fill") this.painter.canvas.hidden = !drawn.fill;
+  }
+
+  hipBox(hip, k) {
+    const box = make("article", { class: "hip", onclick: () => this.select(k) });
+    const side = hip.side === "unknown" ? "Side unknown" : hip.side[0].toUpperCase() + hip.side.slice(1);
+    box.append(make("h3", {}, `${side} hip`));
+    if (!hip.empty) box.append(...this.found(hip));
+    this.classButtons(box, hip, k);
+    return box;
+  }
+
+  found(hip) {
+    const parts = [make("p", {}, hip.summary || "")];
+    if (hip.gap_mm != null) {
+      const range = hip.gap_interval_mm ? ` (${hip.gap_interval_mm.map((v) => v.toFixed(1)).join(" to ")})` : "";
+      parts.push(make("p", { class: "quiet" }, `Gap ${number(hip.gap_mm)} mm${range}, pattern ${words(hip.pattern)}.`));
+    }
+    const chances = hip.class_probabilities?.brooker;
+    if (chances?.length) parts.push(make("p", { class: "quiet" }, "Probabilities: " + chances.map((p, k) => `${ROMAN[k]} ${Math.round(100 * p)} %`).join(", ")));
+    for (const note of hip.caveats || []) parts.push(make("p", { class: "quiet" }, note.text));
+    const lines = (hip.trace || []).filter((line) => line.system === "brooker" || line.fired);
+    parts.push(make("details", {}, make("summary", {}, "Why"), make("ul", { class: "trace" },
+      ...lines.map((line) => make("li", { class: line.fired ? "fired" : "" }, `${words(line.system)}: ${line.sentence}`)),
+      ...Object.values(hip.counterfactuals || {}).map((text) => make("li", {}, text)))));
+    return parts;
+  }
+
+  classButtons(box, hip, k) {
+    const computed = hip.classes?.brooker;
+    const row = make("div", { class: "row", role: "radiogroup", "aria-label": `Brooker class, ${hip.side} hip` },
+      ...ROMAN.map((roman, grade) => make("button", {
+        type: "button", class: "class", role: "radio", "aria-checked": "false", "data-grade": grade,
+        onclick: () => { this.select(k); this.grade(grade); },
+      }, roman)));
+    const tools = make("div", { class: "row" });
+    if (computed != null) tools.append(this.button("Accept", "A", () => { this.select(k); this.accept(); }));
+    if (!hip.empty) tools.append(this.button("False ossification", "X", () => { this.select(k); this.save("false_ossification", hip.side); }));
+    tools.append(this.button("Missed", "M", () => { this.select(k); this.missed(); }));
+    box.append(row, tools);
+  }
+
+  select(k) {
+    this.selected = Math.max(0, Math.min(this.hips.length - 1, k));
+    this.hipBoxes.forEach((box, n) => box.classList.toggle("selected", n === this.selected));
+  }
+
+  get hip() {
+    return this.hips[this.selected];
+  }
+
+  accept() {
+    const computed = this.hip.classes?.brooker;
+    if (computed == null) say("There is no class to accept: choose one with 0 to 4.", true);
+    else this.grade(computed);
+  }
+
+  grade(value) {
+    this.save("grade", this.hip.side, String(value));
+  }
+
+  missed() {
+    if (!this.painter) {
+      this.save("missed_ossification", this.hip.side);
+      return;
+    }
+    this.painter.placed = (row, column) => {
+      this.viewer.mark(row, column);
+      this.painter.setMode("point");
+      this.save("missed_ossification", this.hip.side, `${row.toFixed(1)},${column.toFixed(1)}`);
+    };
+    this.painter.setMode("point");
+    say("Click the missed ossification (or move with the arrow keys and press space).");
+  }
+
+  sign() {
+    this.save("sign", "").then((saved) => saved && this.gallery.markDone(this.data.id));
+  }
+
+  maskTools() {
+    if (!this.painter) return make("p", { class: "quiet" }, "To paint and to save into the run, start: hoseg review FOLDER. Here classes are kept by the browser; download them from the gallery.");
+    const mode = (text, key, name) => this.button(text, key, () => this.setMode(name), { "aria-pressed": "false", "data-mode": name });
+    this.modes = [mode("Brush", "B", "brush"), mode("Erase", "E", "eraser"), mode("Polygon", "P", "polygon")];
+    return make("div", { class: "tools" }, ...this.modes,
+      this.button("Smaller", ",", () => this.painter.setRadius(0.8)),
+      this.button("Larger", ".", () => this.painter.setRadius(1.25)),
+      this.button("Undo", "Z", () => this.painter.undo()),
+      this.button("Save mask", "S", () => this.saveMask()));
+  }
+
+  setMode(name) {
+    this.painter?.setMode(name);
+    this.modes?.forEach((b) => b.setAttribute("aria-pressed", String(this.painter.mode === b.dataset.mode)));
+    if (this.painter?.mode === "polygon") say("Click corners, Enter closes the polygon.");
+    this.viewer.root.focus();
+  }
+
+  async saveMask() {
+    if (this.painter) await this.save("mask", "", "", await this.painter.png());
+  }
+
+  async save(kind, side, value = "", mask_png = null) {
+    const saved = await store.save({ image: this.data.id, kind, side, value, reader: readerName() }, mask_png);
+    if (saved) this.showHistory();
+    return saved;
+  }
+
+  async showHistory() {
+    const entries = await store.history(this.data.id);
+    this.past.replaceChildren(...entries.map((e) => make("li", {}, `${e.time.slice(0, 16).replace("T", " ")} ${e.reader}: ${words(e.kind)} ${e.side} ${e.kind === "grade" ? "Brooker " + ROMAN[e.value] : e.value}`)));
+    this.hips.forEach((hip, k) => {
+      const mine = entries.filter((e) => e.kind === "grade" && e.side === hip.side && e.reader === readerName()).pop();
+      this.hipBoxes[k].querySelectorAll(".class").forEach((b) => b.setAttribute("aria-checked", String(mine?.value === b.dataset.grade)));
+    });
+    if (entries.some((e) => e.kind === "sign")) this.gallery.markDone(this.data.id);
+  }
+
+  async addPrior() {
+    const prior = this.gallery.prior(this.data.id);
+    if (!prior || SETTINGS.blinded) return;
+    const data = await loadCase(prior.id);
+    const grades = prior.hips.filter((h) => h.brooker != null).map((h) => `${h.side} ${ROMAN[h.brooker]}`).join(", ");
+    this.other = new Viewer(data, `prior of ${prior.date} · ${grades || "not graded"}`);
+    this.views.append(this.other.root);
+    requestAnimationFrame(() => { this.viewer.fit(); this.other.fit(); });
+  }
+
+  key(event) {
+    const key = event.key.toLowerCase();
+    const actions = {
+      o: () => this.toggle("outlines"), f: () => this.toggle("fill"), g: () => this.toggle("gap"),
+      i: () => { levels.inverted = !levels.inverted; applyLevels(); },
+      r: () => { resetWindow(); this.viewer.fit(); }, a: () => this.accept(), m: () => this.missed(),
+      x: () => this.save("false_ossification", this.hip.side), b: () => this.setMode("brush"),
+      e: () => this.setMode("eraser"), p: () => this.setMode("polygon"), s: () => this.saveMask(),
+      z: () => this.painter?.undo(), ",": () => this.painter?.setRadius(0.8), ".": () => this.painter?.setRadius(1.25),
+      "+": () => this.viewer.zoomMiddle(1.25), "-": () => this.viewer.zoomMiddle(0.8), "=": () => this.viewer.zoomMiddle(1.25),
+      h: () => this.select((this.selected + 1) % this.hips.length), enter: () => this.sign(),
+      w: () => changeWindow(-20, 0), q: () => changeWindow(20, 0), d: () => changeWindow(0, 12), c: () => changeWindow(0, -12),
+    };
+    if (/^[0-4]$/.test(key)) this.grade(Number(key));
+    else if (this.painter?.key(event)) return true;
+    else if (key.startsWith("arrow")) {
+      const way = { arrowup: [0, 60], arrowdown: [0, -60], arrowleft: [60, 0], arrowright: [-60, 0] }[key];
+      this.viewer.pan(...way);
+    } else if (actions[key]) actions[key]();
+    else return false;
+    return true;
+  }
+}

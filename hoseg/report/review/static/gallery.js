@@ -1,0 +1,108 @@
+// The gallery: every image as a card, what needs a person most first.
+
+/** Make an element. Text is always set as text, so that no value can become markup. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "class") element.className = value;
+    else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+const ROMAN = ["0", "I", "II", "III", "IV"];
+const words = (code) => String(code || "").replaceAll("_", " ");
+const fileOf = (id, name) => id.split("/").map(encodeURIComponent).join("/") + "/" + name;
+
+class Gallery {
+  constructor(root, entries, open) {
+    this.root = root;
+    this.entries = entries;
+    this.open = open;
+    this.reviewed = new Set();
+    this.filters = { text: "", status: "", grade: "", implant: "", view: "", review: "" };
+    this.list = make("ul", { class: "cards" });
+    this.count = make("span", { class: "quiet", role: "status" });
+    root.append(this.bar(), this.list);
+    this.cards = new Map(entries.map((entry) => [entry.id, this.card(entry)]));
+    this.show();
+  }
+
+  bar() {
+    const choice = (label, key, options) =>
+      make("label", {}, label, make("select", { onchange: (e) => this.set(key, e.target.value) },
+        ...options.map(([value, text]) => make("option", { value }, text))));
+    const views = [...new Set(this.entries.map((entry) => entry.view))].sort();
+    const plain = [choice("View", "view", [["", "all"], ...views.map((v) => [v, words(v)])])];
+    const found = SETTINGS.blinded ? [] : [
+      choice("Status", "status", [["", "all"], ["graded", "graded"], ["abstained", "abstained"]]),
+      choice("Class", "grade", [["", "all"], ...ROMAN.map((r, k) => [String(k), "Brooker " + r])]),
+      choice("Implant", "implant", [["", "all"], ["yes", "with"], ["no", "without"]]),
+    ];
+    const review = choice("Review", "review", [["", "all"], ["open", "open"], ["done", "done"]]);
+    const search = make("label", {}, "Patient or study", make("input", {
+      type: "search", oninput: (e) => this.set("text", e.target.value.toLowerCase()),
+    }));
+    return make("div", { class: "filters", role: "search" }, ...found, ...plain, review, search, this.count);
+  }
+
+  set(key, value) {
+    this.filters[key] = value;
+    this.show();
+  }
+
+  fits(entry) {
+    const f = this.filters;
+    const text = (entry.patient + " " + entry.id).toLowerCase();
+    return (!f.text || text.includes(f.text)) && (!f.status || entry.status === f.status)
+      && (!f.grade || entry.hips.some((hip) => String(hip.brooker) === f.grade))
+      && (!f.implant || entry.implant === (f.implant === "yes")) && (!f.view || entry.view === f.view)
+      && (!f.review || this.reviewed.has(entry.id) === (f.review === "done"));
+  }
+
+  show() {
+    this.shown = this.entries.filter((entry) => this.fits(entry));
+    this.list.replaceChildren(...this.shown.map((entry) => this.cards.get(entry.id)));
+    this.count.textContent = `${this.shown.length} of ${this.entries.length} images`;
+  }
+
+  card(entry) {
+    const badges = make("span", { class: "line" });
+    if (entry.status === "abstained") badges.append(make("span", { class: "badge abstained" }, "not graded"));
+    for (const hip of entry.hips) {
+      if (hip.brooker == null) continue;
+      const severe = hip.brooker >= 3 ? " severe" : "";
+      const side = hip.side === "unknown" ? "?" : hip.side[0].toUpperCase();
+      const sure = hip.sure == null ? "" : ` ${Math.round(100 * hip.sure)} %`;
+      badges.append(make("span", { class: "badge" + severe }, `${side} ${ROMAN[hip.brooker]}${sure}`));
+    }
+    const picture = SETTINGS.blinded ? "film.jpg" : "thumb.jpg";
+    return make("li", { class: "card" }, make("button", { type: "button", onclick: () => this.open(entry.id) },
+      make("img", { src: fileOf(entry.id, picture), loading: "lazy", decoding: "async", alt: `Film of ${entry.patient || "unnamed patient"}` }),
+      badges,
+      make("span", { class: "quiet" }, `${entry.patient || "no patient ID"} · ${entry.date || "no date"} · ${words(entry.view)}`),
+      entry.reason ? make("span", { class: "quiet" }, words(entry.reason)) : null));
+  }
+
+  markDone(id) {
+    if (this.reviewed.has(id) || !this.cards.has(id)) return;
+    this.reviewed.add(id);
+    this.cards.get(id).querySelector(".line").append(make("span", { class: "badge done" }, "reviewed"));
+  }
+
+  neighbour(id, step) {
+    const at = this.shown.findIndex((entry) => entry.id === id);
+    return this.shown[at + step]?.id;
+  }
+
+  /** The newest earlier image of the same patient, for comparison. */
+  prior(id) {
+    const now = this.entries.find((entry) => entry.id === id);
+    if (!now?.patient || !now.date) return null;
+    return this.entries.filter((e) => e.patient === now.patient && e.date && e.date < now.date)
+      .sort((a, b) => b.date.localeCompare(a.date))[0] || null;
+  }
+}

@@ -1,0 +1,144 @@
+"""Corrections of readers: an append-only history in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from hoseg.errors import InputError, OutputError
+
+STORE = "review.sqlite"
+KINDS = ("grade", "false_ossification", "missed_ossification", "mask", "comment", "sign")
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS history (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    time TEXT NOT NULL,
+    reader TEXT NOT NULL,
+    image TEXT NOT NULL,
+    side TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    blinded INTEGER NOT NULL,
+    mask BLOB
+);
+CREATE INDEX IF NOT EXISTS by_image ON history (image);
+CREATE TRIGGER IF NOT EXISTS never_change BEFORE UPDATE ON history
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS never_delete BEFORE DELETE ON history
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+"""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One thing a reader said.
+
+    image: folder of the image, relative to the run
+    side: left, right or unknown; "" when it is about the image
+    kind: one of ``KINDS``
+    value: class 0-4 for a grade; "row,column" of a point; text of a comment
+    blinded: said without seeing the computer's result
+    """
+
+    reader: str
+    image: str
+    kind: str
+    side: str = ""
+    value: str = ""
+    blinded: bool = False
+
+    def __post_init__(self) -> None:
+        checks = {
+            "reader": 0 < len(self.reader.strip()) <= 100,
+            "image": 0 < len(self.image) <= 400,
+            "kind": self.kind in KINDS,
+            "side": self.side in ("", "left", "right", "unknown"),
+            "value": len(self.value) <= 4000,
+        }
+        if self.kind == "grade":
+            checks["value"] = self.value in ("0", "1", "2", "3", "4")
+        for key, fits in checks.items():
+            if not fits:
+                shown = repr(getattr(self, key))[:80]
+                raise InputError("correction", f"{key} = {shown} is not allowed", code="bad_review")
+
+
+class ReviewStore:
+    """Open or make the history of a run.
+
+    Raises
+    ------
+    OutputError: the file cannot be written or is no history
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._base = sqlite3.connect(path, timeout=10)
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=FULL")
+            self._base.executescript(_TABLES)
+        except sqlite3.DatabaseError as error:
+            raise OutputError(f"{path}: {error}; move the file away or free space") from error
+
+    def __enter__(self) -> ReviewStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._base.close()
+
+    def add(self, correction: Correction, mask_png: bytes | None = None) -> int:
+        """Append to the history; returns the number of the entry.
+
+        mask_png: for kind "mask", the reader's ossification mask
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with self._base:
+            cursor = self._base.execute(
+                "INSERT INTO history (time, reader, image, side, kind, value, blinded, mask) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    now, correction.reader.strip(), correction.image, correction.side,
+                    correction.kind, correction.value, int(correction.blinded), mask_png,
+                ),
+            )  # fmt: skip
+        return int(cursor.lastrowid or 0)
+
+    def history(self, image: str | None = None) -> Iterator[dict[str, Any]]:
+        """Entries of one image, or of all, oldest first; masks as a flag only."""
+        names = ("number", "time", *asdict(Correction("r", "i", "sign")))
+        where, values = ("WHERE image = ?", (image,)) if image is not None else ("", ())
+        columns = ", ".join(names)
+        for row in self._base.execute(
+            f"SELECT {columns}, mask IS NOT NULL FROM history {where} ORDER BY number", values
+        ):
+            entry = dict(zip((*names, "has_mask"), row, strict=True))
+            yield entry | {"blinded": bool(entry["blinded"]), "has_mask": bool(entry["has_mask"])}
+
+    def latest_mask(self, image: str, reader: str | None = None) -> bytes | None:
+        """The newest mask of an image, of one reader or of anybody."""
+        extra, values = ("AND reader = ?", (image, reader)) if reader else ("", (image,))
+        row = self._base.execute(
+            f"SELECT mask FROM history WHERE kind = 'mask' AND image = ? {extra} "
+            "ORDER BY number DESC LIMIT 1",
+            values,
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def latest_grades(self, reader: str | None = None) -> Iterator[dict[str, Any]]:
+        """The newest grade of every reader for every hip, oldest entry first."""
+        newest: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for entry in self.history():
+            if entry["kind"] == "grade" and reader in (None, entry["reader"]):
+                newest[(entry["reader"], entry["image"], entry["side"])] = entry
+        yield from sorted(newest.values(), key=lambda entry: entry["number"])
