@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kill a run (-9) at random moments, resume it, and compare with an undisturbed run.
 
-    python scripts/kill_test.py FOLDER_OF_FILMS [--kills 20] [--copies 60] [--seed 0] [-- RUN OPTIONS]
+    python scripts/kill_test.py FOLDER_OF_FILMS [--kills 20] [--copies 60] [RUN OPTIONS]
 
 FOLDER_OF_FILMS holds a few DICOM or picture files; they are copied until there are enough, each
 DICOM copy with a SOP Instance UID of its own. Prints the moments of the kills and whether the

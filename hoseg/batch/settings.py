@@ -23,9 +23,8 @@ class RunSettings:
     workers: processes; None = one a core
     limit_s: longest time one file may take (seconds)
     spacing_mm: stated by the user for files that carry none (mm), or None
-    dicom: also write DICOM SEG, SR and secondary capture
     parquet: also write the tables as Parquet
-    deidentify: outputs carry nothing that identifies a patient
+    deidentify: the inputs are de-identified copies
     seed: of the Monte Carlo draws in grading
     """
 
@@ -36,7 +35,6 @@ class RunSettings:
     workers: int | None = None
     limit_s: float = 120.0
     spacing_mm: float | None = None
-    dicom: bool = False
     parquet: bool = False
     deidentify: bool = False
     seed: int = 0

@@ -41,6 +41,15 @@ def run(
         bool, typer.Option("--dicom", help="Also write DICOM SEG, SR and secondary capture.")
     ] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Tables as Parquet too.")] = False,
+    reports: Annotated[
+        bool, typer.Option("--reports", help="Also write a one-page HTML report a study.")
+    ] = False,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Work on de-identified copies of the inputs.")
+    ] = False,
+    key_file: Annotated[
+        Path | None, typer.Option(help="With --deidentify: secret behind the pseudonyms.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON line an input.")] = False,
 ) -> None:
     """Run the batch and say what came of it."""
@@ -56,19 +65,49 @@ def run(
         workers=workers,
         limit_s=limit_s,
         spacing_mm=spacing_mm,
-        dicom=dicom,
         parquet=parquet,
+        deidentify=deidentify,
     )
     make_folder(out)
     predictor = Predictor(model, device=device, runtime=runtime)
+    refused = 0
+    if deidentify:
+        inputs, refused = _deidentified(inputs, out, key_file)
     steps = run_batch(inputs, settings, predictor)
     try:
         failed = _print_json(steps) if json else _show(steps, out)
+        failed += refused + _write_more(out, dicom=dicom, reports=reports)
     except KeyboardInterrupt:
         steps.close()
         typer.echo("Stopped. Run the same command again to continue.", err=True)
         raise typer.Exit(130) from None
     raise typer.Exit(1 if failed else 0)
+
+
+def _deidentified(inputs: list[Path], out: Path, key_file: Path | None) -> tuple[list[Path], int]:
+    """Folder of the clean copies, and how many inputs could not be cleaned."""
+    from hoseg.batch.deidentified import deidentified_inputs
+
+    folder, outcome = deidentified_inputs(inputs, out, key_file)
+    for name, code, sentence in outcome.refused if outcome else ():
+        typer.echo(f"left out: {name} ({code}): {sentence}", err=True)
+    return [folder], len(outcome.refused) if outcome else 0
+
+
+def _write_more(out: Path, *, dicom: bool, reports: bool) -> int:
+    """Write what was asked for beside the tables; returns how many images failed."""
+    failed = 0
+    if reports:
+        from hoseg.report.document import write_documents
+
+        write_documents(out)
+    if dicom:
+        from hoseg.report import export_run
+
+        for folder, code, sentence in export_run(out).failed:
+            typer.echo(f"no DICOM objects for {folder} ({code}): {sentence}", err=True)
+            failed += 1
+    return failed
 
 
 def _print_json(steps: Iterator[Progress]) -> int:

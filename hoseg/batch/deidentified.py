@@ -1,0 +1,36 @@
+"""De-identified copies of the inputs, so that nothing of a run's output identifies a patient."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from hoseg.dicom.deidentify import Policy
+from hoseg.dicom.deidentify_files import MANIFEST, Outcome, deidentify_files
+from hoseg.dicom.discover import discover
+from hoseg.dicom.pseudonyms import Pseudonyms, load_key
+
+FOLDER = "deidentified"
+
+
+def deidentified_inputs(
+    inputs: Sequence[str | Path], out: Path, key_file: Path | None = None
+) -> tuple[Path, Outcome | None]:
+    """Copy the DICOM inputs without what identifies the patient, once for a run.
+
+    key_file: secret behind the pseudonyms; None = HOSEG_DEIDENTIFY_KEY, else a random one that
+        is not kept
+
+    Returns the folder of the copies, and what became of the inputs, or None when an earlier
+    start of the same run had made the copies. Inputs that cannot be cleaned (pictures that are
+    not DICOM among them) are left out: they are named by ``Outcome.refused`` and counted in the
+    manifest, and do not appear in the tables, where their names could identify.
+    """
+    copies = out / FOLDER
+    if (copies / MANIFEST).exists():
+        return copies, None
+    shutil.rmtree(copies, ignore_errors=True)  # half-made, under names of a key that is gone
+    key, _ = load_key(key_file)
+    outcome = deidentify_files(discover(inputs), copies, Policy(shift_dates=True), Pseudonyms(key))
+    return copies, outcome
