@@ -141,6 +141,7 @@ def reference_dataset(source: Dataset, name: str) -> Dataset:
         copy.PatientSex = ""
     _keep_valid(copy, DA, "PatientBirthDate", "StudyDate", "SeriesDate", "ContentDate")
     _keep_valid(copy, TM, "StudyTime", "SeriesTime", "ContentTime")
+    _forget_place(copy)
     if "Modality" not in copy or not copy.Modality:
         copy.Modality = "OT"
     return copy
@@ -198,6 +199,18 @@ def forget_the_clock(dataset: Dataset) -> None:
 def masks_bytes(masks: NDArray[np.uint8]) -> bytes:
     """Bytes of a mask with its shape, for ``instance_uid``."""
     return repr(masks.shape).encode() + np.ascontiguousarray(masks).tobytes()
+
+
+def _forget_place(dataset: Dataset) -> None:
+    """Drop what would give a segmentation a place in space: a projection has none.
+
+    Pixel Spacing too: highdicom turns it into a Pixel Measures Sequence, which it and the
+    standard allow only with a slice thickness. The grid is that of the source image.
+    """
+    keywords = "FrameOfReferenceUID ImagePositionPatient ImageOrientationPatient PixelSpacing"
+    for keyword in keywords.split():
+        if keyword in dataset:
+            delattr(dataset, keyword)
 
 
 def _keep_valid(dataset: Dataset, kind: type[DA] | type[TM], *keywords: str) -> None:

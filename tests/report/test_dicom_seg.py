@@ -164,6 +164,21 @@ def test_odd_sources_are_carried_as_far_as_they_are_valid():
     assert dataset.StudyDate in ("", None)
 
 
+@pytest.mark.parametrize("spacing", [[0.2, 0.2], [0, 0], None])
+def test_a_projection_has_no_place_in_space(tmp_path, spacing):
+    source = source_dataset(
+        FrameOfReferenceUID="1.2.3",
+        ImagePositionPatient=[0, 0, 0],
+        ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+    )
+    if spacing is not None:
+        source.PixelSpacing = spacing
+    masks = two_hip_masks()
+    path = written(segmentation_object(source, masks, result(source)), tmp_path / "seg.dcm")
+    np.testing.assert_array_equal(masks_of(path), masks)
+    assert "FrameOfReferenceUID" not in pydicom.dcmread(path)
+
+
 def test_multi_frame_source_refers_to_its_frame(tmp_path):
     source = source_dataset(NumberOfFrames=3)
     base = result(source)
