@@ -51,6 +51,7 @@ def simulate(
         MofNCompleteColumn,
         Progress,
         TextColumn,
+        TimeElapsedColumn,
         TimeRemainingColumn,
     )
 
@@ -69,7 +70,7 @@ def simulate(
         TextColumn("simulating"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed} films/s", style="dim"),
+        TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
         disable=as_json,

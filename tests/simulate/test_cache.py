@@ -31,6 +31,7 @@ def test_path_lengths_stay_on_disk_until_they_are_used(tmp_path):
     assert isinstance(read_layers(tmp_path / "one.json").lengths_mm, np.memmap)
 
 
+@pytest.mark.slow
 def test_a_cache_holds_the_geometries_of_the_stream_and_continues(tmp_path):
     first = build_layer_cache(tmp_path, 1, 5, SMALL, workers=1)
     stamp = first.headers[0].stat().st_mtime_ns

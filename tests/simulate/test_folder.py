@@ -11,7 +11,7 @@ from hoseg.cli.simulate import app
 from hoseg.errors import OutputError, SettingError
 from hoseg.simulate.folder import FolderSettings, parse_size, simulate_film, write_folder
 
-QUICK = ["--spacing-mm", "1.2", "--count", "2", "--workers", "1"]
+QUICK = ["--spacing-mm", "1.2", "--count", "1", "--workers", "1"]
 
 
 def _rows(folder):
@@ -45,6 +45,7 @@ def test_the_contract_of_a_folder(written):
             assert (hip["brooker_3d"] > 0) == bool(hip["components"])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_however_many_processes(written, tmp_path):
     write_folder(tmp_path, FolderSettings(count=2, seed=3, spacing_mm=1.2), 2, lambda: None)
     for path in sorted(written.rglob("*.*")):
@@ -62,7 +63,7 @@ def test_the_command_writes_dicom_and_prints_the_rate(tmp_path):
     done = CliRunner().invoke(app, ["--out", str(tmp_path), "--dicom", "--json", *QUICK])
     assert done.exit_code == 0, done.output
     summary = json.loads(done.stdout.splitlines()[-1])
-    assert summary["films"] == 2
+    assert summary["films"] == 1
     assert summary["hips_differ"] <= summary["hips_graded"]
     for row in _rows(tmp_path):
         dataset = pydicom.dcmread(tmp_path / row["image"], force=True)

@@ -6,8 +6,16 @@ from simple_layers import layers
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Structure
+from hoseg.simulate import stream
 from hoseg.simulate.film import RenderSettings
-from hoseg.simulate.stream import StreamSettings, crop, crops, render_crop, shard
+from hoseg.simulate.stream import (
+    StreamSettings,
+    crop,
+    crops,
+    geometry_layers,
+    render_crop,
+    shard,
+)
 
 SMALL = StreamSettings(size_px=96, spacing_mm=1.6, renders=2)
 
@@ -16,14 +24,29 @@ def _same(first, second):
     return np.array_equal(first.pixels, second.pixels) and np.array_equal(first.masks, second.masks)
 
 
-def test_a_crop_depends_on_seed_and_index_alone():
+@pytest.fixture
+def cheap(monkeypatch):
+    """Discs in place of skeletons; every geometry has its own ossification."""
+    monkeypatch.setattr(
+        stream, "geometry_layers", lambda seed, index, settings: layers(ho_mm=2.0 + index + seed)
+    )
+
+
+def test_a_geometry_depends_on_seed_and_index_alone():
+    first, second = (geometry_layers(7, 1, SMALL) for _ in range(2))
+    np.testing.assert_array_equal(first.masks, second.masks)
+    np.testing.assert_array_equal(first.lengths_mm, second.lengths_mm)
+    assert first.frame == second.frame
+
+
+def test_a_crop_depends_on_seed_and_index_alone(cheap):
     running = crops(7, settings=SMALL)
     sequence = [next(running) for _ in range(5)]
     assert all(_same(sequence[k], crop(7, k, SMALL)) for k in (0, 3, 4))
     assert not _same(sequence[0], crop(8, 0, SMALL))
 
 
-def test_workers_share_a_stream_without_overlap():
+def test_workers_share_a_stream_without_overlap(cheap):
     running = crops(3, settings=SMALL)
     whole = [next(running) for _ in range(8)]
     shares = []
