@@ -159,17 +159,8 @@ def _rasterise(lengths, fixed, vertices, faces, corner, pixel_mm, distance_mm): 
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         offset = nx * ax + ny * ay + nz * az
         # A triangle seen edge-on has no well-defined plane depth: stay between its corners.
-        near = 1e300
-        deep = 0.0
-        for corner_index in (i, j, k):
-            x, y, z = (
-                vertices[corner_index, 0],
-                vertices[corner_index, 1],
-                vertices[corner_index, 2],
-            )
-            reach = np.sqrt(x * x + y * y + z * z)
-            near = min(near, reach)
-            deep = max(deep, reach)
+        near = min(vertices[i, 1], vertices[j, 1], vertices[k, 1])
+        deep = max(vertices[i, 1], vertices[j, 1], vertices[k, 1])
         sign = 1.0 if area > 0 else -1.0
         if area < 0:  # make the winding positive for the edge tests
             r1, r2 = r2, r1
@@ -195,8 +186,9 @@ def _rasterise(lengths, fixed, vertices, faces, corner, pixel_mm, distance_mm): 
                     dx = corner[0] + column * pixel_mm
                     along = nx * dx + ny * distance_mm + nz * dz
                     if along != 0.0:
-                        far = offset / along * np.sqrt(dx * dx + distance_mm**2 + dz * dz)
-                        lengths[row, column] += sign * min(max(far, near), deep)
+                        depth = min(max(offset / along * distance_mm, near), deep)
+                        slant = np.sqrt(dx * dx + distance_mm**2 + dz * dz) / distance_mm
+                        lengths[row, column] += sign * depth * slant
                 e01 -= (r1 - r0) * one
                 e12 -= (r2 - r1) * one
                 e20 -= (r0 - r2) * one
