@@ -140,7 +140,7 @@ def save_model(
     state: parameter name to array
     readme: text of ``MODEL_CARD.md``
     """
-    data = dump_safetensors({name: np.ascontiguousarray(a) for name, a in state.items()})
+    data = dump_safetensors({name: np.array(a, order="C") for name, a in state.items()})
     card = card.model_copy(
         update={
             "sha256": hashlib.sha256(data).hexdigest(),

@@ -10,6 +10,9 @@ from hoseg.imaging.intensity import CLIP, normalise
 from hoseg.train.config import Augment
 from hoseg.train.sample import ALL_BITS, Sample
 
+SIDEWAYS = 0.03
+"""Share of crops turned by 90 degrees: a film stored on its side."""
+
 Crop = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]
 """Normalised pixels (S, S), targets (S, S), ignore (S, S)."""
 
@@ -45,7 +48,7 @@ def random_affine(
     """(2, 3) matrix from sample to crop coordinates (x, y)."""
     height, width = sample.targets.shape
     angle = np.deg2rad(rng.normal(0, settings.rotation_deg / 2))
-    if rng.random() < 0.1:  # now and then a film on its side
+    if rng.random() < SIDEWAYS:
         angle += rng.choice([-1, 1]) * np.pi / 2
     scale = np.exp(rng.uniform(*np.log(settings.scale)))
     stretch = np.exp(rng.normal(0, 0.03))
@@ -60,7 +63,7 @@ def random_affine(
     else:
         room = np.maximum(0, np.array([width, height]) - size / scale)
         centre = np.array([width, height]) / 2 + rng.uniform(-0.5, 0.5, 2) * room
-        place = np.full(2, size / 2) + rng.normal(0, 0.06 * size, 2)
+        place = np.full(2, size / 2) + rng.normal(0, 0.03 * size, 2)
     return np.column_stack([linear, place - linear @ centre])
 
 

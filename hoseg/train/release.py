@@ -74,13 +74,16 @@ def release(run: Path, folder: Path, cache: Path | None = None, *, best: bool = 
         metrics=metrics,
         sha256="0" * 64,
     )
-    state = {
-        name: value.detach().cpu().contiguous().numpy()
-        for name, value in network.state_dict().items()
-    }
+    state = {name: _stored(value) for name, value in network.state_dict().items()}
     log = run / "log.csv"
     curve = log.read_text(encoding="utf-8") if log.exists() else ""
     return save_model(folder, card, state, model_card_text(card, curve))
+
+
+def _stored(value: torch.Tensor) -> NDArray[np.generic]:
+    """Kernels in half precision, which halves the file; biases and statistics as they are."""
+    kernel = value.ndim > 1 and value.is_floating_point()
+    return (value.half() if kernel else value).detach().cpu().contiguous().numpy()
 
 
 def source_version() -> str:

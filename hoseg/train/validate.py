@@ -99,6 +99,7 @@ def write_overlays(
 
 
 def outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """Grey picture (H, W) as colour (H, W, 3), with the outlines of the bits of ``masks``."""
     picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
     if masks is None:
         return picture
