@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.imaging.prepare import prepare, restore
+from hoseg.imaging.prepare import plan, prepare, restore
 from hoseg.radiograph import Radiograph
+from hoseg.segment.options import usable_cores
 from hoseg.segment.predictor import Predictor
+
+if TYPE_CHECKING:
+    from hoseg.segment.gpu.server import Address, RemotePredictor
 
 T = TypeVar("T")
 Decode = Callable[[Path], Radiograph]
@@ -83,15 +88,76 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
     paths: DICOM files; each is read ``passes + 1`` times
     out: an empty folder for masks
     """
-    workers = pipeline.predictor.options.parallel_films
-    end_to_end = rate(lambda path: pipeline.film(path, out), paths, workers, passes)
+    predictor = pipeline.predictor
+    on_gpu = predictor.choice.device != "cpu"
+    workers = usable_cores() if on_gpu else predictor.options.parallel_films
+    if on_gpu:
+        end_to_end = gpu_rate(pipeline, paths, out, workers, passes)
+    else:
+        end_to_end = rate(lambda path: pipeline.film(path, out), paths, workers, passes)
     stages = time_stages(pipeline, paths, out)
-    films = [prepare(pipeline.decode(path), pipeline.predictor.spacing_mm) for path in paths[:4]]
+    films = [prepare(pipeline.decode(path), predictor.spacing_mm) for path in paths[:4]]
     repeated = [films[i % len(films)] for i in range(len(paths))]
-    network = rate(lambda film: pipeline.predictor.predict([film]), repeated, workers, passes)
-    bound = workers / (sum(stages.values()) / 1000)
+    if on_gpu:
+        network = rate(lambda _: predictor.predict(repeated), [None], 1, passes)
+        network = scaled(network, len(repeated))
+        on_cores = sum(ms for name, ms in stages.items() if name in ("decode", "prepare", "write"))
+        bound = min(1000 * workers / on_cores, network.median)
+    else:
+        network = rate(lambda film: predictor.predict([film]), repeated, workers, passes)
+        bound = 1000 * workers / sum(stages.values())
     share = end_to_end.median / bound
     return Bench(end_to_end, network, stages, bound, share, peak_memory_mb())
+
+
+def gpu_rate(
+    pipeline: Pipeline, paths: Sequence[Path], out: Path, workers: int, passes: int
+) -> Rate:
+    """Time worker processes that decode and write, with one GPU between them."""
+    context = multiprocessing.get_context("spawn")
+    with (
+        pipeline.predictor.serve() as server,
+        ProcessPoolExecutor(
+            workers, context, _join, (server.address, pipeline.decode, pipeline.write, out)
+        ) as pool,
+    ):
+        times = []
+        for _ in range(passes + 1):
+            start = time.perf_counter()
+            for _ in pool.map(_remote_film, paths):
+                pass
+            times.append(time.perf_counter() - start)
+    return rate_of(times[1:], len(paths))
+
+
+_remote: tuple[RemotePredictor, Decode, Write, Path] | None = None
+
+
+def _join(address: Address, decode: Decode, write: Write, out: Path) -> None:
+    """Connect a worker process to the process that owns the GPU."""
+    global _remote
+    from hoseg.segment.gpu.server import RemotePredictor
+
+    _remote = (RemotePredictor(address), decode, write, out)
+
+
+def _remote_film(path: Path) -> None:
+    if _remote is None:
+        raise RuntimeError("this process has not joined a server")
+    predictor, decode, write, out = _remote
+    [found] = predictor.predict([plan(decode(path), predictor.spacing_mm)])
+    write(out / f"{path.stem}.png", found.masks)
+
+
+def rate_of(times_s: Sequence[float], films: int) -> Rate:
+    """Films a second from the times of passes over a number of films."""
+    speeds = [films / seconds for seconds in times_s]
+    return Rate(median(speeds), min(speeds), max(speeds), len(speeds))
+
+
+def scaled(one: Rate, films: int) -> Rate:
+    """Turn passes a second into films a second."""
+    return Rate(one.median * films, one.slowest * films, one.fastest * films, one.passes)
 
 
 def rate(work: Callable[[T], object], items: Sequence[T], workers: int, passes: int) -> Rate:
@@ -103,8 +169,7 @@ def rate(work: Callable[[T], object], items: Sequence[T], workers: int, passes: 
             for _ in pool.map(work, items):
                 pass
             times.append(time.perf_counter() - start)
-    speeds = [len(items) / seconds for seconds in times[1:]]
-    return Rate(median(speeds), min(speeds), max(speeds), passes)
+    return rate_of(times[1:], len(items))
 
 
 def time_stages(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Prepared, Segmentation
@@ -11,6 +12,9 @@ from hoseg.segment.options import Options as Options
 from hoseg.segment.selection import Choice as Choice
 from hoseg.segment.selection import choose, joint_label
 from hoseg.segment.weights import Model, load_model
+
+if TYPE_CHECKING:
+    from hoseg.segment.gpu.server import GpuServer
 
 ModelLike = str | Path | Model | None
 
@@ -65,6 +69,23 @@ class Predictor:
         On a CPU this may be called from several threads at once.
         """
         return self._engine.segment(films)
+
+    def serve(self) -> GpuServer:
+        """Let worker processes use this predictor's GPU: a context manager.
+
+        Its ``address`` makes a ``hoseg.segment.gpu.server.RemotePredictor`` in each worker.
+        Meanwhile this predictor itself is busy.
+
+        Raises SettingError when the predictor runs on a CPU, where workers have their own.
+        """
+        if self.choice.device == "cpu":
+            raise SettingError("device", "cpu", "a predictor on a GPU")
+        from hoseg.segment.gpu.engine import GpuEngine
+        from hoseg.segment.gpu.server import GpuServer
+
+        if not isinstance(self._engine, GpuEngine):
+            raise SettingError("tile", self.options.tile, "no tiles when worker processes share")
+        return GpuServer(self._engine, self.label, self.spacing_mm)
 
 
 def _load(model: ModelLike | Sequence[ModelLike]) -> tuple[Model, ...]:

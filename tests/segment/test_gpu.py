@@ -183,14 +183,14 @@ def test_each_shape_is_captured_once(model):
     films = [make_film((64, 64 + 32 * (i % 3)), seed=i) for i in range(12)]
     list(engine.segment(films))
     list(engine.segment(films))
-    assert engine._device.captured == 3
+    assert engine.device.captured == 3
 
 
 def test_copies_and_arithmetic_wait_for_each_other_on_the_gpu_only(model):
     """Inside the loop the streams wait for events; the host waits for finished batches alone."""
     engine = open_gpu(model, batch=2)
     stream = engine.segment([make_film((64, 64), seed=i) for i in range(10)])
-    log = engine._device.log
+    log = engine.device.log
     next(stream)
     assert log.count(("synchronize", "down")) == 1
     assert log.count(("record", "down")) == 3  # two more batches under way

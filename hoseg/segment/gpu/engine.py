@@ -78,7 +78,7 @@ class GpuEngine:
         self, networks: Sequence[Deployed], device: Device, deployment: Deployment
     ) -> None:
         self._networks = tuple(networks)
-        self._device = device
+        self.device = device
         self._deployment = deployment
         self._lanes: OrderedDict[tuple[int, int], _Lane] = OrderedDict()
         self._lock = threading.Lock()
@@ -104,7 +104,7 @@ class GpuEngine:
 
         Raises torch.OutOfMemoryError; nothing of the batch is then under way.
         """
-        device = self._device
+        device = self.device
         with torch.inference_mode():
             with device.stream("up"):
                 sent = [self._send(film) for film in films]
@@ -140,10 +140,10 @@ class GpuEngine:
         Raises DeviceError when a batch of one film was already too much.
         """
         self._lanes.clear()
-        self._device.release_memory()
+        self.device.release_memory()
         if self.batch == 1:
             raise DeviceError(
-                f"{self._device.torch_device} ran out of memory with one film of {shape[0]} x "
+                f"{self.device.torch_device} ran out of memory with one film of {shape[0]} x "
                 f"{shape[1]} pixels in a batch; close other programs on it, use a model with a "
                 "coarser spacing, or --device cpu"
             )
@@ -154,7 +154,7 @@ class GpuEngine:
         field = None if film.field.all() else self._upload(film.field)
         pixels = film.pixels
         if isinstance(film, RawFilm):
-            pixels = pixels[grid_window(film.grid).slices]
+            pixels = pixels[grid_window(film.grid).slices[0]]  # whole rows: no copy in between
         if pixels.dtype == np.uint16:
             pixels = pixels.view(np.int16)
         elif pixels.dtype not in (np.uint8, np.int16, np.float32):
@@ -163,15 +163,16 @@ class GpuEngine:
 
     def _upload(self, array: np.ndarray) -> Tensor:
         host = torch.from_numpy(np.ascontiguousarray(array))
-        return host.to(self._device.torch_device, non_blocking=True)
+        return host.to(self.device.torch_device, non_blocking=True)
 
     def _fetch(self, tensor: Tensor) -> Tensor:
-        host = self._device.pinned(tuple(tensor.shape), tensor.dtype)
+        host = self.device.pinned(tuple(tensor.shape), tensor.dtype)
         return host.copy_(tensor, non_blocking=True)
 
     def _develop(self, place: Tensor, film: Film, pixels: Tensor, field: Tensor | None) -> None:
         """Write a film into its place (h, w) of the batch."""
         if isinstance(film, RawFilm):
+            pixels = pixels[:, grid_window(film.grid).slices[1]]
             if film.pixels.dtype == np.uint16:
                 pixels = film_ops.unfold_uint16(pixels)
                 small = torch.round(film_ops.resample(pixels, film.grid.shape))
@@ -217,7 +218,7 @@ class GpuEngine:
 
     def _capture(self, shape: tuple[int, int]) -> _Lane:
         place = (self.batch, 1, *shape)
-        pixels = torch.full(place, PAD_VALUE, device=self._device.torch_device)
+        pixels = torch.full(place, PAD_VALUE, device=self.device.torch_device)
         found = torch.zeros(
             (self.batch, len(self._levels), *shape), dtype=torch.uint8, device=pixels.device
         )
@@ -225,7 +226,7 @@ class GpuEngine:
         def work() -> None:
             found.copy_(self._forward(pixels))
 
-        return _Lane(pixels, found, self._device.capture(work))
+        return _Lane(pixels, found, self.device.capture(work))
 
     def _forward(self, pixels: Tensor) -> Tensor:
         """Mean over the ensemble, and over the mirror image if asked for."""

@@ -1,0 +1,124 @@
+"""``hoseg bench``: films a second on this machine, stage by stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hoseg.radiograph import Radiograph
+    from hoseg.segment.bench import Bench, Pipeline
+
+app = typer.Typer()
+
+
+@app.command()
+def bench(
+    films: Annotated[int, typer.Option(min=2, help="Simulated films of 3000 x 2500.")] = 8,
+    passes: Annotated[int, typer.Option(min=1, help="Timed passes over them.")] = 3,
+    encoding: Annotated[
+        str, typer.Option(help="jpeg_lossless, jpeg_ls, jpeg_2000 or explicit.")
+    ] = "jpeg_lossless",
+    model: Annotated[str | None, typer.Option(help="Name or folder of a model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    runtime: Annotated[str | None, typer.Option(help="torch, onnx or openvino.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Measure inference on this machine: 12-bit DICOM files in, masks on disk out."""
+    import json
+    from dataclasses import asdict
+    from tempfile import TemporaryDirectory
+
+    from hoseg.segment.bench import measure
+
+    pipeline = open_pipeline(model, device, runtime, precision)
+    with TemporaryDirectory(prefix="hoseg-bench-") as name:
+        folder = Path(name)
+        paths = write_films(folder, films, encoding)
+        result = measure(pipeline, paths, folder, passes)
+    if as_json:
+        choice = asdict(pipeline.predictor.choice)
+        typer.echo(json.dumps(asdict(result) | {"encoding": encoding, "choice": choice}))
+    else:
+        _show(result, pipeline, encoding)
+
+
+def open_pipeline(
+    model: str | None, device: str, runtime: str | None, precision: str | None
+) -> Pipeline:
+    """Make the path from a file to ``masks.png`` ready, as ``hoseg run`` takes it."""
+    import cv2
+
+    from hoseg.segment.bench import Pipeline
+    from hoseg.segment.predictor import Options, Predictor
+
+    cv2.setNumThreads(1)  # films run side by side: one thread each
+    predictor = Predictor(model, device, runtime, Options(precision=precision))
+    return Pipeline(predictor, _decode, _write)
+
+
+def write_films(folder: Path, count: int, encoding: str) -> list[Path]:
+    """Write simulated films of 3000 x 2500, 12 bits, as DICOM; at most four different ones."""
+    import numpy as np
+
+    from hoseg.radiograph import Side, View
+    from hoseg.simulate import SceneSettings, project, render, sample_scene
+    from hoseg.simulate.dicom_out import Acquisition, DicomVariant, write_dicom
+
+    spacing_mm, shape = 0.14, (3000, 2500)
+    variant = DicomVariant("DX", "fiducial", encoding)
+    paths = [folder / f"film-{index:04d}.dcm" for index in range(count)]
+    drawn = []
+    for index, path in enumerate(paths):
+        if index < 4:
+            rng = np.random.default_rng([7, index])
+            film = render(project(sample_scene(SceneSettings(), rng), spacing_mm, shape), rng)
+            drawn.append(np.clip(film.pixels << (12 - film.recipe.processing.bits), 0, 4095))
+        pixels = drawn[index % len(drawn)].astype(np.uint16)
+        facts = Acquisition(
+            f"bench-{index}", View.AP_PELVIS, Side.UNKNOWN, Side.LEFT, spacing_mm, 1.15
+        )
+        write_dicom(path, pixels, 12, facts, variant)
+    return paths
+
+
+def _decode(path: Path) -> Radiograph:
+    from hoseg.dicom import Source, decode
+
+    return decode(Source(path, str(path)))[0]
+
+
+def _write(path: Path, masks: NDArray[np.uint8]) -> None:
+    from hoseg.report.png import write_png
+
+    write_png(path, masks)
+
+
+def _show(result: Bench, pipeline: Pipeline, encoding: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    choice = pipeline.predictor.choice
+    console.print(
+        f"{choice.runtime} on {choice.device} in {choice.precision}: {choice.reason}", markup=False
+    )
+    table = Table("stage", "ms a film, alone on one core")
+    for name, value in result.stages_ms.items():
+        table.add_row(name, f"{value:.1f}")
+    console.print(table)
+    for name, speed in (("file to masks on disk", result.end_to_end), ("network", result.network)):
+        console.print(
+            f"{name} ({encoding}): {speed.median:.2f} films/s "
+            f"({speed.slowest:.2f} to {speed.fastest:.2f} over {speed.passes} passes)"
+        )
+    console.print(
+        f"bound {result.bound_films_s:.2f} films/s, {100 * result.share_of_bound:.0f} % of it "
+        f"reached; peak memory {result.peak_memory_mb:.0f} MB"
+    )
