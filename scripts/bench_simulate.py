@@ -3,6 +3,7 @@
 python scripts/bench_simulate.py [--json out.json]
 """
 
+# ruff: noqa: E402  (threads are limited before the libraries start)
 from __future__ import annotations
 
 import argparse
