@@ -2,6 +2,8 @@
 
 import csv
 import json
+import runpy
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -146,3 +148,12 @@ def test_damaged_result_names_file_and_key(tmp_path, change, key):
     with pytest.raises(InputError, match=rf"result\.json: {key}") as caught:
         read_result(path)
     assert caught.value.code == "bad_result"
+
+
+def test_published_documents_are_those_of_the_code():
+    root = Path(__file__).parents[2]
+    pages = runpy.run_path(str(root / "scripts" / "write_result_docs.py"))["pages"]()
+    for name, text in pages.items():
+        assert (root / "docs" / name).read_text(encoding="utf-8") == text, (
+            f"docs/{name} is out of date: python scripts/write_result_docs.py"
+        )
