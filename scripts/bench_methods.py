@@ -224,7 +224,7 @@ def run_hoseg(args: argparse.Namespace, paths: list[Path]) -> dict:
     return asdict(bench) | {
         "end_to_end": bench.end_to_end.median,
         "network": bench.network.median,
-        "runtime": asdict(pipeline.predictor.choice),
+        "choice": asdict(pipeline.predictor.choice),
     }
 
 
@@ -242,10 +242,9 @@ def main() -> None:
     from hoseg.segment.bench import peak_memory_mb
 
     paths = sorted(args.films.glob("*.dcm"))
-    if args.method not in METHODS:  # the plain ways decode with what pydicom finds by itself
-        result = run_hoseg(args, paths)
-    else:
-        result = run_baseline(args, paths)
+    # The baselines decode with what pydicom finds by itself.
+    measured = run_baseline if args.method in METHODS else run_hoseg
+    result = measured(args, paths)
     print(json.dumps(result | {"peak_memory_mb": peak_memory_mb()}))
 
 

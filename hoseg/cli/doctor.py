@@ -1,0 +1,138 @@
+"""``hoseg doctor``: what this installation can and cannot do."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer()
+
+PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "pydicom",
+    "imagecodecs",
+    "highdicom",
+    "onnxruntime",
+    "torch",
+    "torchvision",
+    "openvino",
+    "onnx",
+    "lightning",
+    "segmentation-models-pytorch",
+    "pyarrow",
+)
+
+
+@app.command()
+def doctor(
+    device: Annotated[str, typer.Option(help="cuda or cuda:N, to ask about one card.")] = "cuda",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Say what this installation can and cannot do, and what to install.
+
+    Exit status 3 when films cannot be segmented at all: no model, or no runtime.
+    """
+    import json
+
+    findings = examine(device)
+    if as_json:
+        typer.echo(json.dumps(findings))
+    else:
+        _show(findings)
+    raise typer.Exit(0 if findings["ready"] else 3)
+
+
+def examine(device: str) -> dict[str, Any]:
+    """Versions, runtimes, models and folders; nothing is downloaded or changed."""
+    import platform
+
+    import hoseg
+    from hoseg.segment.options import usable_cores
+    from hoseg.segment.parity import processor_name
+    from hoseg.segment.runtimes import RUNTIMES
+    from hoseg.segment.runtimes.derived import ONNX, cache_root
+    from hoseg.segment.weights import list_models
+
+    runtimes = [
+        {"runtime": row.label, "problem": row.why_not(device if row.device == "cuda" else "cpu")}
+        for row in RUNTIMES
+    ]
+    models = [
+        {
+            "model": entry.card.label if entry.card else entry.name,
+            "folder": str(entry.path),
+            "problem": entry.problem or "",
+            "needs_torch": not (entry.path / ONNX).is_file(),
+        }
+        for entry in list_models()
+    ]
+    usable = any(not m["problem"] for m in models) and any(not r["problem"] for r in runtimes)
+    return {
+        "ready": usable,
+        "hoseg": hoseg.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": processor_name(),
+        "usable_cores": usable_cores(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "runtimes": runtimes,
+        "models": models,
+        "cache": str(cache_root()),
+        "cache_problem": _write_problem(cache_root()),
+    }
+
+
+def _version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _write_problem(folder: Any) -> str:
+    """Why nothing can be written to the cache, or ""."""
+    from tempfile import TemporaryFile
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"{error.strerror}; set HOSEG_CACHE to a folder that can be written"
+
+
+def _show(findings: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"hoseg {findings['hoseg']}, Python {findings['python']}, {findings['system']}\n"
+        f"{findings['processor']}, {findings['usable_cores']} usable cores",
+        markup=False,
+    )
+    packages = Table("package", "version")
+    for name, version in findings["packages"].items():
+        packages.add_row(name, version or "[yellow]not installed[/yellow]")
+    console.print(packages)
+    console.print("Runtimes (each is judged against float32 torch before its first use):")
+    for row in findings["runtimes"]:
+        _line(console, row["runtime"], row["problem"], "can be used")
+    console.print("Models:")
+    if not findings["models"]:
+        console.print("  none found; set HOSEG_MODELS to a folder that holds model folders")
+    for model in findings["models"]:
+        torch = "; torch is needed on first use" if model["needs_torch"] else ""
+        _line(console, model["model"], model["problem"], f"verified{torch}")
+    _line(console, f"Cache {findings['cache']}", findings["cache_problem"], "can be written")
+    verdict = "Ready." if findings["ready"] else "Films cannot be segmented here yet."
+    console.print(f"{verdict} Research use only. Not a medical device.")
+
+
+def _line(console: Any, name: str, problem: str, good: str) -> None:
+    style = "yellow" if problem else "green"
+    console.print(f"  {name}: {problem or good}", style=style, markup=False)
