@@ -1,8 +1,8 @@
-"""DICOM images with DICOM Segmentation objects (PS3.3 A.51) that refer to them, read and written."""
+"""DICOM images with the DICOM Segmentation objects (PS3.3 A.51) that refer to them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -95,35 +95,65 @@ def _read(
     radiograph = read_image(file, spacing_mm)
     masks: NDArray[np.uint8] = np.zeros(radiograph.shape, np.uint8)
     for path in found:
-        segmentation = highdicom.seg.segread(path)
-        planes = segmentation.get_pixels_by_source_instance(
-            [uid],
-            combine_segments=False,
-            ignore_spatial_locations=True,
-            assert_missing_frames_are_empty=True,
-        )[0]
-        if planes.shape[:2] != masks.shape:
-            raise InputError(
-                str(path),
-                f"segmentation is {planes.shape[0]} x {planes.shape[1]}, its image "
-                f"{masks.shape[0]} x {masks.shape[1]} (rows x columns)",
-                code="size_mismatch",
-            )
-        for number in segmentation.segment_numbers:
-            bit = _bit(segmentation.get_segment_description(number), path)
-            masks[planes[..., number - 1] > 0] |= np.uint8(bit)
+        for plane, description in _planes(path, uid):
+            if plane.shape != masks.shape:
+                raise InputError(
+                    str(path),
+                    f"segmentation is {plane.shape[0]} x {plane.shape[1]}, its image "
+                    f"{masks.shape[0]} x {masks.shape[1]} (rows x columns)",
+                    code="size_mismatch",
+                )
+            masks[plane] |= np.uint8(_bit(description, path))
     case = file.relative_to(root).with_suffix("").as_posix()
     return LabelledImage(case, patient or file.stem, radiograph, masks)
 
 
-def _bit(description: highdicom.seg.SegmentDescription, path: Path) -> int:
+def _planes(path: Path, uid: str) -> Iterator[tuple[NDArray[np.bool_], pydicom.Dataset]]:
+    """Frames that refer to one image, each with the description of its segment.
+
+    Reads the functional groups itself (PS3.3 C.8.20.3): highdicom wants a slice thickness, which
+    segmentations of radiographs rarely have.
+    """
+    try:
+        dataset = pydicom.dcmread(path)
+        frames = dataset.pixel_array.reshape(-1, dataset.Rows, dataset.Columns)
+    except (InvalidDicomError, OSError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(str(path), f"not a readable segmentation ({error})") from error
+    if dataset.SegmentationType == "LABELMAP":
+        raise InputError(str(path), "is a LABELMAP; export it as BINARY", code="bad_annotation")
+    segments = {int(item.SegmentNumber): item for item in dataset.SegmentSequence}
+    half = int(dataset.get("MaximumFractionalValue", 1)) / 2
+    shared = dataset.get("SharedFunctionalGroupsSequence", [pydicom.Dataset()])[0]
+    for frame, group in zip(frames, dataset.PerFrameFunctionalGroupsSequence, strict=True):
+        sources = _sources(group) or _sources(shared)
+        if sources and uid not in sources:
+            continue
+        number = group.SegmentIdentificationSequence[0].ReferencedSegmentNumber
+        yield frame > half, segments[int(number)]
+
+
+def _sources(group: pydicom.Dataset) -> list[str]:
+    """UIDs of the images that a frame was derived from."""
+    return [
+        str(source.ReferencedSOPInstanceUID)
+        for derivation in group.get("DerivationImageSequence", [])
+        for source in derivation.get("SourceImageSequence", [])
+    ]
+
+
+def _bit(description: pydicom.Dataset, path: Path) -> int:
     """Structure of a segment by its label, else by the meaning of its coded type."""
-    for name in (description.segment_label, description.segmented_property_type.meaning):
+    names = [str(description.get("SegmentLabel", ""))]
+    names += [
+        str(code.get("CodeMeaning", ""))
+        for code in description.get("SegmentedPropertyTypeCodeSequence", [])
+    ]
+    for name in names:
         try:
             return structure_of(name)
         except KeyError:
             continue
-    raise unknown_label(path, description.segment_label)
+    raise unknown_label(path, names[0])
 
 
 def _header(file: Path) -> pydicom.Dataset | None:
@@ -172,6 +202,15 @@ def _as_dicom(image: LabelledImage) -> pydicom.Dataset:
     return dataset
 
 
+def _without_spacing(source: pydicom.Dataset) -> pydicom.Dataset:
+    """Copy without the spacing, of which highdicom makes measures that it then cannot read."""
+    bare = pydicom.Dataset(source)
+    if "PixelSpacing" in bare:
+        del bare.PixelSpacing
+    bare.file_meta = source.file_meta
+    return bare
+
+
 def _segmentation(
     source: pydicom.Dataset, masks: NDArray[np.uint8], present: list[int]
 ) -> highdicom.seg.Segmentation:
@@ -187,7 +226,7 @@ def _segmentation(
     ]
     planes = np.stack([(masks >> channel) & 1 for channel in present], axis=-1)[None]
     return highdicom.seg.Segmentation(
-        source_images=[source],
+        source_images=[_without_spacing(source)],
         pixel_array=planes.astype(np.uint8),
         segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=descriptions,

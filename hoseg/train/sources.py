@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -61,6 +63,7 @@ def film_to_sample(film: SimulatedFilm) -> Sample:
 def stream_settings(config: TrainConfig, source: SimulatedSource) -> StreamSettings:
     """Settings of the simulator with those of the configuration put in."""
     given = {"size_px": config.crop_px, "spacing_mm": config.spacing_mm, **source.settings}
+    _refuse_unknown(StreamSettings, given, "sources.settings")
     try:
         return TypeAdapter(StreamSettings).validate_python(given)
     except ValidationError as error:
@@ -71,6 +74,16 @@ def stream_settings(config: TrainConfig, source: SimulatedSource) -> StreamSetti
             first.get("input"),
             f"a setting of the simulator: {first['msg']}",
         ) from error
+
+
+def _refuse_unknown(kind: type, given: Mapping[str, Any], where: str) -> None:
+    """Name the first key that is no field of a settings class, nested ones included."""
+    types = get_type_hints(kind)
+    for key, value in given.items():
+        if key not in types:
+            raise SettingError(f"{where}.{key}", value, f"one of the settings {', '.join(types)}")
+        if is_dataclass(types[key]) and isinstance(value, Mapping):
+            _refuse_unknown(types[key], value, f"{where}.{key}")
 
 
 def build_sources(config: TrainConfig, cache: Path) -> list[SampleSource]:

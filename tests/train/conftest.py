@@ -3,7 +3,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import yaml
 
 TINY = {
     "name": "tiny",
@@ -15,6 +14,12 @@ TINY = {
     "optimisation": {"steps": 8, "batch": 4, "warmup": 2, "precision": "fp32"},
     "validation": {"every": 4, "films": 2},
 }
+
+
+@pytest.fixture(scope="session")
+def tiny() -> dict:
+    """Settings of a run that takes a second; the sources are missing."""
+    return TINY
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +45,3 @@ def discs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines.append(f"film{number},patient{number // 2},1.0")
     (root / "dataset.csv").write_text("\n".join(lines) + "\n")
     return root
-
-
-@pytest.fixture
-def config_file(tmp_path: Path, discs: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
-    content = {**TINY, "sources": [{"kind": "labelled", "path": str(discs)}]}
-    path.write_text(yaml.safe_dump(content))
-    return path
