@@ -146,7 +146,7 @@ def _same_pixels(
     film: LabelledFilm, image: LabelledImage, seen: dict[str, LabelledFilm]
 ) -> Iterator[Finding]:
     """The same picture twice: under two patients it leaks across any split."""
-    digest = hashlib.sha256(np.ascontiguousarray(image.radiograph.pixels)).hexdigest()
+    digest = hashlib.sha256(image.radiograph.pixels.tobytes()).hexdigest()
     other = seen.setdefault(digest, film)
     if other is not film:
         severity = "error" if other.patient != film.patient else "warning"

@@ -101,7 +101,7 @@ def read_table(path: Path) -> dict[str, list[dict[str, str]]]:
 def table_rows(image: LabelledImage) -> list[dict[str, object]]:
     """Rows of the table for one image: one a graded hip, at least one."""
     spacing = image.radiograph.spacing
-    common = {
+    common: dict[str, object] = {
         "name": image.case,
         "patient": image.patient,
         "split": "",

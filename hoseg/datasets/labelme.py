@@ -71,7 +71,7 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
         name = f"{image.case}.png"
         write_picture(out / name, to_uint16(image.radiograph)[0])
         height, width = image.radiograph.shape
-        content = {
+        content: dict[str, object] = {
             "version": "5.0.0",
             "flags": {},
             "shapes": _shapes(image),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -48,7 +49,7 @@ def read_nifti(path: Path) -> tuple[NDArray[np.generic], tuple[float, float]]:
     import nibabel
 
     try:
-        image = nibabel.load(path)
+        image = cast(nibabel.Nifti1Image, nibabel.load(path))
         array = np.asarray(image.dataobj)
     except (OSError, nibabel.filebasedimages.ImageFileError, EOFError, ValueError) as error:
         raise InputError(
@@ -75,7 +76,7 @@ def write_nifti(path: Path, image: NDArray[np.generic], spacing_mm: tuple[float,
 def write_picture(path: Path, image: NDArray[np.generic]) -> None:
     """Write a grey PNG or TIFF of 8 or 16 bit."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image):
+    if not cv2.imwrite(str(path), np.asarray(image)):
         raise OutputError(f"{path}: cannot be written")
 
 

@@ -78,16 +78,15 @@ def warp(
     # A strong reduction would alias: blur first.
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     if scale < 0.85:
-        source = cv2.GaussianBlur(source, (0, 0), 0.45 / scale)
+        source = np.asarray(cv2.GaussianBlur(source, (0, 0), 0.45 / scale), np.float32)
     shape = (size, size)
     border = float(source[:: max(1, len(source) - 1)].mean())
-    pixels = cv2.warpAffine(
-        source, matrix, shape, flags=cv2.INTER_LINEAR, borderValue=border
-    )  # fmt: skip
-    planes = cv2.merge([sample.targets, sample.ignore, sample.field.astype(np.uint8)])
-    planes = cv2.warpAffine(
-        planes, matrix, shape, flags=cv2.INTER_NEAREST, borderValue=(0, ALL_BITS, 0, 0)
-    )
+    warped = cv2.warpAffine(source, matrix, shape, flags=cv2.INTER_LINEAR, borderValue=border)
+    pixels = np.asarray(warped, np.float32)
+    merged = cv2.merge([sample.targets, sample.ignore, sample.field.astype(np.uint8)])
+    border_bits = (0, ALL_BITS, 0, 0)
+    moved = cv2.warpAffine(merged, matrix, shape, flags=cv2.INTER_NEAREST, borderValue=border_bits)
+    planes = np.asarray(moved, np.uint8)
     return pixels, planes[..., 0].copy(), planes[..., 1].copy(), planes[..., 2] > 0
 
 
@@ -126,7 +125,7 @@ def disturb(
         grid = rng.normal(0, 0.35 * strength, (4, 4)).astype(np.float32)
         x += cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
     if rng.random() < 0.2 * strength:
-        x = cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 1.4)))
+        x = np.asarray(cv2.GaussianBlur(x, (0, 0), float(rng.uniform(0.4, 1.4))), np.float32)
     if rng.random() < 0.3 * strength:
         sigma = np.float32(rng.exponential(0.12) * strength)
         noise = sigma * rng.standard_normal(x.shape, np.float32)

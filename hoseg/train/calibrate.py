@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,26 @@ class Calibration:
     thresholds: tuple[float, ...]
 
 
-def calibrate(logits: NDArray[np.float32], crops: Sequence[Crop], spacing_mm: float) -> Calibration:
+@dataclass(frozen=True, eq=False)
+class _Film:
+    """One structure on one film: scaled logits, truth, and where it is known; all (H, W)."""
+
+    values: NDArray[np.float32]
+    truth: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+
+    def at(self, threshold: float) -> NDArray[np.bool_]:
+        """Mask at a probability threshold."""
+        return (self.values >= _logit(threshold)) & self.known
+
+
+def calibrate(
+    logits: Sequence[NDArray[np.float32]], crops: Sequence[Crop], spacing_mm: float
+) -> Calibration:
     """Fit temperatures (Guo et al., ICML 2017) and choose thresholds.
 
-    logits: (N, 4, S, S)
-    crops: their targets and ignored bits
+    logits: (4, H, W) of each film
+    crops: the films, with their targets and ignored bits
 
     Bones and implants get the threshold of the best Dice. Ossification gets the best Dice among
     thresholds with at most 0.15 false components of 25 mm2 a film without any.
@@ -40,15 +55,20 @@ def calibrate(logits: NDArray[np.float32], crops: Sequence[Crop], spacing_mm: fl
     temperatures, thresholds = [], []
     for channel in range(len(STRUCTURES)):
         bit = 1 << channel
-        truth = np.stack([(crop[1] & bit) > 0 for crop in crops])
-        known = np.stack([(crop[2] & bit) == 0 for crop in crops])
-        values = logits[:, channel]
-        temperature = fit_temperature(values[known], truth[known])
+        films = [
+            _Film(values[channel], (crop[1] & bit) > 0, (crop[2] & bit) == 0)
+            for values, crop in zip(logits, crops, strict=True)
+        ]
+        temperature = fit_temperature(
+            np.concatenate([film.values[film.known] for film in films]),
+            np.concatenate([film.truth[film.known] for film in films]),
+        )
+        films = [replace(film, values=film.values / temperature) for film in films]
         allowed = _GRID
         if bit == Structure.OSSIFICATION:
-            allowed = _quiet_thresholds(values / temperature, truth, known, spacing_mm)
+            allowed = _quiet_thresholds(films, spacing_mm)
         temperatures.append(round(temperature, 4))
-        thresholds.append(_best_dice(values / temperature, truth, known, allowed))
+        thresholds.append(_best_dice(films, allowed))
     return Calibration(tuple(temperatures), tuple(thresholds))
 
 
@@ -71,37 +91,28 @@ def _logit(probability: float) -> float:
     return float(np.log(probability / (1 - probability)))
 
 
-def _best_dice(
-    scaled: NDArray[np.float32],
-    truth: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    allowed: NDArray[np.float64],
-) -> float:
+def _best_dice(films: Sequence[_Film], allowed: NDArray[np.float64]) -> float:
     """Threshold with the best Dice over all pixels; 0.5 when there is no such structure."""
-    inside = truth & known
-    if not inside.any():
+    inside = [film.truth & film.known for film in films]
+    total = sum(np.count_nonzero(mask) for mask in inside)
+    if total == 0:
         return 0.5
     dice = []
     for threshold in allowed:
-        guess = (scaled >= _logit(threshold)) & known
-        dice.append(2 * np.count_nonzero(guess & inside) / (guess.sum() + inside.sum()))
+        found = [film.at(threshold) for film in films]
+        both = sum(np.count_nonzero(a & b) for a, b in zip(found, inside, strict=True))
+        dice.append(2 * both / (total + sum(np.count_nonzero(mask) for mask in found)))
     return float(allowed[int(np.argmax(dice))])
 
 
-def _quiet_thresholds(
-    scaled: NDArray[np.float32],
-    truth: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-    spacing_mm: float,
-) -> NDArray[np.float64]:
+def _quiet_thresholds(films: Sequence[_Film], spacing_mm: float) -> NDArray[np.float64]:
     """Thresholds that keep false components rare; the highest one if none does."""
-    clean = [i for i in range(len(truth)) if not truth[i].any()]
+    clean = [film for film in films if not film.truth.any()]
     smallest = FALSE_COMPONENT_MM2 / spacing_mm**2
-    quiet = []
-    for threshold in _GRID:
-        false = sum(
-            count_components((scaled[i] >= _logit(threshold)) & known[i], smallest) for i in clean
-        )
-        if false <= MOST_FALSE_COMPONENTS * max(1, len(clean)):
-            quiet.append(threshold)
+    quiet = [
+        threshold
+        for threshold in _GRID
+        if sum(count_components(film.at(threshold), smallest) for film in clean)
+        <= MOST_FALSE_COMPONENTS * max(1, len(clean))
+    ]
     return np.array(quiet or [_GRID[-1]])

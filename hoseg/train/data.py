@@ -69,7 +69,7 @@ def make_loader(dataset: CropDataset, sampler: StepSampler, workers: int) -> Dat
     """Batches in the order of their steps, however many workers make them."""
     return DataLoader(
         dataset,
-        batch_sampler=sampler,  # type: ignore[arg-type]  # an iterable of lists is enough
+        batch_sampler=sampler,
         num_workers=workers,
         worker_init_fn=_one_thread,
         multiprocessing_context="spawn" if workers else None,

@@ -87,7 +87,8 @@ def to_sample(image: LabelledImage, spacing_mm: float) -> Sample:
 
     def shrink(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         inside = mask[window.slices]
-        return cv2.resize(inside, prepared.grid.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        small = cv2.resize(inside, prepared.grid.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return np.asarray(small, np.uint8)
 
     ignore = np.zeros(prepared.grid.shape, np.uint8)
     if image.ignore is not None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import lightning
 import numpy as np
@@ -117,7 +118,7 @@ class _State:
         self.metrics: dict[str, float] = start.metrics if start else {}
         self.judge = build_network(
             config.network.architecture, {**config.network.options, "outputs": config.outputs}
-        ).to(fabric.device, memory_format=torch.channels_last)
+        ).to(fabric.device)
 
     def run(self, trainee: nn.Module) -> None:
         """Train from the current step to the last."""
@@ -235,7 +236,9 @@ def _starting_point(config: TrainConfig, options: RunOptions) -> Checkpoint | No
 def _fabric(config: TrainConfig, options: RunOptions) -> lightning.Fabric:
     if options.threads > 0:
         torch.set_num_threads(options.threads)
-    precision = "bf16-mixed" if config.optimisation.precision == "bf16" else "32-true"
+    precision: Literal["bf16-mixed", "32-true"] = "32-true"
+    if config.optimisation.precision == "bf16":
+        precision = "bf16-mixed"
     several = options.accelerator != "cpu" and torch.cuda.device_count() > 1
     fabric = lightning.Fabric(
         accelerator=options.accelerator,

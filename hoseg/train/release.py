@@ -22,17 +22,25 @@ from hoseg.train.calibrate import Calibration, calibrate
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.model_card import model_card_text
-from hoseg.train.sources import calibration_crops
+from hoseg.train.sources import CALIBRATION_FILMS, calibration_films
 from hoseg.train.validate import predict, score
 
 
-def release(run: Path, folder: Path, cache: Path | None = None, *, best: bool = True) -> Card:
+def release(
+    run: Path,
+    folder: Path,
+    cache: Path | None = None,
+    *,
+    best: bool = True,
+    films: int = CALIBRATION_FILMS,
+) -> Card:
     """Write the model folder of a training run, finished or still going on.
 
     run: folder of ``hoseg train``
     folder: where the model goes; its name does not matter, the card has the one of the run
     cache: folder of simulated geometries, as in ``RunOptions``
     best: the best checkpoint by validation score, else the last one
+    films: simulated films for calibration (one half) and the quick figures (the other)
 
     Returns the card. Raises ModelError when there is no checkpoint yet.
     """
@@ -47,7 +55,7 @@ def release(run: Path, folder: Path, cache: Path | None = None, *, best: bool = 
     network = keep_structures(network).eval()
     options = _released_options(config)
 
-    crops = calibration_crops(config, cache or run / "geometry")
+    crops = calibration_films(config, cache or run / "geometry", films)
     half = len(crops) // 2
     logits = predict(network, crops, torch.device("cpu"), batch=4)
     found = calibrate(logits[:half], crops[:half], config.spacing_mm)
@@ -107,12 +115,15 @@ def _released_options(config: TrainConfig) -> dict[str, object]:
 
 
 def _measured(
-    logits: NDArray[np.float32], crops: Sequence[Crop], found: Calibration, spacing_mm: float
+    logits: Sequence[NDArray[np.float32]],
+    crops: Sequence[Crop],
+    found: Calibration,
+    spacing_mm: float,
 ) -> dict[str, float]:
     """Quick figures on crops that the calibration has not seen, at the released thresholds."""
     shift = [
         t * np.log(p / (1 - p)) for t, p in zip(found.temperatures, found.thresholds, strict=True)
     ]
-    shifted = logits - np.array(shift, np.float32)[None, :, None, None]
-    figures = score(shifted, crops, spacing_mm)
+    levels = np.array(shift, np.float32)[:, None, None]
+    figures = score([values - levels for values in logits], crops, spacing_mm)
     return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}

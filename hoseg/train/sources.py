@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from hoseg.errors import SettingError
-from hoseg.simulate.film import SimulatedFilm
+from hoseg.imaging.intensity import normalise
+from hoseg.simulate.film import SimulatedFilm, render
 from hoseg.simulate.stream import StreamSettings, render_crop
 from hoseg.train.augment import Crop, centre_crop
 from hoseg.train.config import LabelledSource, SimulatedSource, TrainConfig
@@ -22,9 +23,10 @@ from hoseg.train.sample import ALL_BITS, SACRUM_BIT, Sample
 TRAINING_SEED = 1_000_003
 VALIDATION_SEED = 2_000_003
 CALIBRATION_SEED = 3_000_017
-"""Streams of the three uses never meet: each has its own seed, plus the seed of the run."""
+CLEAN_SEED = 4_000_037
+"""Anatomies of the uses never meet: each has its own seed."""
 
-CALIBRATION_FILMS = 240
+CALIBRATION_FILMS = 120
 
 
 class SimulatedSamples:
@@ -45,10 +47,17 @@ class SimulatedSamples:
         layers = self.pool.layers(int(rng.integers(self.size)))
         return film_to_sample(render_crop(layers, rng, self.settings))
 
-    def film(self, number: int) -> Sample:
-        """The one film of geometry ``number`` that belongs to a validation set."""
+    def crop(self, number: int) -> Sample:
+        """The one crop of geometry ``number`` that belongs to a validation set."""
         rng = np.random.default_rng([self.pool.seed, 1, number])
         return film_to_sample(render_crop(self.pool.layers(number), rng, self.settings))
+
+    def film(self, number: int) -> Crop:
+        """The whole film of geometry ``number``, for calibration."""
+        rng = np.random.default_rng([self.pool.seed, 2, number])
+        sample = film_to_sample(render(self.pool.layers(number), rng, self.settings.render))
+        pixels = np.where(sample.field, normalise(sample.pixels, sample.field), np.float32(0))
+        return pixels, sample.targets, sample.ignore
 
 
 def film_to_sample(film: SimulatedFilm) -> Sample:
@@ -112,23 +121,34 @@ def validation_crops(config: TrainConfig, cache: Path) -> list[Crop]:
     ]
 
 
-def calibration_crops(config: TrainConfig, cache: Path) -> list[Crop]:
-    """Crops for calibration and the quick figures of the card.
+def calibration_films(config: TrainConfig, cache: Path, count: int) -> list[Crop]:
+    """Whole films for calibration: every other one has no ossification, only confounders.
 
-    Labelled films stand in when nothing is simulated.
+    Held-out labelled crops stand in when nothing is simulated.
     """
-    found = _simulated_crops(config, CALIBRATION_SEED, CALIBRATION_FILMS, cache)
-    return found or validation_crops(config, cache)
+    source = _first_simulated(config)
+    if source is None:
+        return validation_crops(config, cache)
+    settings = stream_settings(config, source)
+    none = {grade: float(grade == "0") for grade in settings.scene.brooker}
+    clean = replace(settings, scene=replace(settings.scene, brooker=none))
+    half = count // 2
+    some = SimulatedSamples(CALIBRATION_SEED, settings, half, cache)
+    empty = SimulatedSamples(CLEAN_SEED, clean, half, cache)
+    return [samples.film(number) for number in range(half) for samples in (some, empty)]
+
+
+def _first_simulated(config: TrainConfig) -> SimulatedSource | None:
+    return next((s for s in config.sources if isinstance(s, SimulatedSource)), None)
 
 
 def _simulated_crops(config: TrainConfig, seed: int, count: int, cache: Path) -> list[Crop]:
     """Crops of the first simulated source; none when the run has labelled films only."""
-    for source in config.sources:
-        if isinstance(source, SimulatedSource):
-            settings = stream_settings(config, source)
-            samples = SimulatedSamples(seed, settings, count, cache)
-            return [centre_crop(samples.film(n), config.crop_px) for n in range(count)]
-    return []
+    source = _first_simulated(config)
+    if source is None:
+        return []
+    samples = SimulatedSamples(seed, stream_settings(config, source), count, cache)
+    return [centre_crop(samples.crop(number), config.crop_px) for number in range(count)]
 
 
 def _labelled(config: TrainConfig, source: LabelledSource, *, held_out: bool) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hoseg.radiograph import STRUCTURES, Structure
+from hoseg.segment.network import required_multiple
 from hoseg.train.augment import Crop
 
 LARGE_OSSIFICATION_MM2 = 100.0
@@ -24,19 +25,28 @@ _COLOURS = ((255, 160, 60), (80, 220, 80), (220, 80, 220), (60, 60, 255))  # BGR
 @torch.inference_mode()
 def predict(
     network: nn.Module, crops: Sequence[Crop], device: torch.device, batch: int = 16
-) -> NDArray[np.float32]:
-    """Logits (N, 4, S, S) of validation crops."""
+) -> list[NDArray[np.float32]]:
+    """Logits (4, H, W) of each crop or film; runs of one size go through in batches."""
     network.eval()
-    out = []
-    for start in range(0, len(crops), batch):
-        pixels = np.stack([crop[0] for crop in crops[start : start + batch]])
-        x = torch.from_numpy(pixels[:, None]).to(device, memory_format=torch.channels_last)
-        out.append(network(x)[:, : len(STRUCTURES)].float().cpu().numpy())
-    return np.concatenate(out)
+    out: list[NDArray[np.float32]] = []
+    start = 0
+    while start < len(crops):
+        shape = crops[start][0].shape
+        stop = start + 1
+        while stop < min(len(crops), start + batch) and crops[stop][0].shape == shape:
+            stop += 1
+        pixels = np.stack([crop[0] for crop in crops[start:stop]])
+        padding = [(0, -side % required_multiple(network)) for side in shape]
+        x = torch.from_numpy(np.pad(pixels, [(0, 0), *padding])[:, None])
+        logits = network(x.to(device, memory_format=torch.channels_last))
+        logits = logits[:, : len(STRUCTURES), : shape[0], : shape[1]]
+        out += list(logits.float().cpu().numpy())
+        start = stop
+    return out
 
 
 def score(
-    logits: NDArray[np.float32], crops: Sequence[Crop], spacing_mm: float
+    logits: Sequence[NDArray[np.float32]], crops: Sequence[Crop], spacing_mm: float
 ) -> dict[str, float]:
     """Mean Dice of each structure, and how ossification is found and imagined.
 
@@ -83,7 +93,7 @@ def count_components(mask: NDArray[np.bool_], smallest_px: float) -> int:
 
 
 def write_overlays(
-    path: Path, logits: NDArray[np.float32], crops: Sequence[Crop], count: int = 8
+    path: Path, logits: Sequence[NDArray[np.float32]], crops: Sequence[Crop], count: int = 8
 ) -> None:
     """Contact sheet of the first crops: image, truth, prediction, as outlines."""
     rows = []
@@ -100,7 +110,7 @@ def write_overlays(
 
 def outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     """Grey picture (H, W) as colour (H, W, 3), with the outlines of the bits of ``masks``."""
-    picture = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    picture = np.repeat(grey[..., None], 3, axis=2)
     if masks is None:
         return picture
     for channel, colour in enumerate(_COLOURS):
