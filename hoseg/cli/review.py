@@ -17,9 +17,12 @@ app = typer.Typer()
 )
 def review(
     run: Annotated[Path, typer.Argument(help="Folder written by hoseg run.")],
-    port: Annotated[int, typer.Option(help="Port on the loopback address; 0 = any.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on the loopback address; 0 = any.")
+    ] = 0,
     blinded: Annotated[
-        bool, typer.Option("--blinded", help="Show nothing that the computer found.")
+        bool,
+        typer.Option("--blinded", help="Show nothing that the computer or another reader found."),
     ] = False,
     reader: Annotated[str | None, typer.Option(help="With an export: this reader only.")] = None,
     grades: Annotated[
@@ -28,32 +31,48 @@ def review(
     dataset: Annotated[
         Path | None, typer.Option(help="Write corrected masks as a labelled folder and stop.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Export corrections, or serve the page until Ctrl-C."""
-    import json as codec
+    if grades is None and dataset is None:
+        _serve(run, port, blinded, as_json)
+    else:
+        _export(run, grades, dataset, reader, as_json)
+
+
+def _export(
+    run: Path, grades: Path | None, dataset: Path | None, reader: str | None, as_json: bool
+) -> None:
+    import json
 
     from hoseg.report.review.exports import export_dataset, export_grades
 
+    counts: dict[str, int] = {}
     if grades is not None:
-        count = export_grades(run, grades, reader)
-        typer.echo(codec.dumps({"rows": count}) if json else f"{count} grades in {grades}")
+        readers = export_grades(run, grades, reader)
+        counts["grades"] = len(readers)
+        if not as_json:
+            typer.echo(f"{len(readers)} grades in {grades}")
+        if not as_json and len(set(readers)) > 1:
+            names = ", ".join(sorted(set(readers)))
+            typer.echo(f"Readers: {names}. For hoseg evaluate, write one file each with --reader.")
     if dataset is not None:
-        count = export_dataset(run, dataset, reader)
-        typer.echo(codec.dumps({"images": count}) if json else f"{count} images in {dataset}")
-    if grades is None and dataset is None:
-        _serve(run, port, blinded, json)
+        counts["images"] = export_dataset(run, dataset, reader)
+        if not as_json:
+            typer.echo(f"{counts['images']} images with corrected masks in {dataset}")
+    if as_json:
+        typer.echo(json.dumps(counts))
 
 
 def _serve(run: Path, port: int, blinded: bool, as_json: bool) -> None:
-    import json as codec
+    import json
 
     from hoseg.batch.run import review_entries
     from hoseg.report.review.server import ReviewServer, ReviewSettings
 
     server = ReviewServer(ReviewSettings(run, review_entries(run), blinded), port)
     if as_json:
-        typer.echo(codec.dumps({"url": server.url}))
+        typer.echo(json.dumps({"url": server.url}))
     else:
         typer.echo(f"Open {server.url}\nCorrections go to {run / 'review.sqlite'}. Stop: Ctrl-C.")
     try:

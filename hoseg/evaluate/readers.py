@@ -2,7 +2,7 @@
 
 Columns; others are ignored, other accepted names in brackets, the first that is not empty counts:
 
-- ``image`` [``sop_uid``, ``source``, ``study``, ``study_uid``, ``case``]: which film
+- ``sop_uid`` [``image``, ``source``, ``study``, ``study_uid``, ``case``]: which film
 - ``side``: "left", "right" or "unknown" (L and R will do); default: unknown
 - ``brooker`` [``class``]: 0-4, or 0, I, II, III, IV; empty = not graded
 - ``patient`` [``patient_id``]: films of one patient are resampled together; default: the film
@@ -30,7 +30,7 @@ from hoseg.evaluate.tables import ROMAN, Table
 from hoseg.radiograph import Side
 
 _NAMES = {
-    "image": ("image", "sop_uid", "source", "study", "study_uid", "case"),
+    "image": ("sop_uid", "image", "source", "study", "study_uid", "case"),
     "side": ("side",),
     "brooker": ("brooker", "class"),
     "patient": ("patient", "patient_id"),

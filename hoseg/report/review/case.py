@@ -18,6 +18,7 @@ from hoseg.report.schema import ResultFile
 
 CASE_FILE = "case.js"
 _TOLERANCE_PX = 0.6  # outlines may leave the mask's edge by this much
+_BLINDED = ("schema_id", "hoseg_version", "folder", "image", "disclaimer")  # say nothing found
 _PREFIX, _SUFFIX = "hosegCase(", ");\n"
 
 
@@ -42,12 +43,9 @@ def case_script(result: ResultFile, masks: NDArray[np.uint8]) -> str:
 def blinded_script(script: str) -> str:
     """The same case without anything the computer found, for reader studies."""
     case = json.loads(script.removeprefix(_PREFIX).removesuffix(_SUFFIX))
-    result = case["result"]
-    kept = {
-        **result, "status": "graded", "reason": "", "sentence": "", "hips": [], "model": "",
-        "notes": [],
-    }  # fmt: skip
-    case |= {"result": kept, "outlines": {}, "blinded": True}
+    result = {name: case["result"][name] for name in _BLINDED}
+    result |= {"status": "graded", "reason": "", "sentence": "", "hips": [], "notes": []}
+    case |= {"result": result, "outlines": {}, "blinded": True}
     return _PREFIX + to_script_json(case) + _SUFFIX
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,103 +14,122 @@ from numpy.typing import NDArray
 from hoseg.datasets import GradedHip, LabelledImage
 from hoseg.datasets import folder as labelled_folder
 from hoseg.dicom import Source, decode
-from hoseg.errors import InputError
-from hoseg.radiograph import Side, Structure
+from hoseg.errors import InputError, OutputError
+from hoseg.radiograph import Radiograph, Side, Structure
+from hoseg.report.paths import inside
+from hoseg.report.review.masks import ossification_of
 from hoseg.report.review.store import STORE, ReviewStore
 from hoseg.report.schema import ResultFile, read_result
+from hoseg.report.tables import Column, write_csv
 
-GRADE_COLUMNS = ("patient", "image", "side", "brooker", "reader", "time", "blinded")
+GRADE_COLUMNS: tuple[Column, ...] = (
+    Column("image", "text", "", "input as named on the command line of hoseg run"),
+    Column("sop_uid", "text", "", "SOP Instance UID"),
+    Column("patient", "text", "", "Patient ID (0010,0020)"),
+    Column("folder", "text", "", "folder of the image's outputs, relative to the run"),
+    Column("side", "text", "code", "the PATIENT's side of this hip: left, right, unknown"),
+    Column("brooker", "integer", "class", "Brooker class 0-4 by the reader"),
+    Column("reader", "text", "", "who graded"),
+    Column("time", "text", "ISO 8601", "when, UTC"),
+    Column("blinded", "integer", "flag", "1: graded without seeing the computer's result"),
+)
+"""``hoseg evaluate`` reads them as truth, and as a reader beside another or a ``findings.csv``."""
 
 
-def export_grades(run: Path, path: Path, reader: str | None = None) -> int:
-    """Write the newest grade of every reader for every hip as CSV; returns the rows.
+def export_grades(run: Path, path: Path, reader: str | None = None) -> list[str]:
+    """Write the newest grade of every reader for every hip as CSV.
 
-    One reader's file is what ``hoseg evaluate --readers`` compares.
+    reader: only this one's, which is what ``hoseg evaluate --readers`` compares
+
+    Returns the reader of each row.
+
+    Raises
+    ------
+    OutputError: the CSV or the history cannot be opened
     """
-    with ReviewStore(run / STORE) as store, path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, GRADE_COLUMNS)
-        writer.writeheader()
+    with _history(run) as store:
         grades = list(store.latest_grades(reader))
-        for entry in grades:
-            result = read_result(run / entry["image"] / "result.json")
-            image = result.image
-            writer.writerow(
-                {
-                    "patient": image.patient_id if image else "",
-                    "image": entry["image"],
-                    "side": entry["side"],
-                    "brooker": entry["value"],
-                    "reader": entry["reader"],
-                    "time": entry["time"],
-                    "blinded": int(entry["blinded"]),
-                }
-            )
-    return len(grades)
+    write_csv(path, GRADE_COLUMNS, (_grade_row(run, entry) for entry in grades))
+    return [entry["reader"] for entry in grades]
+
+
+def _grade_row(run: Path, entry: dict[str, Any]) -> dict[str, str]:
+    result = read_result(inside(run, entry["image"], "result.json"))
+    return {
+        "image": result.source,
+        "sop_uid": result.image.sop_uid if result.image else "",
+        "patient": result.image.patient_id if result.image else "",
+        "folder": entry["image"],
+        "side": entry["side"],
+        "brooker": entry["value"],
+        "reader": entry["reader"],
+        "time": entry["time"],
+        "blinded": str(int(entry["blinded"])),
+    }
 
 
 def export_dataset(run: Path, out: Path, reader: str | None = None) -> int:
     """Write every image with a corrected mask as a labelled folder; returns how many.
 
     Pelvis, femur and implant are the computer's, ossification is the reader's.
+
+    reader: only this one's masks and grades; None = the newest of anybody
+
+    Raises
+    ------
+    InputError: an input of the run has moved
+    OutputError: the folder or the history cannot be opened
     """
-    with ReviewStore(run / STORE) as store:
+    with _history(run) as store:
         return labelled_folder.write(_labelled(run, store, reader), out)
 
 
+def _history(run: Path) -> ReviewStore:
+    if not (run / STORE).is_file():
+        raise OutputError(f"{run}: no {STORE}; nothing was saved yet: start hoseg review {run}")
+    return ReviewStore(run / STORE)
+
+
 def _labelled(run: Path, store: ReviewStore, reader: str | None) -> Iterator[LabelledImage]:
-    grades: dict[str, list[GradedHip]] = {}
+    grades: dict[str, dict[Side, GradedHip]] = {}
     for entry in store.latest_grades(reader):
-        hip = GradedHip(Side(entry["side"] or "unknown"), int(entry["value"]))
-        grades.setdefault(entry["image"], []).append(hip)
-    images = dict.fromkeys(e["image"] for e in store.history() if e["kind"] == "mask")
-    for image in images:
+        side = Side(entry["side"] or "unknown")
+        grades.setdefault(entry["image"], {})[side] = GradedHip(side, int(entry["value"]))
+    for image in dict.fromkeys(e["image"] for e in store.history() if e["kind"] == "mask"):
         png = store.latest_mask(image, reader)
-        if png is None:
-            continue
-        result = read_result(run / image / "result.json")
-        yield _one(run / image, result, ossification_of(png), tuple(grades.get(image, ())))
+        if png is not None:
+            yield _one(inside(run, image), png, tuple(grades.get(image, {}).values()))
 
 
-def _one(
-    folder: Path,
-    result: ResultFile,
-    ossification: NDArray[np.bool_],
-    hips: tuple[GradedHip, ...],
-) -> LabelledImage:
+def _one(folder: Path, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage:
+    result = read_result(folder / "result.json")
     masks = cv2.imread(str(folder / "masks.png"), cv2.IMREAD_UNCHANGED)
-    masks = masks & ~np.uint8(Structure.OSSIFICATION)
-    masks[ossification] |= np.uint8(Structure.OSSIFICATION)
-    frame = result.image.frame if result.image else 0
-    radiograph = _source(result)[frame]
+    if masks is None:
+        raise InputError(str(folder / "masks.png"), "cannot be read; run hoseg run again")
     return LabelledImage(
         case=result.folder.replace("/", "_"),
         patient=(result.image.patient_id if result.image else "") or result.folder,
-        radiograph=replace(radiograph, source=result.source),
-        masks=masks,
+        radiograph=_radiograph(result),
+        masks=_corrected(masks, ossification_of(png, masks.shape)),
         ignore=None,
         hips=hips,
     )
 
 
-def _source(result: ResultFile) -> list:  # type: ignore[type-arg]
+def _corrected(masks: NDArray[np.uint8], ossification: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    bit = np.uint8(Structure.OSSIFICATION)
+    return np.where(ossification, masks | bit, masks & ~bit)
+
+
+def _radiograph(result: ResultFile) -> Radiograph:
     """Decode the input again: the run keeps no copy of the pixels."""
-    name, _, member = result.source.partition("!")
-    path = Path(name)
+    path, member = Path(result.source), None
     if not path.exists():
-        raise InputError(result.source, "the input has moved; put it back to export its mask")
+        archive, _, member = result.source.rpartition("!")
+        path = Path(archive)
+    if not path.is_file():
+        raise InputError(result.source, "has moved; put it back to export its corrected mask")
     spacing = result.image.spacing if result.image else None
     stated = (spacing.row_mm, spacing.column_mm) if spacing and spacing.source == "user" else None
-    return decode(Source(path, result.source, member or None, None, stated))
-
-
-def ossification_of(png: bytes) -> NDArray[np.bool_]:
-    """(H, W) bool of a reader's mask: white or opaque where ossification is.
-
-    Raises
-    ------
-    InputError: not a PNG
-    """
-    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
-    if picture is None:
-        raise InputError("mask", "not a readable PNG", code="bad_review")
-    return np.asarray((picture if picture.ndim == 2 else picture[..., -1]) > 127)
+    frames = decode(Source(path, result.source, member, None, stated))
+    return replace(frames[result.image.frame if result.image else 0], source=result.source)

@@ -35,12 +35,19 @@ def write_page(out: Path, images: Iterable[Row], hips: Iterable[Row]) -> None:
         raise OutputError(f"{path}: {error.strerror}; free space and run again") from error
 
 
-def page(entries: list[dict[str, Any]], *, served: bool = False, blinded: bool = False) -> str:
+def page(
+    entries: list[dict[str, Any]],
+    *,
+    served: bool = False,
+    blinded: bool = False,
+    nonce: str = "",
+) -> str:
     """Text of the page.
 
     entries: from ``index``
     served: corrections can be saved
     blinded: nothing that the computer found is shown; give ``blind(entries)``
+    nonce: of the content security policy under which the page's own script may run
     """
     static = files("hoseg.report.review") / "static"
     settings = {
@@ -51,6 +58,7 @@ def page(entries: list[dict[str, Any]], *, served: bool = False, blinded: bool =
     }
     html = (static / "page.html").read_text(encoding="utf-8")
     parts = {
+        "NONCE": nonce,
         "STYLE": (static / "page.css").read_text(encoding="utf-8"),
         "SCRIPT": "\n".join((static / name).read_text(encoding="utf-8") for name in SCRIPTS),
         "SETTINGS": to_script_json(settings),
@@ -83,6 +91,8 @@ def _entry(row: Row, hips: list[Row]) -> dict[str, Any]:
         "id": row["folder"],
         "status": row["status"],
         "reason": row["reason"],
+        "source": row["source"],
+        "sop": row["sop_uid"],
         "patient": row["patient_id"],
         "date": row["study_date"],
         "view": row["view"],

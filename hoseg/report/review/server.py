@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import json
 import mimetypes
 import secrets
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import cv2
 
-from hoseg.errors import HosegError, InputError, OutputError
+from hoseg.errors import InputError, OutputError
+from hoseg.report.overlay import THUMBNAIL_PX
 from hoseg.report.paths import inside
 from hoseg.report.review.case import CASE_FILE, blinded_script
-from hoseg.report.review.exports import ossification_of
+from hoseg.report.review.masks import ossification_of, png_size
 from hoseg.report.review.page import blind, page
-from hoseg.report.review.store import STORE, Correction, ReviewStore
+from hoseg.report.review.requests import MAX_BODY_BYTES, Request, read_request
+from hoseg.report.review.store import STORE, ReviewStore
 
-MAX_BODY_BYTES = 32 * 1024**2
 COOKIE = "hoseg-token"
 _FILES = ("film.jpg", "thumb.jpg", "overlay.png", "masks.png", "result.json", CASE_FILE)
-_FOUND = ("thumb.jpg", "overlay.png", "masks.png", "result.json")  # show the computer's result
+_BLINDED_FILES = ("film.jpg", "thumb.jpg", CASE_FILE)  # the last two without what was found
 _POLICY = (
-    "default-src 'none'; img-src 'self' data: blob:; script-src 'self' 'unsafe-inline'; "
-    "style-src 'self' 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'none'"
+    "default-src 'none'; img-src 'self' data: blob:; script-src 'self' 'nonce-{nonce}'; "
+    "style-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'"
 )
 
 
@@ -42,20 +43,19 @@ class ReviewSettings:
 
     run: folder written by ``hoseg run``
     entries: of the gallery, from ``page.index``
-    blinded: nothing that the computer found leaves the server
-    token: secret of this session; whoever has it may read and write
+    blinded: nothing that the computer or another reader found leaves the server
     """
 
     run: Path
     entries: list[dict[str, Any]]
     blinded: bool = False
-    token: str = ""
 
 
 class ReviewServer(ThreadingHTTPServer):
     """A server on the loopback address.
 
     port: 0 = any free one
+    token: secret of this session; whoever has it may read and write
 
     Raises
     ------
@@ -66,13 +66,28 @@ class ReviewServer(ThreadingHTTPServer):
 
     def __init__(self, settings: ReviewSettings, port: int = 0) -> None:
         self.settings = settings
-        self.token = settings.token or secrets.token_urlsafe(24)
+        self.token = secrets.token_urlsafe(24)
         self.images = {str(entry["id"]) for entry in settings.entries}
-        ReviewStore(settings.run / STORE).__exit__(None, None, None)
+        with self.history():
+            pass  # it can be written
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except OSError as error:
             raise OutputError(f"port {port}: {error.strerror}; choose another --port") from error
+
+    def server_bind(self) -> None:
+        """Bind without asking for the name of this machine, which could go to the network."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report a fault of this program; a browser that went away is none."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+    def history(self) -> ReviewStore:
+        """Open the history of the run."""
+        return ReviewStore(self.settings.run / STORE)
 
     @property
     def url(self) -> str:
@@ -88,152 +103,169 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:
-        if not self._allowed():
-            return
         path = unquote(urlsplit(self.path).path)
-        if path in ("/", "/review.html"):
-            self._send_page()
-        elif path == "/api/history":
-            image = parse_qs(urlsplit(self.path).query).get("image", [""])[0]
-            with ReviewStore(self.server.settings.run / STORE) as store:
-                self._send_json(list(store.history(image or None)))
-        elif path == "/api/mask":
-            self._send_mask()
-        else:
-            self._send_file(path.lstrip("/"))
+        pages: dict[str, Callable[[], None]] = {
+            "/": self._send_page,
+            "/review.html": self._send_page,
+            "/api/history": self._send_history,
+            "/api/mask": self._send_mask,
+        }
+        if self._allowed():
+            pages.get(path, lambda: self._send_file(path.removeprefix("/")))()
 
     def do_POST(self) -> None:
         if not self._allowed(writing=True):
             return
+        length = self.headers.get("Content-Length", "")
         if urlsplit(self.path).path != "/api/review":
             self._fail(HTTPStatus.NOT_FOUND, "no such address")
-            return
-        try:
-            length = int(self.headers.get("Content-Length", ""))
-        except ValueError:
+        elif not length.isdecimal():
             self._fail(HTTPStatus.LENGTH_REQUIRED, "Content-Length is missing")
-            return
-        if not 0 < length <= MAX_BODY_BYTES:
-            self.close_connection = True
+        elif len(length) > 9 or int(length) > MAX_BODY_BYTES:
             self._fail(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes")
-            return
+        else:
+            self._save(self.rfile.read(int(length)))
+
+    def _save(self, body: bytes) -> None:
         try:
-            number = self._save(self.rfile.read(length))
-        except HosegError as error:
+            said = read_request(body, blinded=self.server.settings.blinded)
+            self._check(said)
+            with self.server.history() as store:
+                number = store.add(said.correction, said.mask_png)
+        except InputError as error:
             self._fail(HTTPStatus.BAD_REQUEST, str(error))
-            return
-        self._send_json({"number": number})
+        except (OutputError, OSError) as error:
+            self._fail(HTTPStatus.INSUFFICIENT_STORAGE, str(error))
+        else:
+            self._send_json({"number": number})
 
-    def _save(self, body: bytes) -> int:
-        try:
-            data = json.loads(body)
-            png = data.pop("mask_png", None) if isinstance(data, dict) else None
-            data["blinded"] = self.server.settings.blinded
-            correction = Correction(**data)
-            mask = base64.b64decode(png, validate=True) if png else None
-        except (json.JSONDecodeError, UnicodeDecodeError, TypeError, binascii.Error) as error:
-            raise InputError("request", f"malformed ({error})", code="bad_review") from error
-        except RecursionError as error:
-            raise InputError("request", "nested too deeply", code="bad_review") from error
-        if correction.image not in self.server.images:
+    def _check(self, said: Request) -> None:
+        """Refuse what is about no image of this run, and a mask that is not of the film's size."""
+        image = said.correction.image
+        if image not in self.server.images:
             raise InputError("request", "no such image", code="bad_review")
-        if (correction.kind == "mask") != (mask is not None):
-            raise InputError("request", "kind 'mask' goes with mask_png", code="bad_review")
-        if mask is not None:
-            self._check_mask(correction.image, mask)
-        with ReviewStore(self.server.settings.run / STORE) as store:
-            return store.add(correction, mask)
-
-    def _check_mask(self, image: str, png: bytes) -> None:
-        """Refuse a mask that is not of the film's size."""
-        path = inside(self.server.settings.run, image, "masks.png")
-        film = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        shape = ossification_of(png).shape
-        if film is None or shape != film.shape[:2]:
-            raise InputError("mask", f"{shape} is not the film's size", code="bad_review")
+        if said.mask_png is not None:
+            with inside(self.server.settings.run, image, "masks.png").open("rb") as file:
+                shape = png_size(file.read(24))
+            ossification_of(said.mask_png, shape)
 
     def _allowed(self, *, writing: bool = False) -> bool:
         """Whether host, origin and token are this session's; answers when they are not."""
         port = self.server.server_port
         hosts = (f"127.0.0.1:{port}", f"localhost:{port}")
+        origin = self.headers.get("Origin")
+        given = self._query.get("token") or self._cookie
         if self.headers.get("Host") not in hosts:
             self._fail(HTTPStatus.FORBIDDEN, "wrong host")
-            return False
-        origin = self.headers.get("Origin")
-        if (writing or origin) and origin not in [f"http://{host}" for host in hosts]:
+        elif (writing or origin) and origin not in [f"http://{host}" for host in hosts]:
             self._fail(HTTPStatus.FORBIDDEN, "wrong origin")
-            return False
-        offered = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
-        cookie = SimpleCookie(self.headers.get("Cookie", "")).get(self._cookie_name)
-        given = offered or (cookie.value if cookie else "")
-        if not hmac.compare_digest(given.encode(), self.server.token.encode()):
+        elif not hmac.compare_digest(given.encode(), self.server.token.encode()):
             self._fail(HTTPStatus.FORBIDDEN, "open the address that hoseg review printed")
-            return False
-        return True
+        else:
+            return True
+        return False
 
     @property
-    def _cookie_name(self) -> str:
-        return f"{COOKIE}-{self.server.server_port}"
+    def _query(self) -> dict[str, str]:
+        return {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
+
+    @property
+    def _cookie(self) -> str:
+        for part in self.headers.get("Cookie", "").split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == f"{COOKIE}-{self.server.server_port}":
+                return value
+        return ""
 
     def _send_page(self) -> None:
         settings = self.server.settings
         entries = blind(settings.entries) if settings.blinded else settings.entries
-        body = page(entries, served=True, blinded=settings.blinded).encode()
-        cookie = f"{self._cookie_name}={self.server.token}; HttpOnly; SameSite=Strict; Path=/"
-        self._send(body, "text/html; charset=utf-8", {"Set-Cookie": cookie})
+        nonce = secrets.token_urlsafe(16)
+        text = page(entries, served=True, blinded=settings.blinded, nonce=nonce)
+        name = f"{COOKIE}-{self.server.server_port}"  # cookies do not tell ports apart
+        more = {
+            "Set-Cookie": f"{name}={self.server.token}; HttpOnly; SameSite=Strict; Path=/",
+            "Content-Security-Policy": _POLICY.format(nonce=nonce),
+        }
+        self._send(text.encode(), "text/html; charset=utf-8", more)
 
     def _send_file(self, relative: str) -> None:
         folder, _, name = relative.rpartition("/")
-        hidden = self.server.settings.blinded and name in _FOUND
-        if folder not in self.server.images or name not in _FILES or hidden:
-            self._fail(HTTPStatus.NOT_FOUND, "no such file")
-            return
+        blinded = self.server.settings.blinded
+        known = folder in self.server.images and name in (_BLINDED_FILES if blinded else _FILES)
         try:
-            body = inside(self.server.settings.run, folder, name).read_bytes()
+            if not known:
+                raise FileNotFoundError(relative)
+            body = self._read(folder, name, blinded)
         except (OSError, OutputError):
             self._fail(HTTPStatus.NOT_FOUND, "no such file")
-            return
-        if self.server.settings.blinded and name == CASE_FILE:
-            body = blinded_script(body.decode()).encode()
-        self._send(body, mimetypes.guess_type(name)[0] or "application/octet-stream")
+        else:
+            self._send(body, mimetypes.guess_type(name)[0] or "application/octet-stream")
+
+    def _read(self, folder: str, name: str, blinded: bool) -> bytes:
+        if blinded and name == "thumb.jpg":
+            return _plain_thumbnail(inside(self.server.settings.run, folder, "film.jpg"))
+        body = inside(self.server.settings.run, folder, name).read_bytes()
+        return blinded_script(body.decode()).encode() if blinded and name == CASE_FILE else body
+
+    def _send_history(self) -> None:
+        """Send what was said about an image, or about all; in a blinded session, by this reader."""
+        query, blinded = self._query, self.server.settings.blinded
+        with self.server.history() as store:
+            said = list(store.history(query.get("image")))
+        if blinded:
+            reader = query.get("reader", "")
+            said = [entry for entry in said if entry["blinded"] and entry["reader"] == reader]
+        self._send_json(said)
 
     def _send_mask(self) -> None:
-        """Send the newest corrected mask of an image, or nothing."""
-        query = parse_qs(urlsplit(self.path).query)
-        image = query.get("image", [""])[0]
-        with ReviewStore(self.server.settings.run / STORE) as store:
-            png = store.latest_mask(image, query.get("reader", [None])[0])
-        if png is None:
-            self._fail(HTTPStatus.NOT_FOUND, "no corrected mask")
-        else:
-            self._send(png, "image/png")
+        """Send the reader's newest mask of an image, else anybody's; nothing without one."""
+        image, reader = self._query.get("image", ""), self._query.get("reader", "")
+        blinded = self.server.settings.blinded
+        with self.server.history() as store:
+            png = store.latest_mask(image, reader, blinded=blinded)
+            if png is None and not blinded:
+                png = store.latest_mask(image)
+        self._send(png or b"", "image/png")
 
     def _send_json(self, value: Any) -> None:
         self._send(json.dumps(value).encode(), "application/json")
 
-    def _send(self, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
-        self._head(HTTPStatus.OK, len(body), kind, more or {})
-        self.wfile.write(body)
-
     def _fail(self, status: HTTPStatus, sentence: str) -> None:
-        body = json.dumps({"error": sentence}).encode()
         self.close_connection = True  # a body that was not read must not be taken for a request
-        self._head(status, len(body), "application/json", {"Connection": "close"})
-        self.wfile.write(body)
+        body = json.dumps({"error": sentence}).encode()
+        self._send(body, "application/json", {"Connection": "close"}, status)
 
-    def _head(self, status: HTTPStatus, size: int, kind: str, more: dict[str, str]) -> None:
+    def _send(
+        self,
+        body: bytes,
+        kind: str,
+        more: dict[str, str] | None = None,
+        status: HTTPStatus = HTTPStatus.OK,
+    ) -> None:
         self.send_response(status)
         fixed = {
             "Content-Type": kind,
-            "Content-Length": str(size),
+            "Content-Length": str(len(body)),
             "Cache-Control": "no-store",
-            "Content-Security-Policy": _POLICY,
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
         }
-        for name, value in {**fixed, **more}.items():
+        for name, value in {**fixed, **(more or {})}.items():
             self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: addresses hold identifiers."""
+
+
+def _plain_thumbnail(film: Path) -> bytes:
+    """A film, small and without outlines, as JPEG."""
+    picture = cv2.imread(str(film), cv2.IMREAD_REDUCED_GRAYSCALE_2)
+    if picture is None:
+        raise FileNotFoundError(film)
+    scale = min(1.0, THUMBNAIL_PX / max(picture.shape))
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".jpg", small)[1].tobytes()

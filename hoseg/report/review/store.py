@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,9 @@ CREATE INDEX IF NOT EXISTS by_image ON history (image);
 CREATE TRIGGER IF NOT EXISTS never_change BEFORE UPDATE ON history
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS never_delete BEFORE DELETE ON history
+BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS never_replace BEFORE INSERT ON history
+WHEN EXISTS (SELECT 1 FROM history WHERE number = NEW.number)
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 """
 
@@ -78,6 +81,7 @@ class ReviewStore:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             self._base = sqlite3.connect(path, timeout=10)
             self._base.execute("PRAGMA journal_mode=WAL")
@@ -101,22 +105,29 @@ class ReviewStore:
         """Append to the history; returns the number of the entry.
 
         mask_png: for kind "mask", the reader's ossification mask
+
+        Raises
+        ------
+        OutputError: disk full, or another program holds the file
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with self._base:
-            cursor = self._base.execute(
-                "INSERT INTO history (time, reader, image, side, kind, value, blinded, mask) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    now, correction.reader.strip(), correction.image, correction.side,
-                    correction.kind, correction.value, int(correction.blinded), mask_png,
-                ),
-            )  # fmt: skip
+        try:
+            with self._base:
+                cursor = self._base.execute(
+                    "INSERT INTO history (time, reader, image, side, kind, value, blinded, mask) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        now, correction.reader.strip(), correction.image, correction.side,
+                        correction.kind, correction.value, int(correction.blinded), mask_png,
+                    ),
+                )  # fmt: skip
+        except sqlite3.OperationalError as error:
+            raise OutputError(f"{self.path}: {error}; free space and save again") from error
         return int(cursor.lastrowid or 0)
 
     def history(self, image: str | None = None) -> Iterator[dict[str, Any]]:
         """Entries of one image, or of all, oldest first; masks as a flag only."""
-        names = ("number", "time", *asdict(Correction("r", "i", "sign")))
+        names = ("number", "time", *(field.name for field in fields(Correction)))
         where, values = ("WHERE image = ?", (image,)) if image is not None else ("", ())
         columns = ", ".join(names)
         for row in self._base.execute(
@@ -125,13 +136,18 @@ class ReviewStore:
             entry = dict(zip((*names, "has_mask"), row, strict=True))
             yield entry | {"blinded": bool(entry["blinded"]), "has_mask": bool(entry["has_mask"])}
 
-    def latest_mask(self, image: str, reader: str | None = None) -> bytes | None:
-        """The newest mask of an image, of one reader or of anybody."""
-        extra, values = ("AND reader = ?", (image, reader)) if reader else ("", (image,))
+    def latest_mask(
+        self, image: str, reader: str | None = None, *, blinded: bool = False
+    ) -> bytes | None:
+        """The newest mask of an image.
+
+        reader: drawn by this one; None = by anybody
+        blinded: only masks drawn without seeing the computer's result
+        """
         row = self._base.execute(
-            f"SELECT mask FROM history WHERE kind = 'mask' AND image = ? {extra} "
-            "ORDER BY number DESC LIMIT 1",
-            values,
+            "SELECT mask FROM history WHERE kind = 'mask' AND image = ?1 "
+            "AND (?2 IS NULL OR reader = ?2) AND blinded >= ?3 ORDER BY number DESC LIMIT 1",
+            (image, reader, int(blinded)),
         ).fetchone()
         return None if row is None else bytes(row[0])
 

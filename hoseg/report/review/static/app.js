@@ -32,26 +32,37 @@ const store = {
       return false;
     }
   },
+  place: `hoseg-review ${location.pathname}`,
   here() {
-    return JSON.parse(localStorage.getItem("hoseg-review") || "[]");
+    return JSON.parse(localStorage.getItem(this.place) || "[]");
   },
   saveHere(correction) {
-    const all = [...this.here(), { ...correction, time: new Date().toISOString() }];
-    localStorage.setItem("hoseg-review", JSON.stringify(all));
-    say("Kept by this browser only. Download before you leave.");
+    try {
+      const all = [...this.here(), { ...correction, time: new Date().toISOString() }];
+      localStorage.setItem(this.place, JSON.stringify(all));
+    } catch (error) {
+      say(`Not kept: ${error.message}`, true);
+      return false;
+    }
+    say(`Kept by this browser only: ${words(correction.kind)} ${correction.side} ${correction.value}. Download before you leave.`);
     return true;
   },
   async history(image) {
     if (!SETTINGS.served) return this.here().filter((entry) => !image || entry.image === image);
-    const answer = await fetch(`api/history?image=${encodeURIComponent(image || "")}`);
+    const query = new URLSearchParams({ ...(image && { image }), reader: readerName() });
+    const answer = await fetch(`api/history?${query}`);
     return answer.ok ? answer.json() : [];
   },
   download() {
-    const quote = (text) => `"${String(text).replaceAll('"', '""')}"`;
-    const patients = new Map(INDEX.map((entry) => [entry.id, entry.patient]));
-    const rows = this.here().filter((e) => e.kind === "grade").map((e) => [patients.get(e.image) || "", e.image, e.side, e.value, e.reader, e.time, 0]);
-    const newest = [...new Map(rows.map((row) => [row[1] + row[2] + row[4], row])).values()];
-    const text = [["patient", "image", "side", "brooker", "reader", "time", "blinded"], ...newest].map((row) => row.map(quote).join(",")).join("\n");
+    // A spreadsheet must not run a cell as a formula.
+    const quote = (text) => `"${String(text).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+    const entries = new Map(INDEX.map((entry) => [entry.id, entry]));
+    const rows = this.here().filter((e) => e.kind === "grade" && entries.has(e.image)).map((e) => {
+      const { source, sop, patient, id } = entries.get(e.image);
+      return [source, sop, patient, id, e.side, e.value, e.reader, e.time, 0];
+    });
+    const newest = [...new Map(rows.map((row) => [JSON.stringify([row[3], row[4], row[6]]), row])).values()];
+    const text = [["image", "sop_uid", "patient", "folder", "side", "brooker", "reader", "time", "blinded"], ...newest].map((row) => row.map(quote).join(",")).join("\n");
     const link = make("a", { href: URL.createObjectURL(new Blob([text + "\n"], { type: "text/csv" })), download: "grades.csv" });
     link.click();
   },
@@ -68,23 +79,37 @@ const app = {
     readerBox.addEventListener("change", () => {
       localStorage.setItem("hoseg-reader", readerName());
       this.current?.showHistory();
+      this.markDone();
     });
+    if (SETTINGS.served) history.replaceState(null, "", location.pathname + location.hash); // no token in view
+    addEventListener("beforeunload", (event) => this.current?.painter?.dirty && event.preventDefault());
     this.gallery = new Gallery(this.places.gallery, INDEX, (id) => { location.hash = id; });
     if (!SETTINGS.served) this.gallery.root.querySelector(".filters").append(make("button", { type: "button", onclick: () => store.download() }, "Download my grades"));
     this.fillHelp();
     addEventListener("hashchange", () => this.route());
     addEventListener("keydown", (event) => this.key(event));
     addEventListener("resize", () => { this.current?.viewer.fit(); this.current?.other?.fit(); });
-    store.history("").then((entries) => entries.filter((e) => e.kind === "sign").forEach((e) => this.gallery.markDone(e.image)));
+    this.markDone();
     this.route();
   },
 
+  async markDone() {
+    const entries = await store.history("");
+    entries.filter((e) => e.kind === "sign").forEach((e) => this.gallery.markDone(e.image));
+  },
+
   async route() {
-    const id = decodeURIComponent(location.hash.slice(1));
+    const id = location.hash.slice(1);
+    if (id === this.current?.data.id) return;
+    if (this.current && !await this.current.leave()) {
+      location.hash = this.current.data.id;
+      return;
+    }
     if (!id) return this.showGallery();
     if (!INDEX.some((entry) => entry.id === id)) return this.close();
     try {
       const data = await loadCase(id);
+      if (location.hash.slice(1) !== id) return; // the reader has gone on
       this.places.gallery.hidden = true;
       this.places.case.hidden = false;
       this.current = new Case(this.places.case, data, this.gallery);
@@ -95,9 +120,12 @@ const app = {
   },
 
   showGallery() {
+    const last = this.current?.data.id;
     this.current = null;
     this.places.case.hidden = true;
     this.places.gallery.hidden = false;
+    this.gallery.show();
+    if (last) this.gallery.focus(last);
   },
 
   close() {
@@ -122,8 +150,11 @@ const app = {
     if (event.ctrlKey && !event.key.startsWith("Arrow")) return;
     if (event.target.matches("button, summary") && (event.key === "Enter" || event.key === " ")) return;
     if (event.key === "?") return document.getElementById("help").showModal();
-    if (!this.current) return;
     const key = event.key.toLowerCase();
+    if (!this.current) {
+      if (key === "j" || key === "k") this.gallery.step(key === "j" ? 1 : -1);
+      return;
+    }
     if (key === "j") this.step(1);
     else if (key === "k") this.step(-1);
     else if (!this.current.key(event)) return;

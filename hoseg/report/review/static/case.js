@@ -27,9 +27,7 @@ class Case {
     this.data = data;
     this.gallery = gallery;
     this.selected = 0;
-    this.hips = data.result.hips.length ? data.result.hips : [{ side: data.result.image?.side || "unknown", empty: true }];
-    if (SETTINGS.blinded && this.hips[0].side === "unknown") this.hips = ["right", "left"].map((side) => ({ side, empty: true }));
-    this.said = new Map();
+    this.hips = data.result.hips.length ? data.result.hips : this.sidesShown().map((side) => ({ side, empty: true }));
     this.viewer = new Viewer(data, `${data.result.image?.patient_id || "no patient ID"} · ${words(data.result.image?.view)}`);
     this.views = make("div", { class: "views" }, this.viewer.root);
     this.panel = make("section", { class: "panel", "aria-label": "Findings and review" });
@@ -39,6 +37,12 @@ class Case {
     requestAnimationFrame(() => this.viewer.fit());
     this.addPrior();
     this.showHistory();
+  }
+
+  /** The hips to grade when the computer names none. */
+  sidesShown() {
+    const { side, view } = this.data.result.image;
+    return side === "unknown" && view !== "ap_hip" ? ["right", "left"] : [side];
   }
 
   fill() {
@@ -56,7 +60,7 @@ class Case {
       make("h2", {}, "Ossification mask"), this.maskTools(),
       make("h2", {}, "Comment and signature"), this.comment,
       make("div", { class: "row" },
-        this.button("Save comment", "", () => this.save("comment", "", this.comment.value.trim())),
+        this.button("Save comment", "", () => this.saveComment()),
         this.button("Sign this case", "Enter", () => this.sign())),
       make("h2", {}, "History"), this.past);
     this.select(0);
@@ -85,7 +89,13 @@ class Case {
       this.button(text, key, () => this.toggle(name), { "aria-pressed": String(drawn[name]), "data-name": name }));
     return make("div", { class: "tools" }, ...this.toggles,
       this.button("Invert", "I", () => { levels.inverted = !levels.inverted; applyLevels(); }),
-      this.button("Reset", "R", () => { resetWindow(); this.viewer.fit(); }));
+      this.button("Reset", "R", () => this.reset()));
+  }
+
+  reset() {
+    resetWindow();
+    this.viewer.fit();
+    this.other?.fit();
   }
 
   toggle(name) {
@@ -161,11 +171,16 @@ class Case {
     }
     this.painter.placed = (row, column) => {
       this.viewer.mark(row, column);
-      this.painter.setMode("point");
+      this.setMode("point");
       this.save("missed_ossification", this.hip.side, `${row.toFixed(1)},${column.toFixed(1)}`);
     };
-    this.painter.setMode("point");
-    say("Click the missed ossification (or move with the arrow keys and press space).");
+    this.setMode("point");
+    if (this.painter.mode) say("Click the missed ossification (or move with the arrow keys and press space).");
+  }
+
+  async saveComment() {
+    const text = this.comment.value.trim();
+    if (text && await this.save("comment", "", text)) this.comment.value = "";
   }
 
   sign() {
@@ -191,7 +206,14 @@ class Case {
   }
 
   async saveMask() {
-    if (this.painter) await this.save("mask", "", "", await this.painter.png());
+    const saved = this.painter && await this.save("mask", "", "", await this.painter.png());
+    if (saved) this.painter.dirty = false;
+    return saved;
+  }
+
+  /** Whether this case may be left: a changed mask is saved first, so that no work is lost. */
+  async leave() {
+    return !this.painter?.dirty || this.saveMask();
   }
 
   async save(kind, side, value = "", mask_png = null) {
@@ -202,7 +224,7 @@ class Case {
 
   async showHistory() {
     const entries = await store.history(this.data.id);
-    this.past.replaceChildren(...entries.map((e) => make("li", {}, `${e.time.slice(0, 16).replace("T", " ")} ${e.reader}: ${words(e.kind)} ${e.side} ${e.kind === "grade" ? "Brooker " + ROMAN[e.value] : e.value}`)));
+    this.past.replaceChildren(...entries.map((e) => make("li", {}, `${e.time.slice(0, 16).replace("T", " ")} UTC, ${e.reader}: ${words(e.kind)} ${e.side} ${e.kind === "grade" ? "Brooker " + ROMAN[e.value] : e.value}`)));
     this.hips.forEach((hip, k) => {
       const mine = entries.filter((e) => e.kind === "grade" && e.side === hip.side && e.reader === readerName()).pop();
       this.hipBoxes[k].querySelectorAll(".class").forEach((b) => b.setAttribute("aria-checked", String(mine?.value === b.dataset.grade)));
@@ -213,7 +235,12 @@ class Case {
   async addPrior() {
     const prior = this.gallery.prior(this.data.id);
     if (!prior || SETTINGS.blinded) return;
-    const data = await loadCase(prior.id);
+    let data;
+    try {
+      data = await loadCase(prior.id);
+    } catch (error) {
+      return say(error.message, true);
+    }
     const grades = prior.hips.filter((h) => h.brooker != null).map((h) => `${h.side} ${ROMAN[h.brooker]}`).join(", ");
     this.other = new Viewer(data, `prior of ${prior.date} · ${grades || "not graded"}`);
     this.views.append(this.other.root);
@@ -225,7 +252,7 @@ class Case {
     const actions = {
       o: () => this.toggle("outlines"), f: () => this.toggle("fill"), g: () => this.toggle("gap"),
       i: () => { levels.inverted = !levels.inverted; applyLevels(); },
-      r: () => { resetWindow(); this.viewer.fit(); }, a: () => this.accept(), m: () => this.missed(),
+      r: () => this.reset(), a: () => this.accept(), m: () => this.missed(),
       x: () => this.save("false_ossification", this.hip.side), b: () => this.setMode("brush"),
       e: () => this.setMode("eraser"), p: () => this.setMode("polygon"), s: () => this.saveMask(),
       z: () => this.painter?.undo(), ",": () => this.painter?.setRadius(0.8), ".": () => this.painter?.setRadius(1.25),

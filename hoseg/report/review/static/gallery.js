@@ -79,12 +79,21 @@ class Gallery {
       const sure = hip.sure == null ? "" : ` ${Math.round(100 * hip.sure)} %`;
       badges.append(make("span", { class: "badge" + severe }, `${side} ${ROMAN[hip.brooker]}${sure}`));
     }
-    const picture = SETTINGS.blinded ? "film.jpg" : "thumb.jpg";
     return make("li", { class: "card" }, make("button", { type: "button", onclick: () => this.open(entry.id) },
-      make("img", { src: fileOf(entry.id, picture), loading: "lazy", decoding: "async", alt: `Film of ${entry.patient || "unnamed patient"}` }),
+      make("img", { src: fileOf(entry.id, "thumb.jpg"), loading: "lazy", decoding: "async", alt: `Film of ${entry.patient || "unnamed patient"}` }),
       badges,
       make("span", { class: "quiet" }, `${entry.patient || "no patient ID"} · ${entry.date || "no date"} · ${words(entry.view)}`),
       entry.reason ? make("span", { class: "quiet" }, words(entry.reason)) : null));
+  }
+
+  /** Move the focus from card to card. */
+  step(by) {
+    const at = this.shown.findIndex((entry) => this.cards.get(entry.id).contains(document.activeElement));
+    this.focus(this.shown[at < 0 ? 0 : Math.max(0, Math.min(this.shown.length - 1, at + by))]?.id);
+  }
+
+  focus(id) {
+    this.cards.get(id)?.querySelector("button").focus();
   }
 
   markDone(id) {
@@ -98,11 +107,12 @@ class Gallery {
     return this.shown[at + step]?.id;
   }
 
-  /** The newest earlier image of the same patient, for comparison. */
+  /** The newest earlier image of the same patient and side, for comparison; the same view first. */
   prior(id) {
     const now = this.entries.find((entry) => entry.id === id);
     if (!now?.patient || !now.date) return null;
-    return this.entries.filter((e) => e.patient === now.patient && e.date && e.date < now.date)
-      .sort((a, b) => b.date.localeCompare(a.date))[0] || null;
+    const sides = (e) => e.side === now.side || e.side === "unknown" || now.side === "unknown";
+    return this.entries.filter((e) => e.patient === now.patient && e.date && e.date < now.date && sides(e))
+      .sort((a, b) => (b.view === now.view) - (a.view === now.view) || b.date.localeCompare(a.date))[0] || null;
   }
 }

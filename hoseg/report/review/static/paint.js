@@ -10,18 +10,24 @@ class Painter {
     this.radius = Math.max(3, Math.round(Math.max(viewer.data.rows, viewer.data.columns) / 150));
     this.corners = [];
     this.undone = [];
+    this.dirty = false;
     this.at = [viewer.data.rows / 2, viewer.data.columns / 2];
-    this.canvas = make("canvas", { width: viewer.data.columns, height: viewer.data.rows });
-    this.canvas.style.opacity = "0.5";
+    this.canvas = make("canvas", { class: "mask", width: viewer.data.columns, height: viewer.data.rows });
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.cursor = make("div", { class: "cursor", hidden: true });
     this.line = viewer.path("mark", "");
     viewer.stage.append(this.canvas);
     viewer.root.append(this.cursor);
+    viewer.root.classList.add("editable");
     viewer.tool = this;
     viewer.moved = () => this.showCursor();
     viewer.root.addEventListener("pointermove", (e) => this.hover(e));
     this.ready = this.load();
+  }
+
+  touched() {
+    this.dirty = true;
+    this.changed();
   }
 
   /** The newest corrected mask, else the computer's; empty in a blinded reading. */
@@ -29,6 +35,7 @@ class Painter {
     const id = this.viewer.data.id;
     const own = await picture(`api/mask?image=${encodeURIComponent(id)}&reader=${encodeURIComponent(readerName())}`);
     const source = own || (SETTINGS.blinded ? null : await picture(fileOf(id, "masks.png")));
+    this.loaded = true;
     if (!source) return;
     this.context.drawImage(source, 0, 0);
     const pixels = this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
@@ -56,6 +63,7 @@ class Painter {
 
   press(event, [row, column]) {
     if (!this.mode || event.button !== 0 || event.shiftKey) return false;
+    if (!this.loaded) return true;
     this.at = [row, column];
     if (this.mode === "point") {
       this.placed?.(row, column);
@@ -78,7 +86,7 @@ class Painter {
       root.removeEventListener("pointermove", move);
       root.removeEventListener("pointerup", stop);
       root.removeEventListener("pointercancel", stop);
-      this.changed();
+      this.touched();
     };
     root.addEventListener("pointermove", move);
     root.addEventListener("pointerup", stop);
@@ -115,17 +123,21 @@ class Painter {
     pen.fill();
     this.corners = [];
     this.line.setAttribute("d", "");
-    this.changed();
+    this.touched();
   }
 
   /** One step by keyboard: move the cursor, or paint and place corners where it is. */
   key(event) {
-    if (!this.mode) return false;
+    if (!this.mode || !this.loaded) return false;
     const step = event.shiftKey ? 20 : 4;
     const ways = { ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step] };
     if (ways[event.key]) {
       const next = [this.at[0] + ways[event.key][0], this.at[1] + ways[event.key][1]];
-      if (event.ctrlKey && this.mode !== "polygon" && this.mode !== "point") this.dab(this.at, next);
+      if (event.ctrlKey && (this.mode === "brush" || this.mode === "eraser")) {
+        this.remember();
+        this.dab(this.at, next);
+        this.touched();
+      }
       this.at = next;
       this.showCursor();
       return true;
@@ -136,11 +148,11 @@ class Painter {
       else {
         this.remember();
         this.dab(this.at, this.at);
-        this.changed();
+        this.touched();
       }
       return true;
     }
-    if (event.key === "Enter" && this.mode === "polygon") {
+    if (event.key === "Enter") {
       this.closePolygon();
       return true;
     }
@@ -164,14 +176,15 @@ class Painter {
 
   remember() {
     this.undone.push(this.context.getImageData(0, 0, this.canvas.width, this.canvas.height));
-    if (this.undone.length > 6) this.undone.shift();
+    const most = Math.max(2, Math.min(30, Math.floor(3e8 / (4 * this.canvas.width * this.canvas.height))));
+    if (this.undone.length > most) this.undone.shift();
   }
 
   undo() {
     const last = this.undone.pop();
-    if (last) this.context.putImageData(last, 0, 0);
-    this.changed();
-    return Boolean(last);
+    if (!last) return say("Nothing to undo.");
+    this.context.putImageData(last, 0, 0);
+    this.touched();
   }
 
   /** The mask as base64 PNG: opaque where ossification is, edges made hard. */
@@ -186,5 +199,6 @@ class Painter {
 /** An image, or null when it is not there. */
 async function picture(url) {
   const answer = await fetch(url);
-  return answer.ok ? createImageBitmap(await answer.blob(), { colorSpaceConversion: "none" }) : null;
+  const blob = answer.ok ? await answer.blob() : null;
+  return blob?.size ? createImageBitmap(blob, { colorSpaceConversion: "none" }) : null;
 }

@@ -25,13 +25,13 @@ class Viewer {
     this.svg.setAttribute("width", data.columns);
     this.svg.setAttribute("height", data.rows);
     this.stage = make("div", { class: "stage" }, this.image, this.svg);
-    this.root = make("div", { class: "view", tabindex: "0", role: "img", "aria-label": caption },
+    this.root = make("div", { class: "view", tabindex: "0", role: "application", "aria-label": `Film of ${caption}` },
       this.stage, make("div", { class: "caption" }, caption));
     this.drawOutlines();
     this.root.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     this.root.addEventListener("pointerdown", (e) => this.press(e));
     this.root.addEventListener("contextmenu", (e) => e.preventDefault());
-    this.root.addEventListener("dblclick", () => this.fit());
+    this.root.addEventListener("dblclick", () => (this.tool?.mode ? this.tool.closePolygon() : this.fit()));
     this.refresh();
   }
 
