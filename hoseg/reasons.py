@@ -7,6 +7,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, cast
+
+Status = Literal["graded", "abstained", "skipped", "failed"]
+"""Status of a row in ``images.csv``."""
 
 
 class Reason(StrEnum):
@@ -80,9 +84,9 @@ class Reason(StrEnum):
     IMPLAUSIBLE_SIZE = "implausible_size", "abstained", "bones are too large or too small in mm"
 
 
-def status_of(code: str) -> str:
+def status_of(code: str) -> Status:
     """Return the status of a reason code; ``failed`` for codes raised elsewhere."""
     try:
-        return Reason(code).status
+        return cast(Status, Reason(code).status)
     except ValueError:
         return "failed"

@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,7 @@ class Progress:
 
 def run_batch(
     inputs: Sequence[str | Path], settings: RunSettings, predictor: Predictor
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Process every input and keep the tables. Iterate to drive it; closing it stops cleanly.
 
     inputs: files, folders, DICOMDIR files, zip archives
@@ -123,7 +123,7 @@ def _work(
     runtime: Choice,
     journal: Journal,
     total: int,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     done = 0
     at_once: list[Entry | None] = []  # inputs settled without a process, in passing
 

@@ -86,7 +86,7 @@ def overlay(
     if masks.shape != radiograph.shape:
         raise ValueError(f"masks {masks.shape} do not fit the film {radiograph.shape}")
     grey = display(radiograph) if grey is None else grey
-    picture = np.asarray(cv2.LUT(grey, _FEWER_GREYS))
+    picture = _FEWER_GREYS.take(grey, mode="clip")
     size = _font_px(radiograph.shape)
     _fill(picture, masks)
     for structure in COLOURS:
@@ -115,10 +115,10 @@ def thumbnail(grey: NDArray[np.uint8], masks: NDArray[np.uint8]) -> NDArray[np.u
     scale = min(1.0, THUMBNAIL_PX / max(grey.shape))
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
     small = cv2.cvtColor(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2RGB)
-    bits = cv2.resize(masks, size, interpolation=cv2.INTER_NEAREST)
+    bits = np.asarray(cv2.resize(masks, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     for structure, colour in COLOURS.items():
         contours, _ = cv2.findContours(
-            cv2.bitwise_and(bits, int(structure)), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
+            bits & np.uint8(structure), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
         )
         cv2.drawContours(small, contours, -1, colour, 1, cv2.LINE_AA)
     return np.asarray(small)
@@ -143,7 +143,7 @@ def _font_px(shape: tuple[int, int]) -> int:
 
 
 def _fill(picture: NDArray[np.uint8], masks: NDArray[np.uint8]) -> None:
-    mask = cv2.bitwise_and(masks, int(Structure.OSSIFICATION))
+    mask = masks & np.uint8(Structure.OSSIFICATION)
     left, top, width, height = cv2.boundingRect(mask)
     box = (slice(top, top + height), slice(left, left + width))
     inside = mask[box] != 0
@@ -154,7 +154,7 @@ def _fill(picture: NDArray[np.uint8], masks: NDArray[np.uint8]) -> None:
 def _outline(
     picture: NDArray[np.uint8], masks: NDArray[np.uint8], structure: Structure, width_px: int
 ) -> None:
-    mask = cv2.bitwise_and(masks, int(structure))
+    mask = masks & np.uint8(structure)
     contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     cv2.drawContours(picture, contours, -1, _LINE[structure], width_px, cv2.LINE_8)
 
@@ -198,11 +198,11 @@ def _draw_gap(picture: NDArray[np.uint8], free: FreeSpace, hip: HipFinding, size
     """Draw the line between the two bone surfaces, its ends, and its length beside it."""
     if hip.gap_points_px is None or hip.gap_mm is None:
         return
-    ends = [(round(column), round(row)) for row, column in hip.gap_points_px]
+    first, second = ((round(column), round(row)) for row, column in hip.gap_points_px)
     thin = max(1, size // 12)
-    cv2.line(picture, *ends, _BLACK, 3 * thin, cv2.LINE_8)
-    cv2.line(picture, *ends, _GAP_LINE, thin, cv2.LINE_8)
-    for end in ends:
+    cv2.line(picture, first, second, _BLACK, 3 * thin, cv2.LINE_8)
+    cv2.line(picture, first, second, _GAP_LINE, thin, cv2.LINE_8)
+    for end in (first, second):
         cv2.circle(picture, end, 2 * thin + 1, _BLACK, -1)
         cv2.circle(picture, end, 2 * thin, _GAP_LINE, max(1, thin // 2))
     middle = tuple(np.mean(hip.gap_points_px, axis=0))
