@@ -16,6 +16,10 @@ from hoseg.segment.runtimes import NAMES, REFERENCE, RUNTIMES, Runtime, Wish
 from hoseg.segment.weights import Model
 
 
+CLEAR_LEAD = 0.15
+"""Share by which a runtime must be faster than one above it in the table to be taken instead."""
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What became of one row of the table.
@@ -74,7 +78,7 @@ def choose(
             continue
         found, attempts[row] = _try(row, models, device, options)
         passed += [found] if found else []
-    for best in sorted(passed, key=lambda c: c.film_ms):
+    for best in _fastest_first(passed):
         where = _device_name(best.row, device)
         try:
             engine = open_engine(best.row, models, where, options)
@@ -86,6 +90,17 @@ def choose(
         tried = tuple(attempts.values())
         return Choice(best.row.name, where, best.row.precision, reason, tried), engine
     raise DeviceError(_nothing_works(device, runtime, list(attempts.values())))
+
+
+def _fastest_first(passed: list[_Passed]) -> list[_Passed]:
+    """Order by speed; a lead below ``CLEAR_LEAD`` is noise and keeps the order of the table."""
+    ordered: list[_Passed] = []
+    for row in passed:
+        place = len(ordered)
+        while place and row.film_ms < (1 - CLEAR_LEAD) * ordered[place - 1].film_ms:
+            place -= 1
+        ordered.insert(place, row)
+    return ordered
 
 
 def _wanted(device: str, runtime: str | None, precision: str | None) -> list[Runtime]:
