@@ -9,7 +9,7 @@ import numpy as np
 from hoseg.simulate.anatomy import Bone, Hip
 from hoseg.simulate.materials import Material
 from hoseg.simulate.meshes import Mesh, Points, tube, unit_sphere
-from hoseg.simulate.shapes import cup, revolve, rod, screw
+from hoseg.simulate.shapes import cup, rod, screw
 
 HEAD_RADII_MM = (11.0, 13.0, 14.0, 16.0, 18.0, 20.0)
 
@@ -222,8 +222,9 @@ def plate(hip: Hip, femur: Bone, rng: np.random.Generator) -> list[Part]:
     first = 1.3 * hip.radius
     line = np.array([lateral_cortex(hip, femur, first + level) for level in levels])
     middle = line + 1.5 * out
+    knots = np.linspace(0, 1, len(middle))
     body = tube(
-        lambda t: np.stack([np.interp(t, np.linspace(0, 1, 24), middle[:, k]) for k in range(3)], 1),
+        lambda t: np.stack([np.interp(t, knots, middle[:, k]) for k in range(3)], axis=1),
         lambda t: 7.5 * np.sqrt(np.clip(30 * np.minimum(t, 1 - t), 0, 1)), 40, 20,
     )  # fmt: skip
     level = (body.vertices - middle[0]) @ down
