@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import hoseg
 from hoseg.errors import SettingError
+from hoseg.segment.options import usable_cores
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RunSettings:
     @property
     def process_count(self) -> int:
         """Number of worker processes."""
-        return self.workers or len(os.sched_getaffinity(0)) or 1
+        return self.workers or usable_cores()
 
     def fingerprint(self, model: str) -> str:
         """What the results of one image depend on, as a short hash.
