@@ -31,7 +31,7 @@ def make_crop(sample: Sample, size: int, settings: Augment, rng: np.random.Gener
         pixels = -pixels
     if settings.intensity > 0:
         pixels = disturb(pixels, settings.intensity, rng)
-    return repaint_border(pixels, field, rng), targets, ignore
+    return repaint_border((pixels, targets, ignore), field, rng)
 
 
 def centre_crop(sample: Sample, size: int) -> Crop:
@@ -138,11 +138,18 @@ def disturb(
     return np.clip(x, -CLIP, CLIP)
 
 
-def repaint_border(
-    pixels: NDArray[np.float32], field: NDArray[np.bool_], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Give what lies outside the field, padding included, the looks it may have in use."""
+def repaint_border(crop: Crop, field: NDArray[np.bool_], rng: np.random.Generator) -> Crop:
+    """Give what lies outside the field, padding included, the looks it may have in use.
+
+    Where it is painted over there is nothing to see, and that is what the targets then say;
+    where it is left as it was, bone may shine through the blades and stays ignored.
+    """
+    pixels, targets, ignore = crop
     if field.all() or rng.random() < 0.3:
-        return pixels
+        return crop
     value = rng.choice([0.0, rng.uniform(-CLIP, CLIP), -CLIP, CLIP], p=[0.55, 0.15, 0.15, 0.15])
-    return np.where(field, pixels, np.float32(value))
+    return (
+        np.where(field, pixels, np.float32(value)),
+        np.where(field, targets, np.uint8(0)),
+        np.where(field, ignore, np.uint8(0)),
+    )

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoseg.train.augment import centre_crop, make_crop, random_affine, warp
+from hoseg.train.augment import centre_crop, make_crop, random_affine, repaint_border, warp
 from hoseg.train.config import Augment
 from hoseg.train.sample import ALL_BITS, Sample
 
@@ -29,9 +29,9 @@ def test_labels_follow_the_pixels(seed: int) -> None:
     geometric = NONE.model_copy(
         update={"rotation_deg": 40.0, "shear": 0.2, "mirror": 0.5, "upside_down": 0.5}
     )
-    pixels, targets, ignore = make_crop(sample(), 96, geometric, np.random.default_rng(seed))
-    known = ignore == 0
-    bright = pixels > (pixels[known].min() + pixels[known].max()) / 2
+    matrix = random_affine(sample(), 96, geometric, np.random.default_rng(seed))
+    pixels, targets, _, known = warp(sample(), matrix, 96)
+    bright = pixels > 650
     inside = (targets == ALL_BITS) & known
     if inside.sum() > 300:
         both = 2 * (bright & inside).sum() / ((bright & known).sum() + inside.sum())
@@ -96,3 +96,21 @@ def test_inversion(share: float) -> None:
     square = (targets > 0) & known
     brighter = pixels[square].mean() > pixels[known & (targets == 0)].mean()
     assert brighter == (share == 0.0)
+
+
+def test_painted_borders_hold_nothing_and_others_are_ignored() -> None:
+    small = sample(32)
+    pixels, targets, ignore, field = warp(small, np.array([[1.0, 0, 40], [0, 1.0, 0]]), 64)
+    painted = 0
+    for seed in range(40):
+        crop = repaint_border((pixels, targets, ignore), field, np.random.default_rng(seed))
+        np.testing.assert_array_equal(crop[0][field], pixels[field])
+        np.testing.assert_array_equal(crop[2][field], ignore[field])
+        outside = set(np.unique(crop[2][~field]))
+        if outside == {0}:
+            painted += 1
+            assert len(np.unique(crop[0][~field])) == 1
+            assert crop[1][~field].max() == 0
+        else:
+            assert outside == {ALL_BITS}
+    assert 15 < painted < 40
