@@ -79,8 +79,9 @@ def write_films(folder: Path, count: int, encoding: str) -> list[Path]:
         if index < 4:
             rng = np.random.default_rng([7, index])
             film = render(project(sample_scene(SceneSettings(), rng), spacing_mm, shape), rng)
-            drawn.append(np.clip(film.pixels << (12 - film.recipe.processing.bits), 0, 4095))
-        pixels = drawn[index % len(drawn)].astype(np.uint16)
+            top = 2**film.recipe.processing.bits - 1
+            drawn.append(film.pixels * (4095 / top))
+        pixels = np.rint(drawn[index % len(drawn)]).astype(np.uint16)
         facts = Acquisition(
             f"bench-{index}", View.AP_PELVIS, Side.UNKNOWN, Side.LEFT, spacing_mm, 1.15
         )

@@ -15,7 +15,6 @@ from hoseg.segment.parity import Verdict, judge
 from hoseg.segment.runtimes import NAMES, REFERENCE, RUNTIMES, Runtime, Wish
 from hoseg.segment.weights import Model
 
-
 CLEAR_LEAD = 0.15
 """Share by which a runtime must be faster than one above it in the table to be taken instead."""
 
