@@ -1,13 +1,12 @@
 """From masks and spacing to classes, with their trace and their uncertainty. No torch in it."""
 
 from hoseg.grade.abstain import REASONS
-from hoseg.grade.combine import combine
 from hoseg.grade.bones import check_masks
+from hoseg.grade.combine import combine
 from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine, Verdict
 from hoseg.grade.grading import Probabilities, grade
 from hoseg.grade.rules import SYSTEMS, System
 from hoseg.grade.settings import GradeSettings
-from hoseg.grade.study import StudyHip, combine
 
 __all__ = [
     "REASONS",
@@ -17,7 +16,6 @@ __all__ = [
     "HipFinding",
     "Landmarks",
     "Probabilities",
-    "StudyHip",
     "System",
     "TraceLine",
     "Verdict",

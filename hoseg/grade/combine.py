@@ -3,6 +3,8 @@
 The rule: of all findings of a side, a graded one comes before an abstained one, an AP view before
 another (Brooker is defined on the AP view), then the worse class, then the smaller gap, then the
 first image. Nothing is averaged: the finding that decides stands with its own points and trace.
+Where another graded image contradicts it, a caveat says so: above all, an open gap on another view
+speaks against a bridge.
 A hip whose side is unknown is not merged with one whose side is known.
 """
 
@@ -10,9 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from hoseg.grade.finding import HipFinding
-from hoseg.radiograph import Side
+from hoseg.grade.verdicts import grade_name
+from hoseg.radiograph import Note, Side
 
 
 def combine(images: Iterable[Sequence[HipFinding]]) -> tuple[HipFinding, ...]:
@@ -28,15 +32,33 @@ def combine(images: Iterable[Sequence[HipFinding]]) -> tuple[HipFinding, ...]:
     One finding a side, in the order in which the sides were first seen. Two hips of unknown side
     in one image stay two.
     """
-    best: dict[tuple[Side, int], HipFinding] = {}
-    for findings in images:
+    shown: dict[tuple[Side, int], list[tuple[int, HipFinding]]] = {}
+    for index, findings in enumerate(images):
         seen: dict[Side, int] = {}
         for finding in findings:
             key = (finding.side, seen.get(finding.side, 0))
             seen[finding.side] = key[1] + 1
-            if key not in best or rank(finding) < rank(best[key]):
-                best[key] = finding
-    return tuple(best.values())
+            shown.setdefault(key, []).append((index, finding))
+    return tuple(_decide(same) for same in shown.values())
+
+
+def _decide(same: list[tuple[int, HipFinding]]) -> HipFinding:
+    """The finding that decides, with what the other images say against it."""
+    chosen_index, chosen = min(same, key=lambda item: rank(item[1]))
+    notes = [_contradiction(chosen, other, index) for index, other in same if index != chosen_index]
+    return replace(chosen, caveats=chosen.caveats + tuple(note for note in notes if note))
+
+
+def _contradiction(chosen: HipFinding, other: HipFinding, index: int) -> Note | None:
+    """What another image says against the chosen one."""
+    if chosen.brooker is None or other.brooker is None or chosen.brooker == other.brooker:
+        return None
+    where = f"image {index + 1} ({other.view.value})"
+    if chosen.pattern == "bridge":
+        text = f"{where} shows no bridge: superimposition is likely"
+        return Note("other_view_shows_no_bridge", text)
+    text = f"{where} reads as {grade_name('brooker', other.brooker)}"
+    return Note("other_view_disagrees", text)
 
 
 def rank(finding: HipFinding) -> tuple[bool, bool, int, float]:

@@ -13,6 +13,9 @@ from hoseg.grade.hips import Hip
 from hoseg.radiograph import Orientation
 
 ADULT_HEAD_MM = 24.0
+"""Radius of an adult's head."""
+MIN_FEMUR_DISCS = 1.25
+"""A femur smaller than so many discs of its head is a sliver that the field cut off."""
 
 Vector = NDArray[np.float64]
 
@@ -82,7 +85,7 @@ def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> Frame:
         trochanter=None if tip is None or tip_cut else femur[tip],
         lesser=_lesser(femur, u, v, axis_offset, unit),
         margin=_margin(bones, centre, lateral, distal, unit),
-        cropped=_cropped(bones, centre, unit, down, tip_cut),
+        cropped=_cropped(bones, hip, (centre, unit, down), tip_cut),
     )
 
 
@@ -195,9 +198,13 @@ def _margin(
     return np.asarray(points[index[np.argmax(u[index])]]) if len(index) else None
 
 
-def _cropped(bones: Bones, centre: Vector, unit: float, down: Vector, tip_cut: bool) -> str:
+def _cropped(bones: Bones, hip: Hip, place: tuple[Vector, float, Vector], tip_cut: bool) -> str:
     """What of the space between ilium and trochanter the picture leaves out."""
+    centre, unit, down = place
     missing = []
+    area_mm2 = sum(piece.area_px for piece in hip.outlines) * float(bones.mm.prod())
+    if area_mm2 < MIN_FEMUR_DISCS * np.pi * unit**2:
+        missing.append("most of the femur")
     if tip_cut:
         missing.append("the greater trochanter")
     above = (centre - 2.0 * unit * down)[None] / bones.mm

@@ -61,6 +61,13 @@ def test_a_hip_cut_by_the_collimator():
     assert only(masks, field=np.ones_like(field)).gap_mm == pytest.approx(12.0, abs=0.3)
 
 
+def test_a_sliver_of_a_femur_is_cropped_even_where_the_field_is_not_known():
+    masks = Scene().masks()
+    masks[:, 2 * 108 :] = 0  # the collimator cut through the head; the film goes on in black
+    masks[2 * 135 :] = 0
+    assert only(masks).abstained == "cropped_hip"
+
+
 def test_without_calibration_only_millimetre_rules_are_left_out():
     spurs = only(Scene(opposing_boxes(8.0)).masks(), spacing=None)
     assert spurs.abstained == "no_calibration"

@@ -12,6 +12,8 @@ class Finding:
     brooker: int | None = 2
     view: View = View.AP_PELVIS
     gap_mm: float | None = 12.0
+    pattern: str = "spur"
+    caveats: tuple = ()
 
 
 def test_both_hips_of_one_image_stay():
