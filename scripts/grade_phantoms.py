@@ -59,12 +59,9 @@ def main():
     print(f"gap within max(0.5 mm, 1 pixel): {share(row.gap_good for row in gaps)}")
     if gaps:
         pixels = np.array([row.pixel_mm for row in gaps])
-        print(
-            f"gap error: median {np.median(errors):.3f} mm, 99 % {np.quantile(errors, 0.99):.3f} mm,"
-        )
-        print(
-            f"           median {np.median(errors / pixels):.2f} pixels, largest {errors.max():.2f} mm"
-        )
+        far, worst = np.quantile(errors, 0.99), errors.max()
+        print(f"gap error: median {np.median(errors):.3f}, 99 % {far:.3f}, worst {worst:.2f} mm")
+        print(f"           median {np.median(errors / pixels):.2f} pixels")
     print(f"attachment right:   {share(x for row in clear for x in row.attachments)}")
     print(f"site right:         {share(x for row in clear for x in row.sites)}")
     wrong = [row for row in clear if row.found != row.expected]
