@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from hoseg.errors import OutputError
-from hoseg.radiograph import Structure
 from hoseg.report.review.requests import MAX_BODY_BYTES
 from hoseg.report.review.server import ReviewServer, ReviewSettings
 from hoseg.report.review.store import STORE, Correction, ReviewStore

@@ -19,8 +19,6 @@ function loadCase(id) {
   });
 }
 
-const number = (value, digits = 1) => (value == null ? "not measured" : value.toFixed(digits));
-
 class Case {
   constructor(root, data, gallery) {
     this.root = root;
@@ -28,7 +26,7 @@ class Case {
     this.gallery = gallery;
     this.selected = 0;
     this.hips = data.result.hips.length ? data.result.hips : this.sidesShown().map((side) => ({ side, empty: true }));
-    this.viewer = new Viewer(data, `${data.result.image?.patient_id || "no patient ID"} · ${words(data.result.image?.view)}`);
+    this.viewer = new Viewer(data, `${data.result.image.patient_id || "no patient ID"} · ${words(data.result.image.view)} · ${day(data.result.image.study_date)}`);
     this.views = make("div", { class: "views" }, this.viewer.root);
     this.panel = make("section", { class: "panel", "aria-label": "Findings and review" });
     root.replaceChildren(this.views, this.panel);
@@ -50,10 +48,11 @@ class Case {
     this.hipBoxes = this.hips.map((hip, k) => this.hipBox(hip, k));
     this.comment = make("textarea", { "aria-label": "Comment", maxlength: "4000" });
     this.past = make("ol", { class: "history" });
-    this.panel.replaceChildren(
+    const parts = [
       this.navigation(),
       make("h2", {}, "Film"),
       make("p", { class: "quiet" }, this.describe()),
+      SETTINGS.blinded ? null : this.legend(),
       result.status === "abstained" ? make("p", { class: "badge abstained" }, result.sentence || words(result.reason)) : null,
       this.displayTools(),
       make("h2", {}, "Hips"), ...this.hipBoxes,
@@ -62,15 +61,24 @@ class Case {
       make("div", { class: "row" },
         this.button("Save comment", "", () => this.saveComment()),
         this.button("Sign this case", "Enter", () => this.sign())),
-      make("h2", {}, "History"), this.past);
+      make("h2", {}, "History"), this.past];
+    this.panel.replaceChildren(...parts.filter(Boolean));
     this.select(0);
   }
 
   describe() {
     const image = this.data.result.image;
-    const spacing = image?.spacing;
+    const spacing = image.spacing;
     const scale = spacing ? `${spacing.row_mm.toFixed(3)} mm a pixel (${words(spacing.source)})` : "no millimetre calibration";
-    return `${words(image?.view)}, side ${words(image?.side)}, ${image?.study_date || "no date"}, ${this.data.rows} × ${this.data.columns}, ${scale}. ${this.data.result.notes.map((n) => n.text).join(" ")}`;
+    const side = image.side === "unknown" ? [] : [image.side];
+    const facts = [words(image.view), ...side, day(image.study_date), `${this.data.rows} × ${this.data.columns} pixels`, scale];
+    return [`${facts.join(", ")}.`, ...this.data.result.notes.map((note) => note.text)].join(" ");
+  }
+
+  legend() {
+    const shown = Object.entries(this.data.outlines).filter(([, polygons]) => polygons.length);
+    return make("ul", { class: "legend", "aria-label": "Colours of the outlines" },
+      ...shown.map(([name]) => make("li", {}, make("span", { class: `swatch ${name}` }), name)));
   }
 
   button(text, key, action, attributes = {}) {
@@ -85,7 +93,8 @@ class Case {
   }
 
   displayTools() {
-    this.toggles = [["Outlines", "O", "outlines"], ["Fill", "F", "fill"], ["Gap", "G", "gap"]].map(([text, key, name]) =>
+    const names = [["Outlines", "O", "outlines"], ["Fill", "F", "fill"], ["Gap", "G", "gap"]];
+    this.toggles = names.filter(([, , name]) => !SETTINGS.blinded || name === "fill").map(([text, key, name]) =>
       this.button(text, key, () => this.toggle(name), { "aria-pressed": String(drawn[name]), "data-name": name }));
     return make("div", { class: "tools" }, ...this.toggles,
       this.button("Invert", "I", () => { levels.inverted = !levels.inverted; applyLevels(); }),
@@ -107,9 +116,9 @@ class Case {
   }
 
   hipBox(hip, k) {
-    const box = make("article", { class: "hip", onclick: () => this.select(k) });
-    const side = hip.side === "unknown" ? "Side unknown" : hip.side[0].toUpperCase() + hip.side.slice(1);
-    box.append(make("h3", {}, `${side} hip`));
+    const name = hip.side === "unknown" ? "Hip, side unknown" : `${hip.side[0].toUpperCase()}${hip.side.slice(1)} hip`;
+    const box = make("article", { class: "hip", "aria-label": name, onclick: () => this.select(k), onfocusin: () => this.select(k) });
+    box.append(make("h3", {}, name));
     if (!hip.empty) box.append(...this.found(hip));
     this.classButtons(box, hip, k);
     return box;
@@ -117,25 +126,26 @@ class Case {
 
   found(hip) {
     const parts = [make("p", {}, hip.summary || "")];
-    if (hip.gap_mm != null) {
+    if (hip.pattern) parts.push(make("p", { class: "quiet" }, `Pattern: ${words(hip.pattern)}.`));
+    if (hip.gap_mm != null && !/gap|joins/.test(hip.summary)) {
       const range = hip.gap_interval_mm ? ` (${hip.gap_interval_mm.map((v) => v.toFixed(1)).join(" to ")})` : "";
-      parts.push(make("p", { class: "quiet" }, `Gap ${number(hip.gap_mm)} mm${range}, pattern ${words(hip.pattern)}.`));
+      parts.push(make("p", { class: "quiet" }, `Gap ${hip.gap_mm.toFixed(1)} mm${range}.`));
     }
     const chances = hip.class_probabilities?.brooker;
     if (chances?.length) parts.push(make("p", { class: "quiet" }, "Probabilities: " + chances.map((p, k) => `${ROMAN[k]} ${Math.round(100 * p)} %`).join(", ")));
     for (const note of hip.caveats || []) parts.push(make("p", { class: "quiet" }, note.text));
     const lines = (hip.trace || []).filter((line) => line.system === "brooker" || line.fired);
     parts.push(make("details", {}, make("summary", {}, "Why"), make("ul", { class: "trace" },
-      ...lines.map((line) => make("li", { class: line.fired ? "fired" : "" }, `${words(line.system)}: ${line.sentence}`)),
+      ...lines.map((line) => make("li", { class: line.fired ? "fired" : "" }, (line.fired ? "✓ " : "") + line.sentence)),
       ...Object.values(hip.counterfactuals || {}).map((text) => make("li", {}, text)))));
     return parts;
   }
 
   classButtons(box, hip, k) {
     const computed = hip.classes?.brooker;
-    const row = make("div", { class: "row", role: "radiogroup", "aria-label": `Brooker class, ${hip.side} hip` },
+    const row = make("div", { class: "row", role: "group", "aria-label": `Brooker class, ${hip.side} hip` },
       ...ROMAN.map((roman, grade) => make("button", {
-        type: "button", class: "class", role: "radio", "aria-checked": "false", "data-grade": grade,
+        type: "button", class: "class", "aria-pressed": "false", "aria-label": `Brooker ${roman}`, "data-grade": grade,
         onclick: () => { this.select(k); this.grade(grade); },
       }, roman)));
     const tools = make("div", { class: "row" });
@@ -227,7 +237,7 @@ class Case {
     this.past.replaceChildren(...entries.map((e) => make("li", {}, `${e.time.slice(0, 16).replace("T", " ")} UTC, ${e.reader}: ${words(e.kind)} ${e.side} ${e.kind === "grade" ? "Brooker " + ROMAN[e.value] : e.value}`)));
     this.hips.forEach((hip, k) => {
       const mine = entries.filter((e) => e.kind === "grade" && e.side === hip.side && e.reader === readerName()).pop();
-      this.hipBoxes[k].querySelectorAll(".class").forEach((b) => b.setAttribute("aria-checked", String(mine?.value === b.dataset.grade)));
+      this.hipBoxes[k].querySelectorAll(".class").forEach((b) => b.setAttribute("aria-pressed", String(mine?.value === b.dataset.grade)));
     });
     if (entries.some((e) => e.kind === "sign")) this.gallery.markDone(this.data.id);
   }
@@ -242,7 +252,7 @@ class Case {
       return say(error.message, true);
     }
     const grades = prior.hips.filter((h) => h.brooker != null).map((h) => `${h.side} ${ROMAN[h.brooker]}`).join(", ");
-    this.other = new Viewer(data, `prior of ${prior.date} · ${grades || "not graded"}`);
+    this.other = new Viewer(data, `prior of ${day(prior.date)} · ${grades || "not graded"}`);
     this.views.append(this.other.root);
     requestAnimationFrame(() => { this.viewer.fit(); this.other.fit(); });
   }

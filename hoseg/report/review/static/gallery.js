@@ -14,6 +14,7 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const ROMAN = ["0", "I", "II", "III", "IV"];
+const day = (date) => (date ? date.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3") : "no date");
 const words = (code) => String(code || "").replaceAll("_", " ");
 const fileOf = (id, name) => id.split("/").map(encodeURIComponent).join("/") + "/" + name;
 
@@ -77,12 +78,14 @@ class Gallery {
       const severe = hip.brooker >= 3 ? " severe" : "";
       const side = hip.side === "unknown" ? "?" : hip.side[0].toUpperCase();
       const sure = hip.sure == null ? "" : ` ${Math.round(100 * hip.sure)} %`;
-      badges.append(make("span", { class: "badge" + severe }, `${side} ${ROMAN[hip.brooker]}${sure}`));
+      badges.append(make("span", { class: "badge" + severe },
+        make("span", { "aria-hidden": "true" }, `${side} ${ROMAN[hip.brooker]}${sure}`),
+        make("span", { class: "spoken" }, `${hip.side} hip, Brooker ${ROMAN[hip.brooker]}, probability${sure || " unknown"}. `)));
     }
     return make("li", { class: "card" }, make("button", { type: "button", onclick: () => this.open(entry.id) },
       make("img", { src: fileOf(entry.id, "thumb.jpg"), loading: "lazy", decoding: "async", alt: `Film of ${entry.patient || "unnamed patient"}` }),
       badges,
-      make("span", { class: "quiet" }, `${entry.patient || "no patient ID"} · ${entry.date || "no date"} · ${words(entry.view)}`),
+      make("span", { class: "quiet" }, `${entry.patient || "no patient ID"} · ${day(entry.date)} · ${words(entry.view)}`),
       entry.reason ? make("span", { class: "quiet" }, words(entry.reason)) : null));
   }
 
