@@ -52,7 +52,9 @@ def candidates(
     for arc in (0.5, 0.8, 1.2):  # distance between the three points, in mean radii
         jump = max(2, round(arc * 0.5 * (radii[0] + radii[1]) / step))
         if 2 * jump < len(points):
-            found.append(_through(points, np.roll(points, -jump, 0), np.roll(points, -2 * jump, 0)))
+            found.append(
+                _through(*(np.roll(points, -shift, 0)[::2] for shift in (0, jump, 2 * jump)))
+            )
     if not found:
         return []
     centres, sizes = (np.concatenate(part) for part in zip(*found, strict=True))

@@ -115,8 +115,8 @@ def _counterfactual(
             sentence = f"{own}, {text} {_value(value, condition)}; {name} {bound}"
             options.append((abs(value - other), sentence))
     distance, tolerance = contact_mm
-    touching = _in_contact(system, quantities)
-    if np.isfinite(distance) and touching - {grade}:
+    touching = _in_contact(system, quantities) if np.isfinite(distance) else set()
+    if touching - {grade}:
         names = " or ".join(grade_name(system.name, g) for g in system.grades if g in touching)
         what = "surfaces" if quantities.spurs else "an island and a bone"
         sentence = f"{own}, {what} {distance:.1f} mm apart; {names} within {tolerance:.1f} mm"
