@@ -64,7 +64,7 @@ def open_pipeline(
 
 
 def write_films(folder: Path, count: int, encoding: str) -> list[Path]:
-    """Write simulated films of 3000 x 2500, 12 bits, as DICOM; at most four different ones."""
+    """Write simulated films of 3000 x 2500, 12 bits, as DICOM; two different ones."""
     import numpy as np
 
     from hoseg.radiograph import Side, View
@@ -76,7 +76,7 @@ def write_films(folder: Path, count: int, encoding: str) -> list[Path]:
     paths = [folder / f"film-{index:04d}.dcm" for index in range(count)]
     drawn = []
     for index, path in enumerate(paths):
-        if index < 4:
+        if index < 2:
             rng = np.random.default_rng([7, index])
             film = render(project(sample_scene(SceneSettings(), rng), spacing_mm, shape), rng)
             top = 2**film.recipe.processing.bits - 1
