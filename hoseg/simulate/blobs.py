@@ -32,8 +32,9 @@ def grid_about(points: Points, margin_mm: float, most: int = 150_000) -> Grid:
     low, high = points.min(axis=0) - margin_mm, points.max(axis=0) + margin_mm
     size = high - low
     step = max(0.7, float(np.cbrt(size.prod() / most)))
-    shape = tuple(int(n) for n in np.ceil(size / step) + 1)
-    return Grid(tuple(map(float, low)), step, (shape[0], shape[1], shape[2]))
+    shape = np.ceil(size / step).astype(int) + 1
+    origin = (float(low[0]), float(low[1]), float(low[2]))
+    return Grid(origin, step, (int(shape[0]), int(shape[1]), int(shape[2])))
 
 
 def rough_noise(grid: Grid, wavelength_mm: float, bumps: float, rng: np.random.Generator) -> Field:

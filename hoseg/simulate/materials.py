@@ -40,8 +40,14 @@ _TABLE: dict[Material, tuple[float, tuple[float, ...]]] = {
     Material.AIR: (0.0012, _SOFT),
     Material.CORTICAL: (1.92, _BONE),
     # a third of bone by mass in marrow: 1.18 g/cm^3
-    Material.TRABECULAR: (1.18, tuple(0.33 * b + 0.67 * f for b, f in zip(_BONE, _FAT))),
-    Material.OSSIFICATION: (1.5, tuple(0.7 * b + 0.3 * s for b, s in zip(_BONE, _SOFT))),
+    Material.TRABECULAR: (
+        1.18,
+        tuple(0.33 * b + 0.67 * f for b, f in zip(_BONE, _FAT, strict=True)),
+    ),
+    Material.OSSIFICATION: (
+        1.5,
+        tuple(0.7 * b + 0.3 * s for b, s in zip(_BONE, _SOFT, strict=True)),
+    ),
     # PMMA with a tenth of barium sulphate
     Material.CEMENT: (1.25, (3.3, 1.2, 1.9, 1.15, 0.80, 0.47, 0.33, 0.20)),
     Material.TITANIUM: (4.43, (15.85, 4.972, 2.214, 1.213, 0.7661, 0.4052, 0.2721, 0.1649)),

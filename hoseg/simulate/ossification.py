@@ -258,8 +258,8 @@ def measure_gap(
             trees.append(cKDTree(outside[other]))
         for tree in trees:
             # A few points give a bound that makes the search over all of them quick.
-            bound = min(best[0], float(tree.query(points[::16])[0].min()) + 1e-6)
-            distance, index = tree.query(points, distance_upper_bound=bound)
+            bound = min(best[0], float(np.min(tree.query(points[::16])[0])) + 1e-6)
+            distance, index = map(np.asarray, tree.query(points, distance_upper_bound=bound))
             k = int(np.argmin(distance))
             if distance[k] < best[0]:
                 pair = (points[k], np.asarray(tree.data[index[k]]))

@@ -11,7 +11,7 @@ import numpy as np
 
 from hoseg.radiograph import Side, Structure, View
 from hoseg.simulate import implants
-from hoseg.simulate.anatomy import SIDES, Bone, Hip, Pose, Skeleton, sample_skeleton
+from hoseg.simulate.anatomy import SIDES, AnatomySource, Bone, Hip, Pose, Skeleton, sample_skeleton
 from hoseg.simulate.meshes import Mesh, Points
 from hoseg.simulate.ossification import Growth, Surroundings, grow
 from hoseg.simulate.osteophytes import Outgrowth, osteophytes
@@ -100,16 +100,21 @@ def choice(shares: Frequencies, rng: np.random.Generator) -> str:
     return str(rng.choice(keys, p=weights / weights.sum()))
 
 
-def sample_scene(settings: SceneSettings, rng: np.random.Generator) -> Scene:
-    """Draw a person, their hips and the view."""
-    return build_scene(plan_scene(settings, rng), rng)
+def sample_scene(
+    settings: SceneSettings, rng: np.random.Generator, source: AnatomySource | None = None
+) -> Scene:
+    """Draw a person, their hips and the view.
+
+    source: where people come from; the LLP26 shape model by default
+    """
+    return build_scene(plan_scene(settings, rng), rng, source)
 
 
 def plan_scene(settings: SceneSettings, rng: np.random.Generator) -> ScenePlan:
     """Draw what a scene shall show."""
     view = View(choice(settings.views, rng))
     centred = SIDES[int(rng.integers(2))] if view is not View.AP_PELVIS else Side.UNKNOWN
-    hips = tuple(_plan_hip(settings, rng) for _ in SIDES)
+    hips = (_plan_hip(settings, rng), _plan_hip(settings, rng))
     clips = int(rng.integers(1, 7)) if rng.random() < settings.clips else 0
     ball = bool(rng.random() < settings.balls)
     spot = view is View.AP_HIP and rng.random() < settings.spots
@@ -145,9 +150,11 @@ def _field(view: View, rng: np.random.Generator, *, spot: bool) -> Field:
     return Field(size_mm, (float(rng.normal(0, 15)), float(down)))
 
 
-def build_scene(plan: ScenePlan, rng: np.random.Generator) -> Scene:
+def build_scene(
+    plan: ScenePlan, rng: np.random.Generator, source: AnatomySource | None = None
+) -> Scene:
     """Make everything a plan asks for."""
-    skeleton = sample_skeleton(plan.pose, rng)
+    skeleton = sample_skeleton(plan.pose, rng, source)
     hips = []
     for hip, hip_plan in zip(skeleton.hips, plan.hips, strict=True):
         scene, skeleton = _hip_scene(hip, hip_plan, skeleton, rng)
@@ -190,7 +197,7 @@ def _pose(view: View, centred: Side, rng: np.random.Generator) -> Pose:
         )
         side = SIDES.index(centred)
         flexed, spread, turned = (
-            tuple(new if k == side else old[k] for k in range(2))
+            (new, old[1]) if side == 0 else (old[0], new)
             for new, old in zip(bent, (pose.flexion, pose.abduction, pose.rotation), strict=True)
         )
         pose = replace(pose, flexion=flexed, abduction=spread, rotation=turned)

@@ -82,12 +82,12 @@ class SceneSettings:
             first, last = getattr(self, name)
             if not low <= first <= last <= high:
                 raise SettingError(name, (first, last), f"two lengths in mm, {low} to {high}")
-        for brooker, allowed in SITES_OF_CLASS.items():
+        for brooker, sites in SITES_OF_CLASS.items():
             wanted = self.brooker.get(str(brooker), 0) > 0
-            if wanted and not any(self.sites.get(site, 0) for site in allowed):
+            if wanted and not any(self.sites.get(site, 0) for site in sites):
                 raise SettingError(
                     "sites", dict(self.sites),
-                    f"at least one of {', '.join(allowed)}, where class {brooker} can grow",
+                    f"at least one of {', '.join(sites)}, where class {brooker} can grow",
                 )  # fmt: skip
 
 

@@ -79,9 +79,10 @@ def arches(
 ) -> Map:
     """Noise (H, W) drawn out along circles about a centre (row, column)."""
     across, along = rng.uniform(0.8, 1.8) / spacing_mm, rng.uniform(4, 10) / spacing_mm
-    rows = np.arange(shape[0], dtype=np.float32)[:, None] - np.float32(centre_px[0])
-    columns = np.arange(shape[1], dtype=np.float32)[None] - np.float32(centre_px[1])
-    radius, angle = cv2.cartToPolar(*np.broadcast_arrays(columns + 0 * rows, rows + 0 * columns))
+    rows, columns = np.indices(shape, np.float32)
+    radius, angle = cv2.cartToPolar(
+        columns - np.float32(centre_px[1]), rows - np.float32(centre_px[0])
+    )
     nearest = float(radius.min())
     mean = float(radius.mean())
     x = angle * np.float32(mean / along)

@@ -1,0 +1,96 @@
+"""People drawn from the LLP26 statistical shape model (MPL-2.0, see ``data/NOTICE``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from hoseg.radiograph import Side
+from hoseg.simulate.meshes import Faces, Mesh, Points, subdivision
+from hoseg.simulate.skeleton import SIDES, Surfaces, fit_sphere
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """Arrays of the shape model, and matrices that subdivide its surfaces once."""
+
+    pelvis_mean: Points
+    pelvis_modes: NDArray[np.float32]
+    femur_mean: Points
+    femur_modes: NDArray[np.float32]
+    weights: Points
+    head: NDArray[np.int64]
+    sockets: dict[Side, NDArray[np.int64]]
+    components: tuple[tuple[NDArray[np.int64], csr_matrix, Faces], ...]
+    femur_finer: csr_matrix
+    femur_faces: Faces
+
+
+@lru_cache(maxsize=1)
+def _model() -> _Model:
+    with (
+        (files("hoseg.simulate") / "data" / "llp26.npz").open("rb") as stream,
+        np.load(stream) as data,
+    ):
+        faces = data["pelvis_faces"].astype(np.int32)
+        parts = []
+        for component in range(3):  # right hemipelvis, left hemipelvis, sacrum
+            own = faces[data["pelvis_component"] == component]
+            used, own = np.unique(own, return_inverse=True)
+            matrix, finer = subdivision(own.reshape(-1, 3).astype(np.int32))
+            parts.append((used.astype(np.int64), matrix, finer))
+        femur_finer, femur_faces = subdivision(data["femur_faces"].astype(np.int32))
+        return _Model(
+            data["pelvis_mean"].astype(np.float64),
+            data["pelvis_modes"].astype(np.float32),
+            data["femur_mean"].astype(np.float64),
+            data["femur_modes"].astype(np.float32),
+            data["weights"],
+            data["head"].astype(np.int64),
+            {
+                Side.LEFT: data["socket_left"].astype(np.int64),
+                Side.RIGHT: data["socket_right"].astype(np.int64),
+            },
+            tuple(parts),
+            femur_finer,
+            femur_faces,
+        )
+
+
+@dataclass(frozen=True)
+class Llp26:
+    """Both hemipelves, the sacrum and a left femur, mirrored for the right side.
+
+    widening: range of the factor on the spread of the model's 26 people
+    asymmetry: spread between the two femora of a person, as a share of the model's
+    """
+
+    widening: tuple[float, float] = (0.8, 1.25)
+    asymmetry: float = 0.15
+
+    def sample(self, rng: np.random.Generator) -> Surfaces:
+        """Draw one person: scores of the modes, and a size."""
+        model = _model()
+        spread = np.sqrt(model.weights) * rng.uniform(*self.widening)
+        scores = rng.normal(size=len(spread)) * spread
+        size = float(rng.normal(1.0, 0.05))
+        points = size * (model.pelvis_mean + np.tensordot(scores, model.pelvis_modes, 1))
+        right, left, sacrum = (
+            Mesh(finer @ points[used], faces) for used, finer, faces in model.components
+        )
+        femora, heads = {}, {}
+        for side in SIDES:
+            own = scores + rng.normal(size=len(scores)) * spread * self.asymmetry
+            bone = size * (model.femur_mean + np.tensordot(own, model.femur_modes, 1))
+            flip = 1.0 if side is Side.LEFT else -1.0
+            bone = bone * (flip, 1, 1)
+            faces = model.femur_faces if flip > 0 else model.femur_faces[:, ::-1]
+            heads[side] = fit_sphere(bone[model.head])
+            femora[side] = Mesh(model.femur_finer @ bone, np.ascontiguousarray(faces))
+        sockets = {side: fit_sphere(points[model.sockets[side]]) for side in SIDES}
+        return Surfaces({Side.RIGHT: right, Side.LEFT: left}, femora, sacrum, sockets, heads)
