@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,12 +86,31 @@ class StudyResult:
     hips: tuple[HipFinding, ...]
 
 
+class Predicts(Protocol):
+    """What a pipeline needs of a predictor: here, or in the process that owns the GPU."""
+
+    @property
+    def label(self) -> str:
+        """Return "name@sha256-prefix" of the weights."""
+        ...
+
+    @property
+    def spacing_mm(self) -> float:
+        """Return the pixel spacing films must be prepared at."""
+        ...
+
+    def predict(self, films: list[Prepared]) -> list[Segmentation]:
+        """Segment prepared films."""
+        ...
+
+
 class Pipeline:
     """A model and what goes before and after it.
 
     Parameters
     ----------
-    model: a name, a folder, a loaded ``Model``, or None for the released default
+    model: a name, a folder, a loaded ``Model``, or None for the released default; or a predictor
+        that is ready, and then device, runtime and options are its own
     device: "auto", "cpu", "cuda" or "cuda:N"
     runtime: name in the table of runtimes, or None = the fastest that passes its parity gate
     options: threads, precision, test-time augmentation
@@ -106,14 +126,18 @@ class Pipeline:
 
     def __init__(
         self,
-        model: str | Path | Model | None = None,
+        model: str | Path | Model | Predicts | None = None,
         *,
         device: str = "auto",
         runtime: str | None = None,
         options: Options | None = None,
         seed: int = 0,
     ) -> None:
-        self.predictor = Predictor(model, device=device, runtime=runtime, options=options)
+        self.predictor: Predicts
+        if model is None or isinstance(model, (str, Path, Model)):
+            self.predictor = Predictor(model, device=device, runtime=runtime, options=options)
+        else:
+            self.predictor = model
         self.seed = seed
 
     def __call__(self, *radiographs: Radiograph) -> StudyResult:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 import cv2
 
@@ -15,7 +16,7 @@ from hoseg.batch.journal import Entry
 from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import InputError, OutputError
-from hoseg.pipeline import ImageResult, Pipeline
+from hoseg.pipeline import ImageResult, Pipeline, Predicts
 from hoseg.radiograph import Attributes
 from hoseg.reasons import status_of
 from hoseg.report.overlay import thumbnail
@@ -24,7 +25,10 @@ from hoseg.report.png import encode_png
 from hoseg.report.review import CASE_FILE, case_script
 from hoseg.report.schema import ResultFile, result_for_failure, to_json
 from hoseg.report.tables import finding_rows, image_row
-from hoseg.segment.predictor import Choice, Options
+from hoseg.segment.predictor import Choice, Options, Predictor
+
+if TYPE_CHECKING:
+    from hoseg.segment.gpu.server import Address
 
 PARTIAL = ".partial"
 """Folder below the output in which an image's files are written before they get their name."""
@@ -47,19 +51,21 @@ class Task:
     stamp: str
 
 
-def make_worker(settings: RunSettings, runtime: Choice) -> Callable[[Task], Entry]:
+def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Task], Entry]:
     """Load the model in this process and return the function that does one task.
 
-    runtime: chosen and sent through its parity gate by the parent, so not again here
+    engine: the runtime that the parent chose and sent through its parity gate; or where the
+        process that owns the GPU listens
     """
     cv2.setNumThreads(1)  # one film a process, one thread a film
-    pipeline = Pipeline(
-        settings.model,
-        device=runtime.device,
-        runtime=runtime.runtime,
-        options=Options(precision=runtime.precision, threads=1, films=1, gate=False),
-        seed=settings.seed,
-    )
+    if isinstance(engine, Choice):
+        options = Options(precision=engine.precision, threads=1, films=1, gate=False)
+        predictor: Predicts = Predictor(settings.model, engine.device, engine.runtime, options)
+    else:
+        from hoseg.segment.gpu.server import RemotePredictor
+
+        predictor = RemotePredictor(engine)
+    pipeline = Pipeline(predictor, seed=settings.seed)
 
     def work(task: Task) -> Entry:
         return process(task, pipeline, settings)

@@ -2,7 +2,8 @@
 
 Every process takes one input at a time through the whole pipeline with one thread: that keeps
 all cores busy without moving films between processes (measured best on CPUs, where whole films
-in parallel scale better than the network's own threads).
+in parallel scale better than the network's own threads). On a GPU the processes share the one
+that this process owns.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hoseg
 from hoseg.batch.decide import decide
@@ -31,6 +33,9 @@ from hoseg.report.review.page import index, write_page
 from hoseg.report.schema import RESEARCH_USE, result_for_failure
 from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS, write_csv, write_parquet
 from hoseg.segment.predictor import Choice, Predictor
+
+if TYPE_CHECKING:
+    from hoseg.segment.gpu.server import Address
 
 JOURNAL = "journal.sqlite"
 
@@ -70,12 +75,23 @@ def run_batch(
     make_folder(settings.out)
     with Journal(settings.out / JOURNAL, settings.fingerprint(predictor.label)) as journal:
         try:
-            yield from _work(inputs, settings, predictor.choice, journal, total)
+            with _engine(predictor) as engine:
+                yield from _work(inputs, settings, engine, journal, total)
         finally:
             write_tables(journal, settings)
             write_page(settings.out, journal.image_rows(), journal.hip_rows())
             write_manifest(journal, settings, predictor)
             shutil.rmtree(settings.out / PARTIAL, ignore_errors=True)
+
+
+@contextmanager
+def _engine(predictor: Predictor) -> Iterator[Choice | Address]:
+    """What each process predicts with: a runtime of its own, or the one GPU they share."""
+    if predictor.choice.device == "cpu":
+        yield predictor.choice
+    else:
+        with predictor.serve() as server:
+            yield server.address
 
 
 def write_tables(journal: Journal, settings: RunSettings) -> None:
@@ -120,7 +136,7 @@ def _version(package: str) -> str:
 def _work(
     inputs: Sequence[str | Path],
     settings: RunSettings,
-    runtime: Choice,
+    engine: Choice | Address,
     journal: Journal,
     total: int,
 ) -> Generator[Progress, None, None]:
@@ -140,7 +156,7 @@ def _work(
             else:
                 yield task
 
-    setup = partial(make_worker, settings, runtime)
+    setup = partial(make_worker, settings, engine)
     pool: WorkerPool[Task, Entry] = WorkerPool(setup, settings.process_count, settings.limit_s)
     try:
         for task, answer in pool.map_unordered(tasks()):
