@@ -14,6 +14,12 @@ from hoseg.batch.run import review_entries
 from hoseg.report.review.server import COOKIE, ReviewServer, ReviewSettings
 
 from .films import write_run
+from .pages import CHROMIUM
+
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
+    "--disable-component-update", "--no-first-run", "--no-default-browser-check",
+)  # fmt: skip
 
 
 class Client:
@@ -93,3 +99,44 @@ def client(run: Path) -> Iterator[Client]:
 def blinded(run: Path) -> Iterator[Client]:
     with serving(run, blinded=True) as server:
         yield Client(server)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as player:
+        chromium = player.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser) -> Iterator:
+    """A page whose errors and requests are written down; no error is allowed."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.said, page.asked = [], []
+    page.on("console", lambda line: page.said.append(line.text))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("dialog", lambda dialog: page.said.append(f"dialog {dialog.message}"))
+    page.on("request", lambda request: page.asked.append(request.url))
+    yield page
+    assert page.said == []
+    context.close()
+
+
+@pytest.fixture
+def served(tab, run) -> Iterator:
+    with serving(run) as server:
+        tab.goto(server.url)
+        tab.fill("#reader", "Ada")
+        tab.keyboard.press("Tab")
+        tab.run = run
+        yield tab
+
+
+@pytest.fixture
+def from_disk(tab, run):
+    tab.goto((run / "review.html").as_uri())
+    return tab
