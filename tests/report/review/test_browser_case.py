@@ -126,7 +126,7 @@ def test_a_blinded_reading(tab, run):
         assert painted(tab) == 0
         text = tab.locator("#case").inner_text()
         assert "gap" not in text.lower()
-        assert "Probabilities" not in text
+        assert "Probability" not in text
         assert "Blinded reading" in tab.locator("header").inner_text()
         for key in ("2", "h", "1"):
             tab.keyboard.press(key)

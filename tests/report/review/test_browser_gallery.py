@@ -4,7 +4,8 @@ import csv
 import io
 from pathlib import Path
 
-import pytest
+from hoseg.report.review.page import PAGE, write_page
+from hoseg.report.tables import IMAGE_COLUMNS
 
 from .films import ABSTAINED, CURRENT, FILMS, HOSTILE, PRIOR, SCRIPT, SINGLE
 from .pages import IN_BROWSER, cards, names, open_case
@@ -53,21 +54,21 @@ def test_what_needs_a_person_comes_first(from_disk):
     assert set(cards(from_disk)) == set(names(FILMS))
 
 
-@pytest.mark.parametrize(
-    ("label", "option", "films"),
-    [
+def test_filters(from_disk):
+    for label, option, films in (
         ("Status", "abstained", [ABSTAINED]),
         ("Class", "Brooker IV", [SINGLE]),
         ("Class", "Brooker II", [CURRENT]),
         ("Implant", "without", [ABSTAINED, PRIOR]),
         ("View", "ap hip", [ABSTAINED, SINGLE]),
         ("Review", "done", []),
-    ],
-)
-def test_filters(from_disk, label, option, films):
-    from_disk.get_by_role("combobox", name=label, exact=True).select_option(label=option)
-    assert set(cards(from_disk)) == set(names(films))
-    assert f"{len(films)} of {len(FILMS)} images" in from_disk.locator(".filters").inner_text()
+    ):
+        choice = from_disk.get_by_role("combobox", name=label, exact=True)
+        choice.select_option(label=option)
+        assert set(cards(from_disk)) == set(names(films))
+        said = from_disk.locator(".filters").inner_text()
+        assert f"{len(films)} of {len(FILMS)} images" in said
+        choice.select_option(label="all")
 
 
 def test_search_by_patient(from_disk):
@@ -94,3 +95,28 @@ def test_the_gallery_by_keyboard(from_disk):
     page.wait_for_function("() => !app.current")
     focused = page.evaluate("document.activeElement.querySelector('img').getAttribute('src')")
     assert second in focused
+
+
+def test_two_thousand_images_are_drawn_in_portions(tab, tmp_path):
+    write_many(tmp_path, 2000)
+    tab.goto((tmp_path / PAGE).as_uri())
+    assert tab.locator(".card").count() < 200
+    assert "2000 of 2000 images" in tab.locator(".filters").inner_text()
+    tab.evaluate("app.gallery.focus('studies/1/1999')")
+    assert tab.locator(".card").count() == 2000
+    assert "studies/1/1999" in tab.evaluate("document.activeElement.innerHTML")
+    tab.get_by_label("Patient or study").fill("P-77")
+    assert tab.locator(".card").count() == 11
+    tab.get_by_label("Patient or study").fill("")
+    tab.evaluate("document.querySelector('#gallery').scrollTop = 1e9")
+    tab.wait_for_function("() => document.querySelectorAll('.card').length > 120")
+    tab.said.clear()  # there are no thumbnails
+
+
+def write_many(folder, count):
+    blank = {column.name: "" for column in IMAGE_COLUMNS}
+    facts = {"status": "graded", "view": "ap_hip", "side": "left"}
+    rows = [
+        blank | facts | {"folder": f"studies/1/{n}", "patient_id": f"P-{n}"} for n in range(count)
+    ]
+    write_page(folder, rows, [])

@@ -8,7 +8,6 @@ import pytest
 from hoseg.radiograph import Structure
 from hoseg.report.review.store import STORE, ReviewStore
 
-from .conftest import serving
 from .films import ABSTAINED, CURRENT, SINGLE
 from .pages import IN_BROWSER, on_screen, open_case, painted, saved, wait_saved
 
@@ -155,12 +154,11 @@ def test_a_comment(served):
     page.wait_for_function("() => document.querySelector('.history').innerText.includes('<b>')")
 
 
-def test_a_server_that_is_gone_is_said_so(tab, run):
-    with serving(run) as server:
-        tab.goto(server.url)
-        tab.fill("#reader", "Ada")
-        open_case(tab, SINGLE)
-    tab.keyboard.press("4")
-    tab.locator("#message.bad").wait_for()
-    assert "Not saved" in tab.locator("#message").inner_text()
-    tab.said.clear()  # the browser's own line about the connection
+def test_a_server_that_is_gone_is_said_so(served):
+    page = served
+    open_case(page, SINGLE)
+    page.route("**/api/review", lambda route: route.abort())
+    page.keyboard.press("4")
+    page.locator("#message.bad").wait_for()
+    assert "Not saved" in page.locator("#message").inner_text()
+    page.said.clear()  # the browser's own line about the connection

@@ -132,7 +132,8 @@ class Case {
       parts.push(make("p", { class: "quiet" }, `Gap ${hip.gap_mm.toFixed(1)} mm${range}.`));
     }
     const chances = hip.class_probabilities?.brooker;
-    if (chances?.length) parts.push(make("p", { class: "quiet" }, "Probabilities: " + chances.map((p, k) => `${ROMAN[k]} ${Math.round(100 * p)} %`).join(", ")));
+    const likely = (chances || []).map((p, k) => [ROMAN[k], Math.round(100 * p)]).filter(([, percent]) => percent > 0);
+    if (likely.length) parts.push(make("p", { class: "quiet" }, "Probability: " + likely.map(([roman, percent]) => `class ${roman} ${percent} %`).join(", ") + "."));
     for (const note of hip.caveats || []) parts.push(make("p", { class: "quiet" }, note.text));
     const lines = (hip.trace || []).filter((line) => line.system === "brooker" || line.fired);
     parts.push(make("details", {}, make("summary", {}, "Why"), make("ul", { class: "trace" },

@@ -18,6 +18,8 @@ const day = (date) => (date ? date.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3") 
 const words = (code) => String(code || "").replaceAll("_", " ");
 const fileOf = (id, name) => id.split("/").map(encodeURIComponent).join("/") + "/" + name;
 
+const PORTION = 60; // cards drawn at a time: thousands at once would keep the reader waiting
+
 class Gallery {
   constructor(root, entries, open) {
     this.root = root;
@@ -26,10 +28,17 @@ class Gallery {
     this.reviewed = new Set();
     this.filters = { text: "", status: "", grade: "", implant: "", view: "", review: "" };
     this.list = make("ul", { class: "cards" });
+    this.end = make("div");
     this.count = make("span", { class: "quiet", role: "status" });
-    root.append(this.bar(), this.list);
-    this.cards = new Map(entries.map((entry) => [entry.id, this.card(entry)]));
+    this.cards = new Map();
+    root.append(this.bar(), this.list, this.end);
     this.show();
+    new IntersectionObserver((seen, observer) => {
+      if (!seen.some((one) => one.isIntersecting) || this.drawn >= this.shown.length) return;
+      this.draw(this.drawn + PORTION);
+      observer.unobserve(this.end); // so that it reports again if the end is still near
+      observer.observe(this.end);
+    }, { root, rootMargin: "1500px" }).observe(this.end);
   }
 
   bar() {
@@ -66,12 +75,27 @@ class Gallery {
 
   show() {
     this.shown = this.entries.filter((entry) => this.fits(entry));
-    this.list.replaceChildren(...this.shown.map((entry) => this.cards.get(entry.id)));
+    this.list.replaceChildren();
+    this.drawn = 0;
+    this.draw(PORTION);
     this.count.textContent = `${this.shown.length} of ${this.entries.length} images`;
+  }
+
+  /** Draw the cards that are shown, up to this many. */
+  draw(count) {
+    if (count <= this.drawn) return;
+    this.list.append(...this.shown.slice(this.drawn, count).map((entry) => this.cardOf(entry)));
+    this.drawn = Math.min(count, this.shown.length);
+  }
+
+  cardOf(entry) {
+    if (!this.cards.has(entry.id)) this.cards.set(entry.id, this.card(entry));
+    return this.cards.get(entry.id);
   }
 
   card(entry) {
     const badges = make("span", { class: "line" });
+    if (this.reviewed.has(entry.id)) badges.append(this.doneBadge());
     if (entry.status === "abstained") badges.append(make("span", { class: "badge abstained" }, "not graded"));
     for (const hip of entry.hips) {
       if (hip.brooker == null) continue;
@@ -91,18 +115,23 @@ class Gallery {
 
   /** Move the focus from card to card. */
   step(by) {
-    const at = this.shown.findIndex((entry) => this.cards.get(entry.id).contains(document.activeElement));
+    const at = [...this.list.children].findIndex((card) => card.contains(document.activeElement));
     this.focus(this.shown[at < 0 ? 0 : Math.max(0, Math.min(this.shown.length - 1, at + by))]?.id);
   }
 
   focus(id) {
+    this.draw(this.shown.findIndex((entry) => entry.id === id) + 1);
     this.cards.get(id)?.querySelector("button").focus();
   }
 
+  doneBadge() {
+    return make("span", { class: "badge done" }, "reviewed");
+  }
+
   markDone(id) {
-    if (this.reviewed.has(id) || !this.cards.has(id)) return;
+    if (this.reviewed.has(id)) return;
     this.reviewed.add(id);
-    this.cards.get(id).querySelector(".line").append(make("span", { class: "badge done" }, "reviewed"));
+    this.cards.get(id)?.querySelector(".line").append(this.doneBadge());
   }
 
   neighbour(id, step) {
