@@ -17,6 +17,9 @@ SECTORS = 48
 TOLERANCE = 0.06
 """How far a point may lie off the circle, in radii."""
 
+MAX_POINTS, MAX_CIRCLES = 2000, 1500
+"""Bounds on the work for outlines longer than any bone's: a noisy mask must not take minutes."""
+
 
 @dataclass(frozen=True, eq=False)
 class Circle:
@@ -47,6 +50,7 @@ def candidates(
     """
     if len(points) < 12:
         return []
+    points = points[:: len(points) // MAX_POINTS + 1]
     step = float(np.median(np.hypot(*np.diff(points, axis=0).T))) or 1.0
     found = []
     for arc in (0.5, 0.8, 1.2):  # distance between the three points, in mean radii
@@ -62,6 +66,8 @@ def candidates(
     centres, sizes = centres[usable], sizes[usable]
     if not len(sizes):
         return []
+    thin = slice(None, None, len(sizes) // MAX_CIRCLES + 1)
+    centres, sizes = centres[thin], sizes[thin]
     coverage = _coverage(points, centres, sizes)
     circles: list[Circle] = []
     for i in np.argsort(-coverage, kind="stable")[: 20 * count]:

@@ -164,8 +164,9 @@ def find_contacts(items: list[Ossification], around: Surroundings) -> Contacts:
     n = len(items)
     to_pelvis, to_femur, contact = np.full((3, n), FAR_MM)
     edges = np.full((n + 2, n + 2), FAR_MM)
-    for i, item in enumerate(items):
-        points = thin(item.outline_mm)
+    outlines = [thin(item.outline_mm) for item in items]
+    trees = [cKDTree(points) for points in outlines]
+    for i, (item, points) in enumerate(zip(items, outlines, strict=True)):
         if len(around.pelvis):
             to_pelvis[i] = 0 if item.over_pelvis.any() else _nearest(around.pelvis_tree, points)
         if len(around.femur):
@@ -177,7 +178,7 @@ def find_contacts(items: list[Ossification], around: Surroundings) -> Contacts:
             if _beyond(over, around.frame, around.head_clearance_mm).any():
                 contact[i] = 0
         for j in range(i):
-            edges[i, j] = edges[j, i] = _between(points, thin(items[j].outline_mm))
+            edges[i, j] = edges[j, i] = _between(points, trees[j])
     edges[:n, n] = edges[n, :n] = to_pelvis
     edges[:n, n + 1] = edges[n + 1, :n] = contact
     return Contacts(tuple(items), to_pelvis, to_femur, edges)
@@ -260,12 +261,12 @@ def thin(points: Points) -> Points:
     return points[:: max(1, int(THIN_MM / max(step, 1e-6)))]
 
 
-def _between(a: Points, b: Points) -> float:
+def _between(a: Points, b: cKDTree) -> float:
     """Shortest distance between two outlines; coarse boxes first."""
-    apart = np.maximum(a.min(axis=0) - b.max(axis=0), b.min(axis=0) - a.max(axis=0))
+    apart = np.maximum(a.min(axis=0) - b.maxes, b.mins - a.max(axis=0))
     if np.hypot(*np.maximum(apart, 0)) > 10:
         return float(np.hypot(*np.maximum(apart, 0)))  # a lower bound, far beyond any contact
-    return _nearest(cKDTree(b), a)
+    return _nearest(b, a)
 
 
 def _nearest(tree: cKDTree, points: Points) -> float:

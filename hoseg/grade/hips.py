@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,8 @@ IMPLANT_RADII_MM = (10.0, 36.0)
 SURE_COVERAGE = 0.55
 """A native head shows about two thirds of its circle; a rounded trochanter a third."""
 WEAK_COVERAGE = 0.38
+MAX_PIECES = 12
+"""The largest so many pieces of a bone or an implant are searched for a head."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +100,7 @@ def _native_head(bones: Bones, pieces: list[Outline], unit_mm: float) -> Circle 
     pelvis = _thin_points(bones.pelvis_outlines, bones, 1.0)
     tree = cKDTree(pelvis) if len(pelvis) else None
     best: Circle | None = None
-    for piece in pieces:
+    for piece in _largest(pieces):
         for circle in candidates(_even_points(piece, bones, unit_mm / 14), radii):
             if best is not None and circle.coverage <= best.coverage:
                 break
@@ -113,7 +116,7 @@ def _implant_head(bones: Bones, pieces: list[Outline]) -> Circle | None:
     others = tuple(piece for piece in bones.femur_outlines if piece not in pieces)
     theirs = cKDTree(_thin_points(others, bones, 2.0)) if others else None
     best: Circle | None = None
-    for piece in bones.implant_outlines:
+    for piece in _largest(bones.implant_outlines):
         points = _even_points(piece, bones, 1.5)
         if not (sample(bones.femur, points / bones.mm) > 0).any():
             continue  # a calibration ball, or a cup alone
@@ -125,6 +128,11 @@ def _implant_head(bones: Bones, pieces: list[Outline]) -> Circle | None:
             if own and bare and _share(bones, bones.implant, circle, 0.9) > 0.7:
                 best = circle
     return best
+
+
+def _largest(pieces: Sequence[Outline]) -> list[Outline]:
+    """Return the pieces that can hold a head; a mask of more pieces is noise."""
+    return sorted(pieces, key=lambda piece: -piece.area_px)[:MAX_PIECES]
 
 
 def _share(bones: Bones, mask: NDArray[np.uint8], circle: Circle, scale: float) -> float:

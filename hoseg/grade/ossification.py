@@ -14,7 +14,7 @@ from hoseg.grade.settings import GradeSettings
 
 OPENING_MM = 0.4
 """Hairs of a mask thinner than twice this are not bone."""
-MAX_COMPONENTS = 60
+MAX_COMPONENTS = 40
 """The largest so many are graded; a mask with more is noise."""
 SAMPLES = 4000
 """Pixels of a component that are looked at for its site."""

@@ -10,13 +10,16 @@ for an edge with the unit normal ``n``. A flat edge between two pixel rows comes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
-from scipy.signal import savgol_filter
+from scipy.ndimage import correlate1d, maximum_filter1d, minimum_filter1d
+from scipy.signal import savgol_coeffs
 
+MAX_OUTLINES = 100
+"""The largest so many edges of a mask are traced; a mask with more is noise."""
 SMOOTHING_MM = 3.0
 """Length of outline that a local quadratic is fitted to; 7 to 31 pixels whatever the spacing."""
 
@@ -64,15 +67,18 @@ def trace(
     mode = cv2.RETR_EXTERNAL if np.isinf(min_hole_px) else cv2.RETR_CCOMP
     chains, hierarchy = cv2.findContours(crop, mode, cv2.CHAIN_APPROX_NONE, offset=(column, row))
     window = int(np.clip(SMOOTHING_MM / spacing_mm, 7, 31)) | 1
-    outlines = []
-    for chain, (_, _, _, parent) in zip(chains, hierarchy[0], strict=True):
+    kept = []
+    for index, (chain, (_, _, _, parent)) in enumerate(zip(chains, hierarchy[0], strict=True)):
         # Border pixels' centres enclose less than the pixels do: half of each is missing.
         hole = parent >= 0
         area = cv2.contourArea(chain) + (-0.5 if hole else 0.5) * len(chain)
         if area >= (min_hole_px if hole else min_area_px):
-            surface = _surface(chain[:, 0, ::-1].astype(float), window)
-            outlines.append(Outline(surface, np.asarray(chain, np.int32), area, hole))
-    return outlines
+            kept.append((area, index, hole))
+    largest = sorted(sorted(kept, reverse=True)[:MAX_OUTLINES], key=lambda entry: entry[1])
+    return [
+        Outline(_surface(chains[i][:, 0, ::-1].astype(float), window), np.asarray(chains[i]), a, h)
+        for a, i, h in largest
+    ]
 
 
 def fill(outlines: list[Outline], shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -91,13 +97,19 @@ def _surface(chain: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     if len(chain) < 5:
         return chain
     window = min(window, len(chain) - 1 + len(chain) % 2)
-    smooth = savgol_filter(chain, window, 2, axis=0, mode="wrap")
+    smooth = correlate1d(chain, _weights(window, 0), axis=0, mode="wrap")
     # A quadratic swings out beside a square corner: keep it among the pixels it was fitted to.
     low = minimum_filter1d(chain, window, axis=0, mode="wrap")
     smooth = np.clip(smooth, low, maximum_filter1d(chain, window, axis=0, mode="wrap"))
-    tangent = savgol_filter(chain, window, 2, deriv=1, axis=0, mode="wrap")
+    tangent = correlate1d(chain, _weights(window, 1), axis=0, mode="wrap")
     length = np.hypot(tangent[:, 0], tangent[:, 1])
     # OpenCV walks pieces and holes so that the outside lies on the same hand.
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], axis=1)
     normal /= np.maximum(length, 1e-9)[:, None]
     return smooth + 0.5 * np.abs(normal).max(axis=1, keepdims=True) * normal
+
+
+@lru_cache(maxsize=64)
+def _weights(window: int, derivative: int) -> NDArray[np.float64]:
+    """Weights of a local quadratic (Savgol); computing them costs more than using them."""
+    return np.asarray(savgol_coeffs(window, 2, deriv=derivative, use="dot"))

@@ -49,7 +49,7 @@ def test_an_island_of_exactly_ten_millimetres_takes_the_milder_class():
 
 
 def test_a_large_island_near_both_bones_is_i_and_b():
-    between = Ellipse((39.0, -10.0), (7.5, 3.0), 0.6)
+    between = Ellipse((36.0, -10.0), (7.5, 3.0), 0.6)
     finding = Scene((between,)).grade((0.25, 0.25))
     (component,) = finding.components
     assert component.attached_to == ()
