@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -99,7 +100,7 @@ class Predicts(Protocol):
         """Return the pixel spacing films must be prepared at."""
         ...
 
-    def predict(self, films: list[Prepared]) -> list[Segmentation]:
+    def predict(self, films: Sequence[Prepared]) -> list[Segmentation]:
         """Segment prepared films."""
         ...
 

@@ -42,7 +42,7 @@ def encode_png(
         parts.append(_chunk(b"PLTE", palette.astype(np.uint8).tobytes()))
     for keyword, value in (text or {}).items():
         parts.append(_chunk(b"tEXt", f"{keyword}\0{value}".encode("latin-1", "replace")))
-    parts.append(_chunk(b"IDAT", imagecodecs.deflate_encode(rows, level=1)))
+    parts.append(_chunk(b"IDAT", bytes(imagecodecs.deflate_encode(rows.tobytes(), level=1))))
     parts.append(_chunk(b"IEND", b""))
     return b"".join(parts)
 

@@ -33,7 +33,7 @@ def case_script(result: ResultFile, masks: NDArray[np.uint8]) -> str:
         "columns": masks.shape[1],
         "result": result.model_dump(mode="json"),
         "outlines": {
-            str(structure.name).lower(): outlines(cv2.bitwise_and(masks, int(structure)))
+            str(structure.name).lower(): outlines(masks & np.uint8(structure))
             for structure in Structure
         },
     }
@@ -52,7 +52,10 @@ def blinded_script(script: str) -> str:
 def outlines(mask: NDArray[np.uint8]) -> list[list[int]]:
     """Closed polygons of a mask and its holes, each [x0, y0, x1, y1, ...] in pixels."""
     contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    return [cv2.approxPolyDP(contour, _TOLERANCE_PX, True).ravel().tolist() for contour in contours]
+    return [
+        [int(v) for v in cv2.approxPolyDP(contour, _TOLERANCE_PX, True).ravel()]
+        for contour in contours
+    ]
 
 
 def to_script_json(value: Any) -> str:

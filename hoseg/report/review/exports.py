@@ -110,7 +110,7 @@ def _one(folder: Path, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage
         case=result.folder.replace("/", "_"),
         patient=(result.image.patient_id if result.image else "") or result.folder,
         radiograph=_radiograph(result),
-        masks=_corrected(masks, ossification_of(png, masks.shape)),
+        masks=_corrected(masks.astype(np.uint8), ossification_of(png, masks.shape)),
         ignore=None,
         hips=hips,
     )

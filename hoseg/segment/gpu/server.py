@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection, Listener, wait
@@ -66,7 +67,7 @@ class RemotePredictor:
         self._slot = SharedMemory(create=True, size=SLOT_BYTES)
         self._pipe.send(self._slot.name)
 
-    def predict(self, films: list[Film]) -> list[Segmentation]:
+    def predict(self, films: Sequence[Film]) -> list[Segmentation]:
         """Predict films one after another; batches form with those of other workers.
 
         Raises DeviceError when the server has ended or ran out of memory.
