@@ -92,35 +92,42 @@ def train(config: TrainConfig, options: RunOptions) -> Path:
         optimizer.load_state_dict(start.optimizer)
     trainee, optimizer = fabric.setup(Trainee(network), optimizer)
     average.state = {name: value.to(fabric.device) for name, value in average.state.items()}
-    state = _State(config, options, fabric, network, average, optimizer, start)
-    state.run(trainee)
+    parts = _Parts(fabric, network, average, optimizer)
+    _Run(config, options, parts, start).train(trainee)
     return options.out / BEST
 
 
-class _State:
-    """One run in progress."""
+@dataclass(frozen=True)
+class _Parts:
+    """What a training moves."""
+
+    fabric: lightning.Fabric
+    network: nn.Module
+    average: WeightAverage
+    optimizer: torch.optim.Optimizer
+
+
+class _Run:
+    """One run in progress: the step it is at, and the best it has seen."""
 
     def __init__(
         self,
         config: TrainConfig,
         options: RunOptions,
-        fabric: lightning.Fabric,
-        network: nn.Module,
-        average: WeightAverage,
-        optimizer: torch.optim.Optimizer,
+        parts: _Parts,
         start: Checkpoint | None,
     ) -> None:
-        self.config, self.options, self.fabric = config, options, fabric
-        self.network, self.average, self.optimizer = network, average, optimizer
+        self.config, self.options, self.fabric = config, options, parts.fabric
+        self.network, self.average, self.optimizer = parts.network, parts.average, parts.optimizer
         self.step = start.step if start else 0
         self.best = start.best if start else float("-inf")
         self.stale = start.stale if start else 0
         self.metrics: dict[str, float] = start.metrics if start else {}
         self.judge = build_network(
             config.network.architecture, {**config.network.options, "outputs": config.outputs}
-        ).to(fabric.device)
+        ).to(self.fabric.device)
 
-    def run(self, trainee: nn.Module) -> None:
+    def train(self, trainee: nn.Module) -> None:
         """Train from the current step to the last."""
         config, fabric = self.config, self.fabric
         training = CropDataset(
@@ -148,12 +155,12 @@ class _State:
                 if self.step % config.validation.every == 0 or last:
                     self._validate(crops, monitor)
                     trainee.train()
-                    if self._exhausted():
-                        break
                 elif time.monotonic() - saved < 60 * config.checkpoint_minutes:
                     continue
                 self._save(LAST)
                 saved = time.monotonic()
+                if self._exhausted():
+                    break
 
     def _learn(self, trainee: nn.Module, batch: list[Tensor]) -> Tensor:
         """One optimiser step; returns the loss."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from typer.testing import CliRunner
 
+from hoseg.cli.train import app
 from hoseg.errors import ModelError, SettingError
 from hoseg.segment.weights import load_model
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
@@ -60,12 +62,12 @@ def test_another_seed_gives_other_weights(finished: tuple[Path, Path], tmp_path:
 KILLED = """
 import os, signal, sys
 import hoseg.train.loop as loop
-learn = loop._State._learn
+learn = loop._Run._learn
 def until(self, trainee, batch):
     if self.step == 6:
         os.kill(os.getpid(), signal.SIGKILL)
     return learn(self, trainee, batch)
-loop._State._learn = until
+loop._Run._learn = until
 import torch
 torch.set_num_threads(1)
 from pathlib import Path
@@ -184,3 +186,36 @@ def test_killed_at_random_moments(finished: tuple[Path, Path], tmp_path: Path) -
     subprocess.run(command, check=True, capture_output=True)
     ends = read_checkpoint(out / LAST), read_checkpoint(tmp_path / "run" / LAST)
     assert same(ends[0].network, ends[1].network)
+
+
+def test_early_stopping(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    config, _ = finished
+    content = yaml.safe_load(config.read_text())
+    content["optimisation"] |= {"steps": 40, "learning_rate": 1e-12, "ema": 0.0}
+    content["validation"] |= {"every": 4, "patience": 2}
+    content["network"]["options"]["deep_levels"] = []
+    path = tmp_path / "patient.yaml"
+    path.write_text(yaml.safe_dump(content))
+    run(path, tmp_path / "run")
+    last = read_checkpoint(tmp_path / "run" / LAST)
+    assert last.stale >= 2
+    assert last.step < 40
+
+
+def test_command_trains_and_writes_a_model(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    config, _ = finished
+    done = CliRunner().invoke(
+        app, [str(config), "--out", str(tmp_path), "--accelerator", "cpu", "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    card = load_model(tmp_path / "model").card
+    assert card.name == "tiny"
+    assert card.sha256 in done.stdout
+
+
+def test_command_refuses_an_unknown_accelerator(
+    finished: tuple[Path, Path], tmp_path: Path
+) -> None:
+    config, _ = finished
+    done = CliRunner().invoke(app, [str(config), "--out", str(tmp_path), "--accelerator", "tpu"])
+    assert isinstance(done.exception, SettingError)
