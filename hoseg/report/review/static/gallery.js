@@ -32,13 +32,12 @@ class Gallery {
     this.count = make("span", { class: "quiet", role: "status" });
     this.cards = new Map();
     root.append(this.bar(), this.list, this.end);
-    this.show();
-    new IntersectionObserver((seen, observer) => {
+    this.watcher = new IntersectionObserver((seen) => {
       if (!seen.some((one) => one.isIntersecting) || this.drawn >= this.shown.length) return;
       this.draw(this.drawn + PORTION);
-      observer.unobserve(this.end); // so that it reports again if the end is still near
-      observer.observe(this.end);
-    }, { root, rootMargin: "1500px" }).observe(this.end);
+      this.watch();
+    }, { root, rootMargin: "1500px" });
+    this.show();
   }
 
   bar() {
@@ -78,7 +77,14 @@ class Gallery {
     this.list.replaceChildren();
     this.drawn = 0;
     this.draw(PORTION);
+    this.watch();
     this.count.textContent = `${this.shown.length} of ${this.entries.length} images`;
+  }
+
+  /** Be told when the end comes near, also when it is near already. */
+  watch() {
+    this.watcher.unobserve(this.end);
+    this.watcher.observe(this.end);
   }
 
   /** Draw the cards that are shown, up to this many. */
