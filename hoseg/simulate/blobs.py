@@ -55,7 +55,8 @@ def nearest_on_line(grid: Grid, line: Points, flatten: Points) -> tuple[Field, F
 
     Returns
     -------
-    (share of the length in [0, 1], distance in mm), both of the grid's shape
+    (share of the length, distance in mm), both of the grid's shape; the share is below 0 and
+    above 1 by how far a sample lies beyond the ends
     """
     share = np.empty(grid.shape, np.float32)
     distance = np.empty(grid.shape, np.float32)
@@ -84,37 +85,37 @@ def _nearest(share, distance, origin, step, line, flatten):  # type: ignore[no-u
                     uz = line[k + 1, 2] - line[k, 2]
                     px, py, pz = x - line[k, 0], y - line[k, 1], z - line[k, 2]
                     t = (px * ux + py * uy + pz * uz) / max(ux * ux + uy * uy + uz * uz, 1e-12)
+                    beyond = t
                     t = min(max(t, 0.0), 1.0)
+                    if not ((k == 0 and beyond < 0.0) or (k == pieces - 1 and beyond > 1.0)):
+                        beyond = t
                     far = (px - t * ux) ** 2 + (py - t * uy) ** 2 + (pz - t * uz) ** 2
                     if far < best:
                         best = far
-                        where = lengths[k] + t * (lengths[k + 1] - lengths[k])
+                        where = lengths[k] + beyond * (lengths[k + 1] - lengths[k])
                 share[i, j, m] = where / lengths[pieces]
                 distance[i, j, m] = np.sqrt(best)
 
 
-def surface(grid: Grid, field: Field, seeds: Points | None = None) -> Mesh | None:
-    """Closed surface round the samples above zero.
+def piece_with(grid: Grid, field: Field, seed: Points) -> Field | None:
+    """The field with only that piece left above zero that holds a point; None without one.
 
-    seeds: (N, 3) mm; only pieces that hold one of them are kept. None keeps every piece.
-
-    Returns
-    -------
-    None when nothing is left
+    seed: (3,) mm
     """
-    inside = np.pad(field, 1, constant_values=-1.0)
-    inside[0] = inside[-1] = -1
-    pieces, count = label(inside > 0)
-    if count == 0:
+    index = np.rint((seed - np.array(grid.origin)) / grid.step_mm).astype(int)
+    index = np.clip(index, 0, np.array(grid.shape) - 1)
+    pieces, _ = label(field > 0)
+    own = pieces[tuple(index)]
+    if own == 0:
         return None
-    if seeds is not None:
-        index = np.rint((seeds - grid.origin) / grid.step_mm).astype(int) + 1
-        index = np.clip(index, 0, np.array(inside.shape) - 1)
-        kept = np.unique(pieces[tuple(index.T)])
-        kept = kept[kept > 0]
-        if not len(kept):
-            return None
-        inside[(pieces > 0) & ~np.isin(pieces, kept)] = -0.05
+    return np.where((pieces > 0) & (pieces != own), np.float32(-0.05), field)
+
+
+def surface(grid: Grid, field: Field) -> Mesh | None:
+    """Closed surface round the samples above zero; None when there are none."""
+    inside = np.pad(field, 1, constant_values=-1.0)
+    if not (inside > 0).any():
+        return None
     vertices, faces, _, _ = marching_cubes(inside, 0.0, gradient_direction="ascent")
     points = (vertices.astype(np.float64) - 1) * grid.step_mm + grid.origin
     mesh = Mesh(points, np.ascontiguousarray(faces, np.int32))

@@ -15,7 +15,15 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from hoseg.simulate.anatomy import Hip
-from hoseg.simulate.blobs import Field, Grid, grid_about, nearest_on_line, rough_noise, surface
+from hoseg.simulate.blobs import (
+    Field,
+    Grid,
+    grid_about,
+    nearest_on_line,
+    piece_with,
+    rough_noise,
+    surface,
+)
 from hoseg.simulate.meshes import Mesh, Points
 from hoseg.simulate.routes import Route, free_route, route_between
 
@@ -23,6 +31,7 @@ JOINT_ZONE = 1.2  # times the radius of the head (grading.md, section 2)
 TOLERANCE_MM = 0.35
 LEAST_GAP_II_MM = 10.0
 ISLAND_CLEARANCE_MM = (3.0, 6.0)
+ROOT_MM = np.float32(4.5)  # depth to which a spur reaches into its bone
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +123,8 @@ def grow(
         return None
     body = _body(route, rng)
     if brooker == 4:
-        mesh = surface(body.grid, body.part(0.0, 1.0), route.line[:1])
+        whole = piece_with(body.grid, body.part(0.0, 1.0), route.line[0])
+        mesh = None if whole is None else surface(body.grid, whole)
         if mesh is None or cKDTree(mesh.vertices).query(route.line[-1])[0] > 0.8 * route.base_mm:
             return None
         bridge = Lesion("bridge", site, ("pelvis", "femur"), mesh, maturity)
@@ -135,7 +145,7 @@ class _Body:
 
     def part(self, first: float, last: float) -> Field:
         """Field that is positive inside the ossification between two shares of the route."""
-        route, t = self.route, self.share
+        route, t = self.route, np.clip(self.share, 0, 1)
         length = np.float32(route.length_mm)
         over = np.maximum(np.maximum(t - last, first - t), 0) * length
         away = np.sqrt(self.distance**2 + over * over) if first > 0 or last < 1 else self.distance
@@ -145,7 +155,13 @@ class _Body:
             grown = np.clip((t - first) / max(last - first, 1e-3), 0, 1)
             taper = 1 - (1 - route.tip) * (grown if first <= 0 else 1 - grown)
         radius = np.float32(route.base_mm) * taper
-        return np.asarray(radius * (1 + self.noise) - away, np.float32)
+        field = radius * (1 + self.noise) - away
+        # Bone ends where it meets bone: only a little of it lies inside.
+        if first <= 0:
+            field = np.minimum(field, self.share * length + ROOT_MM)
+        if last >= 1:
+            field = np.minimum(field, (1 - self.share) * length + ROOT_MM)
+        return np.asarray(field, np.float32)
 
 
 def _body(route: Route, rng: np.random.Generator) -> _Body:
@@ -170,28 +186,38 @@ def _spurs(
     route = body.route
     form = str(rng.choice(["pelvis", "femur", "both"], p=[0.3, 0.3, 0.4]))
     split = {"pelvis": 1.0, "femur": 0.0, "both": float(rng.uniform(0.3, 0.7))}[form]
-    ends = {"pelvis": route.line[:1], "femur": route.line[-1:]}
+    roots = {"pelvis": route.line[0], "femur": route.line[-1]}
 
     def parts(free: float) -> dict[str, Field]:
         grown = 1 - free
         spans = {"pelvis": (0.0, grown * split), "femur": (1 - grown * (1 - split), 1.0)}
-        return {b: body.part(*s) for b, s in spans.items() if s[1] - s[0] > 0.04}
+        pieces = {
+            bone: piece_with(body.grid, body.part(*span), roots[bone])
+            for bone, span in spans.items()
+            if span[1] - span[0] > 0.04
+        }
+        return {bone: piece for bone, piece in pieces.items() if piece is not None}
 
     low, high = 0.02, 0.96
     free = float(np.clip((gap_mm + route.base_mm) / route.length_mm, low, high))
-    for _ in range(9):
+    slope = 0.9 * route.length_mm
+    before: tuple[float, float] | None = None
+    for _ in range(8):
         points = {bone: _crossings(body.grid, field) for bone, field in parts(free).items()}
         gap, _ = measure_gap(points, around)
         if abs(gap - gap_mm) < 0.5 * TOLERANCE_MM:
             break
         low, high = (free, high) if gap < gap_mm else (low, free)
-        if high - low < 0.01:
-            return None  # neither end of the route leaves room for this gap
-        step = free + 1.15 * (gap_mm - gap) / route.length_mm
+        if high - low < 0.004:
+            return None  # the gap jumps here: no length of these spurs leaves it
+        if before is not None and np.isfinite(gap) and free != before[0]:
+            slope = float(np.clip((gap - before[1]) / (free - before[0]), 2, 4 * slope))
+        before = (free, gap) if np.isfinite(gap) else None
+        step = free + (gap_mm - gap) / slope if np.isfinite(gap) else low
         free = step if low < step < high else (low + high) / 2
     lesions = []
     for bone, field in parts(free).items():
-        mesh = surface(body.grid, field, ends[bone])
+        mesh = surface(body.grid, field)
         if mesh is not None:
             lesions.append(Lesion("spur", route.site, (bone,), mesh, maturity))
     return _checked(brooker, lesions, around, loose, gap_mm)
@@ -207,8 +233,9 @@ def _free_spur(
     """A spur that points into the soft tissue, far from the other bone."""
     route, bone = free_route(site, around.hip, around.trees, rng)
     body = _body(route, rng)
-    for last in (1.0, 0.75, 0.55, 0.4):
-        mesh = surface(body.grid, body.part(0.0, last), route.line[:1])
+    for last in (0.95, 0.75, 0.55, 0.4):
+        piece = piece_with(body.grid, body.part(0.0, last), route.line[0])
+        mesh = None if piece is None else surface(body.grid, piece)
         if mesh is None:
             return None
         lesion = Lesion("spur", site, (bone,), mesh, maturity)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hoseg.radiograph import Side
 from hoseg.simulate.anatomy import Skeleton
 from hoseg.simulate.meshes import Mesh, Points, surface_noise, tube, unit_sphere
 
@@ -23,8 +22,14 @@ _SPINOUS = ((0, 48, 6), (4, 15, 12))
 
 
 def lumbar_spine(skeleton: Skeleton, rng: np.random.Generator) -> tuple[Mesh, ...]:
-    """Closed meshes of ``COUNT`` vertebrae, stacked on the sacrum with the lordosis."""
-    sacrum = skeleton.bone("sacrum", Side.UNKNOWN).outer.vertices
+    """Closed meshes of ``COUNT`` vertebrae, stacked on the sacrum with the lordosis.
+
+    Empty where the anatomy has no sacrum.
+    """
+    sacra = [bone.outer.vertices for bone in skeleton.bones if bone.name == "sacrum"]
+    if not sacra:
+        return ()
+    sacrum = sacra[0]
     top = sacrum[:, 2].max()
     front = sacrum[sacrum[:, 2] > top - 25]
     front = front[front[:, 1] < np.quantile(front[:, 1], 0.25)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hoseg.simulate.blobs import grid_about, nearest_on_line, rough_noise, surface
+from hoseg.simulate.blobs import grid_about, nearest_on_line, piece_with, rough_noise, surface
 from hoseg.simulate.meshes import joined, subdivision, surface_noise, tube, unit_sphere
 from hoseg.simulate.projector import check_closed
 from hoseg.simulate.shapes import cup, rod, screw
@@ -54,7 +54,7 @@ def test_nearest_on_line_is_exact_on_a_straight_line():
     share, distance = nearest_on_line(grid, line, np.ones(3))
     axes = [o + grid.step_mm * np.arange(n) for o, n in zip(grid.origin, grid.shape, strict=True)]
     x, y, z = np.meshgrid(*axes, indexing="ij")
-    np.testing.assert_allclose(share, np.clip(z / 40, 0, 1), atol=1e-5)
+    np.testing.assert_allclose(share, z / 40, atol=1e-5)
     beyond = z - np.clip(z, 0, 40)
     np.testing.assert_allclose(distance, np.sqrt(x * x + y * y + beyond**2), atol=1e-4)
 
@@ -67,12 +67,13 @@ def test_surface_keeps_the_seeded_piece_only():
     )
     _, other = nearest_on_line(grid, line[1:].repeat(2, 0) + [[0, 0, 0], [0, 0, 1e-3]], np.ones(3))
     field = np.maximum(8 - distance, 5 - other)
-    both, one = surface(grid, field), surface(grid, field, line[:1])
+    both, one = surface(grid, field), surface(grid, piece_with(grid, field, line[0]))
     assert both is not None
     assert one is not None
     for mesh, volume in ((one, 8**3), (both, 8**3 + 5**3)):
         check_closed(mesh.faces, "blob")
         assert mesh.volume_mm3 == pytest.approx(4 / 3 * np.pi * volume, rel=0.03)
+    assert piece_with(grid, field, line.mean(axis=0)) is None
     assert surface(grid, np.full(grid.shape, -1, np.float32)) is None
 
 

@@ -111,8 +111,8 @@ def test_a_total_hip_replaces_head_and_neck():
 
 def test_masks_match_lengths_and_leave_the_sacrum_out():
     layers = project(only("none", seed=3), 1.0)
-    bone = layers.lengths_mm[[layers.materials.index(m)
-                              for m in (Material.CORTICAL, Material.TRABECULAR)]].sum(axis=0)  # fmt: skip
+    rows = [layers.materials.index(m) for m in (Material.CORTICAL, Material.TRABECULAR)]
+    bone = layers.lengths_mm[rows].sum(axis=0)
     marked = (layers.masks & (Structure.PELVIS | Structure.FEMUR)) > 0
     assert np.all(bone[marked] > 0)
     assert layers.sacrum.any()
