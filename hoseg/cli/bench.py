@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoseg.radiograph import Radiograph
     from hoseg.segment.bench import Bench, Pipeline
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

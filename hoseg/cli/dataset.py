@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hoseg.datasets.check import Finding, Summary
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _SHOWN = 50
 

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from hoseg.evaluate.run import Evaluation
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _NONE: tuple[Path, Path] | None = None
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hoseg.grade import HipFinding
     from hoseg.radiograph import Spacing
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

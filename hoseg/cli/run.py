@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hoseg.batch.run import Progress
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(
