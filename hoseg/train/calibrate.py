@@ -16,7 +16,7 @@ from hoseg.train.validate import FALSE_COMPONENT_MM2, count_components
 MOST_FALSE_COMPONENTS = 0.15
 """False ossification components a film without ossification, at most."""
 
-_GRID = np.round(np.arange(0.3, 0.951, 0.025), 3)
+_GRID = np.append(np.round(np.arange(0.3, 0.951, 0.025), 3), (0.96, 0.97, 0.98, 0.985, 0.99))
 _MOST_PIXELS = 400_000
 
 

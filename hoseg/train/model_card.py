@@ -28,8 +28,9 @@ overlap, because a radiograph is a projection. The sacrum and the spine are not 
 
 {metrics}
 
-These figures come from simulated films whose anatomy and settings the network had not seen. They
-say how well the training worked, not how well the network reads patients' films.
+These figures come from whole simulated films whose anatomy the network had not seen, half of them
+without ossification; the thresholds were chosen on the same films. They say how well the training
+worked, not how well the network reads patients' films. `hoseg evaluate` gives independent ones.
 
 ## How to use it
 

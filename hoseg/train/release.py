@@ -40,7 +40,7 @@ def release(
     folder: where the model goes; its name does not matter, the card has the one of the run
     cache: folder of simulated geometries, as in ``RunOptions``
     best: the best checkpoint by validation score, else the last one
-    films: simulated films for calibration (one half) and the quick figures (the other)
+    films: simulated films for calibration and the quick figures
 
     Returns the card. Raises ModelError when there is no checkpoint yet.
     """
@@ -56,10 +56,9 @@ def release(
     options = _released_options(config)
 
     crops = calibration_films(config, cache or run / "geometry", films)
-    half = len(crops) // 2
     logits = predict(network, crops, torch.device("cpu"), batch=4)
-    found = calibrate(logits[:half], crops[:half], config.spacing_mm)
-    metrics = _measured(logits[half:], crops[half:], found, config.spacing_mm)
+    found = calibrate(logits, crops, config.spacing_mm)
+    metrics = _measured(logits, crops, found, config.spacing_mm)
     card = Card(
         name=config.name,
         description=config.description,
@@ -76,8 +75,7 @@ def release(
             "steps": checkpoint.step,
             "crops": checkpoint.step * config.optimisation.batch,
             "sources": [source.model_dump(mode="json") for source in config.sources],
-            "calibration_films": half,
-            "validation_films": len(crops) - half,
+            "calibration_films": len(crops),
         },
         metrics=metrics,
         sha256="0" * 64,
@@ -120,7 +118,7 @@ def _measured(
     found: Calibration,
     spacing_mm: float,
 ) -> dict[str, float]:
-    """Quick figures on crops that the calibration has not seen, at the released thresholds."""
+    """Quick figures on the calibration films at the released thresholds."""
     shift = [
         t * np.log(p / (1 - p)) for t, p in zip(found.temperatures, found.thresholds, strict=True)
     ]
