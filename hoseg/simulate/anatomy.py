@@ -58,7 +58,8 @@ def sample_skeleton(
     hips: list[Hip] = []
     for k, side in enumerate(SIDES):
         mesh = person.pelvis[side]
-        outer = roughened(mesh.moved(lie.apply(mesh.vertices - middle)), _ROUGHNESS_MM, rng)
+        rough = np.clip(person.thickness.get(side, np.array(12.0)) / 8, 0, 1) ** 2
+        outer = roughened(mesh.moved(lie.apply(mesh.vertices - middle)), _ROUGHNESS_MM * rough, rng)
         shell = socket_cortex(outer.vertices, sockets[side], density)
         bones.append(Bone("pelvis", side, outer, inner(outer, shell, rng)))
         femur, hip = seat_femur(

@@ -9,15 +9,22 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from scipy.spatial import cKDTree
 
 from hoseg.radiograph import Side
 from hoseg.simulate.meshes import Faces, Mesh, Points, subdivision
 from hoseg.simulate.skeleton import SIDES, Surfaces, fit_sphere
 
+THIN_MM, LEAST_MM = 12.0, 2.4
+"""A sheet of bone is thinner than the first; none is thinner than the second."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Model:
-    """Arrays of the shape model, and matrices that subdivide its surfaces once."""
+    """Arrays of the shape model, and matrices that subdivide its surfaces once.
+
+    opposite: for both hemipelves, the vertex on the other side of a thin sheet, or -1
+    """
 
     pelvis_mean: Points
     pelvis_modes: NDArray[np.float32]
@@ -29,6 +36,7 @@ class _Model:
     components: tuple[tuple[NDArray[np.int64], csr_matrix, Faces], ...]
     femur_finer: csr_matrix
     femur_faces: Faces
+    opposite: tuple[NDArray[np.int64], ...]
 
 
 @lru_cache(maxsize=1)
@@ -45,8 +53,9 @@ def _model() -> _Model:
             matrix, finer = subdivision(own.reshape(-1, 3).astype(np.int32))
             parts.append((used.astype(np.int64), matrix, finer))
         femur_finer, femur_faces = subdivision(data["femur_faces"].astype(np.int32))
+        mean = data["pelvis_mean"].astype(np.float64)
         return _Model(
-            data["pelvis_mean"].astype(np.float64),
+            mean,
             data["pelvis_modes"].astype(np.float32),
             data["femur_mean"].astype(np.float64),
             data["femur_modes"].astype(np.float32),
@@ -59,7 +68,42 @@ def _model() -> _Model:
             tuple(parts),
             femur_finer,
             femur_faces,
+            tuple(_opposite(Mesh(finer @ mean[used], faces)) for used, finer, faces in parts[:2]),
         )
+
+
+def _opposite(mesh: Mesh) -> NDArray[np.int64]:
+    """(N,) vertex on the other side of the bone where it is a thin sheet; -1 where it is not."""
+    points, normals = mesh.vertices, mesh.normals()
+    distance, index = map(
+        np.asarray, cKDTree(points).query(points, k=80, distance_upper_bound=THIN_MM)
+    )
+    reached = np.isfinite(distance)
+    away = points[np.where(reached, index, 0)] - points[:, None]
+    depth = -np.einsum("ikj,ij->ik", away, normals)
+    facing = np.einsum("ikj,ij->ik", normals[np.where(reached, index, 0)], normals)
+    aside = np.sqrt(np.maximum((away**2).sum(axis=2) - depth**2, 0))
+    score = np.where(reached & (facing < -0.7) & (depth > 0), aside, np.inf)
+    best = score.argmin(axis=1)
+    rows = np.arange(len(points))
+    return np.where(score[rows, best] < 3.0, index[rows, best], -1).astype(np.int64)
+
+
+def _thickened(mesh: Mesh, opposite: NDArray[np.int64]) -> tuple[Mesh, NDArray[np.float64]]:
+    """A sheet of at least ``LEAST_MM``, and the thickness (N,) there (``THIN_MM`` elsewhere).
+
+    Widened samples of the model push the two sides of the iliac wing through each other.
+    """
+    thin = np.flatnonzero(opposite >= 0)
+    normals = mesh.normals()[thin]
+    points = mesh.vertices.copy()
+    for _ in range(2):
+        gap = np.einsum("ij,ij->i", points[thin] - points[opposite[thin]], normals)
+        points[thin] += normals * np.clip(0.5 * (LEAST_MM - gap), 0, 4)[:, None]
+    thickness = np.full(len(points), THIN_MM)
+    gap = np.einsum("ij,ij->i", points[thin] - points[opposite[thin]], normals)
+    thickness[thin] = np.clip(gap, 0, THIN_MM)
+    return mesh.moved(points), thickness
 
 
 @dataclass(frozen=True)
@@ -83,6 +127,8 @@ class Llp26:
         right, left, sacrum = (
             Mesh(finer @ points[used], faces) for used, finer, faces in model.components
         )
+        right, thin_right = _thickened(right, model.opposite[0])
+        left, thin_left = _thickened(left, model.opposite[1])
         femora, heads = {}, {}
         for side in SIDES:
             own = scores + rng.normal(size=len(scores)) * spread * self.asymmetry
@@ -93,4 +139,6 @@ class Llp26:
             heads[side] = fit_sphere(bone[model.head])
             femora[side] = Mesh(model.femur_finer @ bone, np.ascontiguousarray(faces))
         sockets = {side: fit_sphere(points[model.sockets[side]]) for side in SIDES}
-        return Surfaces({Side.RIGHT: right, Side.LEFT: left}, femora, sacrum, sockets, heads)
+        thickness = {Side.RIGHT: thin_right, Side.LEFT: thin_left}
+        pelvis = {Side.RIGHT: right, Side.LEFT: left}
+        return Surfaces(pelvis, femora, sacrum, sockets, heads, thickness)

@@ -5,10 +5,11 @@ Patient axes, mm: +x patient left, +y posterior, +z up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hoseg.radiograph import Side
 from hoseg.simulate.meshes import Mesh, Points
@@ -100,6 +101,8 @@ class Surfaces:
 
     pelvis, femora: closed surface of each side; sacrum: closed, or None
     sockets, heads: the sphere that fits the acetabulum and the femoral head of each side
+    thickness: (N,) mm of bone below each vertex of a hemipelvis, where known: thin sheets stay
+        smooth
     """
 
     pelvis: dict[Side, Mesh]
@@ -107,6 +110,7 @@ class Surfaces:
     sacrum: Mesh | None
     sockets: dict[Side, Sphere]
     heads: dict[Side, Sphere]
+    thickness: dict[Side, NDArray[np.float64]] = field(default_factory=dict)
 
 
 class AnatomySource(Protocol):

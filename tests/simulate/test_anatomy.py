@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from hoseg.radiograph import Side
 from hoseg.simulate.anatomy import SIDES, Pose, fit_sphere, sample_skeleton
-from hoseg.simulate.projector import check_closed
+from hoseg.simulate.projector import Camera, check_closed, ray_lengths
 
 NEUTRAL = Pose()
 
@@ -76,3 +77,16 @@ def test_same_seed_same_person():
     first, second = (sample_skeleton(NEUTRAL, np.random.default_rng(9)) for _ in range(2))
     for a, b in zip(first.bones, second.bones, strict=True):
         assert a.outer.vertices.tobytes() == b.outer.vertices.tobytes()
+
+
+def test_the_iliac_wing_never_turns_inside_out():
+    camera = Camera((0, -1000, 0), 150, (-260, 200), 1.2, (360, 420))
+    for seed in (0, 4, 5, 9, 14, 23):
+        person = sample_skeleton(NEUTRAL, np.random.default_rng([77, seed]))
+        for side in SIDES:
+            mesh = person.bone("pelvis", side).outer
+            length = ray_lengths(camera, mesh.vertices, mesh.faces)
+            assert (length < -0.2).sum() < 20
+            holes = ndimage.binary_fill_holes(length > 0.25) & (length <= 0.25)
+            pieces, _ = ndimage.label(holes)
+            assert (np.bincount(pieces.ravel())[1:] > 15).sum() <= 1, "the obturator foramen alone"
