@@ -51,7 +51,8 @@ def example() -> None:
     install("")
     hoseg = BIN / "hoseg"
     call(hoseg, "simulate", "--out", EXAMPLE_STUDIES, "--count", 6, "--seed", 7, "--dicom")
-    call(hoseg, "run", EXAMPLE_STUDIES, "--out", EXAMPLE_RESULTS)
+    films = sorted(EXAMPLE_STUDIES.glob("*/image.dcm"))  # the true masks lie beside them
+    call(hoseg, "run", *films, "--out", EXAMPLE_RESULTS, "--reports")
     pictures = sorted(EXAMPLE_RESULTS.glob("studies/*/*/overlay.png"))
     print(f"\n{len(pictures)} overlays, tables and a review page are in {EXAMPLE_RESULTS}")
     for picture in pictures:

@@ -39,24 +39,30 @@ COMMANDS: dict[str, tuple[str, str]] = {
 class LazyGroup(TyperGroup):
     """A group whose commands are imported when they are asked for."""
 
+    _listing = False
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Names in table order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import one command, or show its line of help without importing it."""
+        """Import one command; while the table is listed, its line of help is enough."""
         if cmd_name not in COMMANDS:
             return None
         module_name, summary = COMMANDS[cmd_name]
-        if ctx.resilient_parsing or _is_top_level_help():
+        if self._listing or ctx.resilient_parsing:
             return typer.main.get_command(_summary_only(cmd_name, summary))
         command = typer.main.get_command(import_module(f"hoseg.cli.{module_name}").app)
         command.name = cmd_name
         return command
 
-
-def _is_top_level_help() -> bool:
-    return len(sys.argv) <= 1 or sys.argv[1] in ("--help", "-h")
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """List the commands without importing them."""
+        self._listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._listing = False
 
 
 def _summary_only(name: str, summary: str) -> typer.Typer:

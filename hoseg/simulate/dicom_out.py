@@ -18,6 +18,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLosslessSV1,
+    JPEGLSTransferSyntaxes,
     RLELossless,
 )
 
@@ -210,7 +211,9 @@ def _pixels(ds: Dataset, pixels: NDArray[np.uint16], bits: int, variant: DicomVa
         ds["PixelData"].is_undefined_length = True
         ds.file_meta.TransferSyntaxUID = syntax
     elif syntax.is_compressed:
-        ds.compress(syntax, generate_instance_uid=False)
+        # Named, because GDCM, where it happens to be installed, aborts the process on some films.
+        plugin = "pyjpegls" if syntax in JPEGLSTransferSyntaxes else "pydicom"
+        ds.compress(syntax, encoding_plugin=plugin, generate_instance_uid=False)
 
 
 def _display(ds: Dataset, pixels: NDArray[np.uint16], bits: int, variant: DicomVariant) -> None:

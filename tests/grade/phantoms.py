@@ -367,6 +367,8 @@ def _unclear(anatomy, lesions, gap, pixel):
     for i, item in enumerate(lesions):
         if item.shape.area < 25 or 2 * _thickness(item.shape) < 3 * pixel:
             return "small"
+        if not item.on and abs(_length(item.shape) - 10) <= max(0.5, pixel):
+            return "island about 10 mm long"
         contact = {
             "pelvis": distance(item.shape, anatomy.pelvis, anatomy.holes),
             "femur": femur_contact(item.shape, anatomy),
@@ -387,6 +389,12 @@ def _unclear(anatomy, lesions, gap, pixel):
             if not item.on and apart < margin:
                 return "near each other"
     return ""
+
+
+def _length(shape):
+    if isinstance(shape, Capsule):
+        return float(np.hypot(*(np.subtract(shape.end, shape.start)))) + 2 * shape.radius
+    return 2 * max(shape.axes)
 
 
 def _thickness(shape):
