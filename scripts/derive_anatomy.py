@@ -2,7 +2,7 @@
 """Make the packaged anatomy from the PyPI package musculoskeletal-models 0.2.4 (MPL-2.0).
 
     pip download --no-deps musculoskeletal-models==0.2.4 && unzip musculoskeletal_models-*.whl
-    pip install gias3.fieldwork
+    pip install gias3.fieldwork "scipy<1.12" "numpy<1.27"
     python scripts/derive_anatomy.py musculoskeletal/models hoseg/simulate/data/llp26.npz
 
 The package holds the LLP26 lower-limb shape model of the Auckland Bioengineering Institute. Its
