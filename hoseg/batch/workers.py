@@ -149,7 +149,7 @@ def _serve(setup: Setup, pipe: Connection) -> None:
     while True:
         try:
             task = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):  # the parent has gone
             return
         try:
             work = work or setup()
@@ -157,4 +157,5 @@ def _serve(setup: Setup, pipe: Connection) -> None:
             message = ("done", work(task))
         except Exception as error:  # the parent decides what it means
             message = ("raised", error)
-        pipe.send(message)
+        with suppress(OSError):
+            pipe.send(message)
