@@ -74,6 +74,7 @@ class Viewer {
   }
 
   place() {
+    this.svg.style.setProperty("--pen", String(1.8 / this.scale)); // the same on screen at every zoom
     this.stage.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
     this.moved?.();
   }
