@@ -34,6 +34,21 @@ def simulate(
     size: Annotated[
         str, typer.Option("--size", help="ROWSxCOLUMNS; empty = as large as the view needs.")
     ] = "",
+    meshes: Annotated[
+        str,
+        typer.Option(
+            "--meshes", metavar="DIR", help="Own anatomy: closed STL, OBJ or PLY meshes (mm)."
+        ),
+    ] = "",
+    label_map: Annotated[
+        str, typer.Option("--label-map", metavar="FILE", help="Own anatomy: a segmented CT, NIfTI.")
+    ] = "",
+    labels: Annotated[
+        str,
+        typer.Option(
+            "--labels", metavar="BONE=N,...", help="With --label-map: the value of each bone."
+        ),
+    ] = "",
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Processes; 0 = one for every core.")
     ] = 0,
@@ -41,9 +56,11 @@ def simulate(
 ) -> None:
     """Make labelled hip radiographs: pixels, masks, classes and every measurement.
 
-    Writes a folder a film (image.png or image.dcm, masks.png, truth.json) and index.csv. The
-    class of each hip is given twice, from the 3D construction and from the 2D masks: the share
-    in which they differ is reported. Research use only. Not a medical device.
+    Writes a folder a film (image.png or image.dcm, masks.png, ignore.png, truth.json) and
+    index.csv. ignore.png marks what cannot be known from the picture: all outside the exposed
+    field, and hidden ossification. The class of each hip is given twice, from the 3D construction
+    and from the 2D masks: the share in which they differ is reported. docs/simulate.md says what
+    --meshes and --label-map need. Research use only. Not a medical device.
     """
     from rich.console import Console
     from rich.progress import (
@@ -56,6 +73,7 @@ def simulate(
     )
 
     from hoseg.simulate.folder import FolderSettings, parse_size, write_folder
+    from hoseg.simulate.own_anatomy import AnatomySettings, parse_labels
 
     settings = FolderSettings(
         count=count,
@@ -64,6 +82,7 @@ def simulate(
         prevalence=prevalence.value,
         spacing_mm=spacing_mm,
         size=parse_size(size),
+        anatomy=AnatomySettings(meshes, label_map, parse_labels(labels)),
     )
     console = Console(stderr=True)
     with Progress(

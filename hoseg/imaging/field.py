@@ -24,9 +24,12 @@ THUMBNAIL_PX = 400
 
 _FLAT = 0.012  # share of the grey range within which a painted border stays
 _SMALLEST_SHARE = 0.05  # a field smaller than this is a mistake
+_EVEN = 0.002  # share of the grey range within which a grey border stays
+_COMMON_SHARE = 0.15  # share of the image's edge that is painted in one grey
+_PART_SHARE = 0.15  # parts of the field smaller than this share of the largest are markers
 _TILTS = np.tan(np.radians(np.arange(-9, 9.1, 0.5)))
-_DENSE = 0.72  # grey level, as a share of the range, that a border has at the edge of the image
-_OUTER_SHARE = 0.75  # share of the image's edge that must be that dense
+_TILT_STEP = float(np.tan(np.radians(2.0)))
+_DENSE = 0.72  # grey level, as a share of the range, that the border above or below has
 _SCATTER_SHARE = 0.85  # share of the rows in which the level never rises on the way to the edge
 _STEP = 0.03  # fall across a collimator edge, as a share of the range
 _STEP_SHARE = 0.75  # share of the line's length with such a fall
@@ -108,6 +111,10 @@ def _thumbnail_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 def find_painted(picture: Picture, valid: Mask | None = None) -> Mask:
     """Return the field left by painted borders, padding and shutters.
 
+    Saturated air looks like a painted border, and nothing tells them apart where they meet. So
+    each part of the field is completed to the rectangle or the circle around it: what is painted
+    holds nothing to be mistaken for bone, but bone that is cut off is lost.
+
     Parameters
     ----------
     picture: (h, w) float32 thumbnail
@@ -115,22 +122,31 @@ def find_painted(picture: Picture, valid: Mask | None = None) -> Mask:
 
     Returns
     -------
-    (h, w) bool, convex; everywhere when no border is found
+    (h, w) bool, one or a few convex parts; everywhere when no border is found
     """
     inside = np.ones(picture.shape, bool) if valid is None else valid.copy()
     low, high = (
         float(picture[inside].min(initial=np.inf)),
         float(picture[inside].max(initial=-np.inf)),
     )
-    margin = _FLAT * (high - low)
-    if not margin > 0:
+    if not high > low:
         return inside
-    for flat in (picture <= low + margin, picture >= high - margin):
+    margin, even = _FLAT * (high - low), _EVEN * (high - low)
+    flats = [picture <= low + margin, picture >= high - margin]
+    flats += [np.abs(picture - grey) <= even for grey in _common_greys(picture, even)]
+    for flat in flats:
         inside &= ~_touching_edge(flat | ~inside)
-    field = _convex(inside)
+    field = _completed(inside)
     if valid is not None:
         field &= valid
     return field if field.mean() >= _SMALLEST_SHARE else np.ones(picture.shape, bool)
+
+
+def _common_greys(picture: Picture, even: float) -> list[float]:
+    """Return grey levels that much of the image's edge shares: borders painted in grey."""
+    edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    levels, counts = np.unique(np.round(edge / even), return_counts=True)
+    return [float(n * even) for n in levels[counts >= _COMMON_SHARE * edge.size]]
 
 
 def find_field(
@@ -167,22 +183,34 @@ def _touching_edge(mask: Mask) -> Mask:
     return np.asarray(keep[labels])
 
 
-def _convex(inside: Mask) -> Mask:
-    """Return the convex hull of the largest part, text and markers in the border left aside."""
+def _completed(inside: Mask) -> Mask:
+    """Return every large part as a convex shape, text and markers in the border left aside."""
     if inside.all():
         return inside
     opened = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
     if count < 2:
         return inside
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    contours, _ = cv2.findContours(
-        (labels == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
-    )
-    hull = cv2.convexHull(np.concatenate(contours))
-    field = np.zeros(inside.shape, np.uint8)
-    cv2.fillConvexPoly(field, hull, (1,))
-    return field.astype(bool)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    field = np.zeros(inside.shape, bool)
+    for label in 1 + np.flatnonzero(areas >= _PART_SHARE * areas.max()):
+        contours, _ = cv2.findContours(
+            (labels == label).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+        )
+        field |= _filled_around(cv2.convexHull(np.concatenate(contours)), inside.shape)
+    return field
+
+
+def _filled_around(hull: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
+    """Return the rectangle or the circle around a hull, whichever is smaller on the image."""
+    box, disc = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    corners = cv2.boxPoints(cv2.minAreaRect(hull))
+    cv2.fillConvexPoly(box, np.round(corners).astype(np.int32), (1,))
+    (x, y), radius = cv2.minEnclosingCircle(hull)
+    cv2.circle(disc, (round(x), round(y)), round(radius), (1,), cv2.FILLED)
+    smaller = box if np.count_nonzero(box) <= np.count_nonzero(disc) else disc
+    cv2.fillConvexPoly(smaller, hull, (1,))  # rounding must not cut into the hull
+    return smaller.astype(bool)
 
 
 def _collimated(dense: Picture, painted: Mask) -> Mask:
@@ -208,42 +236,55 @@ def _collimated(dense: Picture, painted: Mask) -> Mask:
 
 
 def _find_left_edge(level: Picture) -> tuple[float, float] | None:
-    """Find the edge of a dense border on the left side.
+    """Find the edge of a border on the left side.
+
+    Under the collimator only scatter arrives: from the outside to the edge the level never rises,
+    and at the edge it falls in most rows at once. Anatomy does neither.
 
     Returns
     -------
     (column at half height, tilt as columns a row) in pixels of ``level``; None without a border
     """
-    if level.shape[1] < 16 or (level[:, :2] > _DENSE).mean() < _OUTER_SHARE:
+    h, w = level.shape
+    # Rows that are dense from side to side are the border above or below.
+    rows = level.min(axis=1) < _DENSE
+    if w < 16 or np.count_nonzero(rows) < _LEAST_OPEN_SHARE * h:
         return None
-    coarse = max(((*_fall_across(level, t), t) for t in _TILTS[::3]), default=(0.0, 0, 0.0))
-    near = _TILTS[np.abs(_TILTS - coarse[2]) < 0.025]
-    fall, column, tilt = max((*_fall_across(level, t), t) for t in near)
+    step = level[:, :-3] - level[:, 3:]
+    rise = np.maximum.accumulate(level - np.minimum.accumulate(level, axis=1), axis=1)[:, 1:-2]
+    evidence = cv2.merge(
+        [
+            np.where(step > _STEP, np.uint8(255), np.uint8(0)),
+            np.where(rise <= _STEP, np.uint8(255), np.uint8(0)),
+            (np.clip(step, 0, 1) * 255).astype(np.uint8),
+        ]
+    )[:, : int(_DEEPEST_CUT * w)]
+    wide = cv2.dilate(evidence, np.ones((1, 5), np.uint8))  # steps a little off a line count
+    coarse = max((*_fall_across(wide, rows, tilt), tilt) for tilt in _TILTS[::6])
+    if coarse[0] <= 0:
+        return None
+    near = _TILTS[np.abs(_TILTS - coarse[2]) < _TILT_STEP]
+    fall, column, tilt = max((*_fall_across(evidence, rows, tilt), tilt) for tilt in near)
     return (float(column), float(tilt)) if fall > 0 else None
 
 
-def _fall_across(level: Picture, tilt: float) -> tuple[float, int]:
-    """Return the largest fall across a line of this tilt and its column; 0 when there is none.
+def _fall_across(evidence: NDArray[np.uint8], rows: Mask, tilt: float) -> tuple[float, int]:
+    """Return the mean fall across the best line of this tilt and its column; 0 without a line.
 
-    The picture is sheared so that the edge stands upright. Under the collimator only scatter
-    arrives: from the outside to the edge the level never rises, and at the edge it falls in most
-    rows at once. Anatomy does neither.
+    The evidence is sheared so that the line stands upright.
+
+    evidence: (h, n, 3), 255 where the level falls by a step, 255 where it has not risen on the way
+        from the left, and the size of the step
+    rows: (h,) bool, the rows that count
     """
-    h, w = level.shape
+    h, n, _ = evidence.shape
     shear = np.array([[1, -tilt, tilt * (h - 1) / 2], [0, 1, 0]])
-    upright = cv2.warpAffine(level, shear, (w, h), borderMode=cv2.BORDER_REPLICATE)
-    # Rows that are dense from side to side are the border above or below.
-    upright = upright[upright.min(axis=1) < _DENSE, : int(_DEEPEST_CUT * w)]
-    if len(upright) < _LEAST_OPEN_SHARE * h:
-        return 0.0, 0
-    lowest = np.minimum.accumulate(upright, axis=1)
-    rises = np.maximum.accumulate(upright - lowest, axis=1) > _STEP
-    scatter_share = 1 - rises.mean(axis=0)
-    step = upright[:, :-3] - upright[:, 3:]
-    fits = ((step > _STEP).mean(axis=0) >= _STEP_SHARE) & (scatter_share[1:-2] >= _SCATTER_SHARE)
-    if not fits.any():
-        return 0.0, 0
-    fall = np.where(fits, step.mean(axis=0), 0.0)
+    upright = cv2.warpAffine(
+        evidence, shear, (n, h), flags=cv2.INTER_NEAREST, borderValue=(0, 255, 0)
+    )
+    share = upright[rows].mean(axis=0) / 255
+    fits = (share[:, 0] >= _STEP_SHARE) & (share[:, 1] >= _SCATTER_SHARE)
+    fall = np.where(fits, share[:, 2], 0)
     best = int(np.argmax(fall))
     return float(fall[best]), best + 2
 

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,19 @@ from numpy.typing import NDArray
 
 from hoseg.errors import OutputError, SettingError
 from hoseg.grade import HipFinding, grade
-from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
+from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, Structure
 from hoseg.simulate.dicom_out import write_dicom
 from hoseg.simulate.dicom_variant import Acquisition, sample_variant
 from hoseg.simulate.film import SimulatedFilm, render
 from hoseg.simulate.layers import Layers
+from hoseg.simulate.own_anatomy import AnatomySettings
 from hoseg.simulate.projector import Camera
 from hoseg.simulate.record import film_record, magnification, visible_ossification_mm2
 from hoseg.simulate.scene import Scene, film_camera, project_on, sample_scene
 from hoseg.simulate.settings import BALANCED, NATURAL, SceneSettings
 
 PREVALENCES = {"natural": NATURAL, "balanced": BALANCED}
+_STRUCTURES = np.uint8(sum(Structure))
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class FolderSettings:
     prevalence: "natural" or "balanced"
     spacing_mm: at the plane of the hip
     size: (rows, columns), or None for what the view needs
+    anatomy: own meshes or label map, instead of the shape model
     """
 
     count: int
@@ -46,6 +49,7 @@ class FolderSettings:
     prevalence: str = "balanced"
     spacing_mm: float = 0.3
     size: tuple[int, int] | None = None
+    anatomy: AnatomySettings = field(default_factory=AnatomySettings)
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -112,7 +116,8 @@ class Sample:
 def simulate_film(index: int, settings: FolderSettings) -> Sample:
     """Film ``index`` of a folder: depends on ``settings.seed`` and ``index`` alone."""
     scene_settings = SceneSettings(brooker=PREVALENCES[settings.prevalence])
-    scene = sample_scene(scene_settings, np.random.default_rng([settings.seed, 0, index]))
+    rng = np.random.default_rng([settings.seed, 0, index])
+    scene = sample_scene(scene_settings, rng, settings.anatomy.source())
     camera = film_camera(scene, settings.spacing_mm, settings.size)
     layers = project_on(scene, camera)
     film = render(layers, np.random.default_rng([settings.seed, 1, index]))
@@ -147,7 +152,9 @@ def write_folder(
     Raises
     ------
     OutputError: the folder cannot be written
+    InputError, SettingError: the anatomy of the settings cannot be used
     """
+    settings.anatomy.source()  # what is wrong with it is said before any worker starts
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -194,6 +201,7 @@ def write_film(out: Path, index: int, settings: FolderSettings) -> IndexRow:
         full = film.pixels.astype(np.uint32) * 65535 // (2**bits - 1)
         _write_png(image, full.astype(np.uint16))
     _write_png(folder / "masks.png", film.masks)
+    _write_png(folder / "ignore.png", film.ignore & _STRUCTURES)
     record = film_record(sample.scene, sample.camera, sample.layers, film, sample.findings)
     truth = folder / "truth.json"
     part = truth.with_suffix(".json.part")
