@@ -16,7 +16,8 @@ from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
-from hoseg.report.overlay import Overlay, overlay
+from hoseg.report.contours import Contours, trace
+from hoseg.report.overlay import Overlay, overlay, side_name
 from hoseg.report.schema import NoteFact, ResultFile, Status, result_for_image
 from hoseg.segment.predictor import Options, Predictor
 from hoseg.segment.weights import Model
@@ -31,6 +32,7 @@ class ImageResult:
     sentence: the reason in words
     prepared, segmentation: None when the quality gate stopped before the network
     hips: findings, empty unless the picture shows a hip
+    shown: (H, W) ``display(radiograph)`` when it was needed on the way, else None
     """
 
     radiograph: Radiograph
@@ -40,11 +42,17 @@ class ImageResult:
     prepared: Prepared | None = None
     segmentation: Segmentation | None = None
     hips: tuple[HipFinding, ...] = ()
+    shown: NDArray[np.uint8] | None = None
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
         """(H, W) the film as displayed, dense bright."""
-        return display(self.radiograph)
+        return display(self.radiograph) if self.shown is None else self.shown
+
+    @cached_property
+    def contours(self) -> Contours:
+        """Outlines of every structure, for all the pictures that show them."""
+        return trace(self.masks())
 
     def masks(self) -> NDArray[np.uint8]:
         """(H, W) uint8 bits of ``Structure`` on the original grid; zeros without a segmentation."""
@@ -55,8 +63,10 @@ class ImageResult:
     def overlay(self) -> Overlay:
         """Draw the result on the film."""
         remarks = [self.sentence] if self.status != "graded" else []
-        remarks += [hip.summary for hip in self.hips]
-        return overlay(self.radiograph, self.masks(), self.hips, tuple(remarks), self.grey)
+        remarks += [f"{side_name(hip.side)}: {hip.summary}" for hip in self.hips]
+        return overlay(
+            self.radiograph, self.masks(), self.hips, tuple(remarks), self.grey, self.contours
+        )
 
     def result(self) -> ResultFile:
         """Everything as the contents of ``result.json``."""
@@ -69,7 +79,7 @@ class ImageResult:
             model="" if self.segmentation is None else self.segmentation.model,
         )
         notes = [] if self.prepared is None else list(self.prepared.notes)
-        if (self.masks() & Structure.IMPLANT).any():
+        if len(self.contours[Structure.IMPLANT]):
             notes.append(Note("implant_seen", "Metal or cement was found."))
         facts = [NoteFact(code=note.code, text=note.text) for note in notes]
         return result.model_copy(update={"notes": [*result.notes, *facts]})
@@ -172,22 +182,23 @@ class Pipeline:
         verdict = judge_segmentation(radiograph, prepared, segmentation)
         if not verdict.ok:
             return _stopped(radiograph, verdict, prepared, segmentation)
+        grey = display(radiograph)
         hips = grade(
             segmentation.masks,
             radiograph.spacing,
             side=radiograph.side,
             orientation=radiograph.orientation,
             view=radiograph.view,
-            image=display(radiograph),
+            image=grey,
             probabilities=Probabilities(segmentation.probabilities, segmentation.grid),
             rng=np.random.default_rng(self.seed),
         )
         if any(hip.abstained is None for hip in hips):
-            return ImageResult(radiograph, "graded", "", "", prepared, segmentation, hips)
+            return ImageResult(radiograph, "graded", "", "", prepared, segmentation, hips, grey)
         first = hips[0]
         return ImageResult(
             radiograph, "abstained", str(first.abstained), first.abstained_because,
-            prepared, segmentation, hips,
+            prepared, segmentation, hips, grey,
         )  # fmt: skip
 
 

@@ -126,7 +126,8 @@ def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile
         ):
             options = [cv2.IMWRITE_JPEG_QUALITY, quality]
             (partial / name).write_bytes(cv2.imencode(".jpg", picture, options)[1].tobytes())
-        (partial / CASE_FILE).write_text(case_script(result, image.masks()), encoding="utf-8")
+        case = case_script(result, image.masks(), image.contours)
+        (partial / CASE_FILE).write_text(case, encoding="utf-8")
         (partial / "result.json").write_text(to_json(result), encoding="utf-8")
         _publish(partial, final)
     except OSError as error:

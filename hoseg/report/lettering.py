@@ -14,9 +14,39 @@ SEARCH_SIZE = 256
 """Free places are searched on a picture of about this many pixels a side."""
 
 
+@dataclass(frozen=True, eq=False)
+class _Glyph:
+    """One rasterised character.
+
+    ink: (h, w) uint8 coverage
+    left, top: of the ink, from the pen and from the top of the line (pixels)
+    advance: of the pen (pixels)
+    """
+
+    ink: NDArray[np.uint8]
+    left: int
+    top: int
+    advance: float
+
+
 @lru_cache(maxsize=8)
 def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size_px)
+
+
+@lru_cache(maxsize=2048)
+def _glyph(character: str, size_px: int) -> _Glyph:
+    """Rasterise a character once: that takes a hundred times as long as copying it."""
+    font = _font(size_px)
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(character))
+    picture = Image.new("L", (max(right - left, 0), max(bottom - top, 0)))
+    ImageDraw.Draw(picture).text((-left, -top), character, fill=255, font=font)
+    return _Glyph(np.asarray(picture), left, top, font.getlength(character))
+
+
+def text_width(line: str, size_px: int) -> float:
+    """Width of a line of text (pixels)."""
+    return sum(_glyph(character, size_px).advance for character in line)
 
 
 def text_mask(lines: tuple[str, ...], size_px: int) -> NDArray[np.uint8]:
@@ -24,13 +54,32 @@ def text_mask(lines: tuple[str, ...], size_px: int) -> NDArray[np.uint8]:
 
     size_px: height of the font (pixels)
     """
-    font = _font(size_px)
-    text = "\n".join(lines)
-    scratch = ImageDraw.Draw(Image.new("L", (1, 1)))
-    _, _, right, bottom = scratch.multiline_textbbox((0, 0), text, font=font)
-    picture = Image.new("L", (int(np.ceil(right)) + 2, int(np.ceil(bottom)) + 2), 0)
-    ImageDraw.Draw(picture).multiline_text((1, 0), text, fill=255, font=font)
-    return np.asarray(picture)
+    pitch = round(1.3 * size_px)
+    edge = size_px // 4 + 1  # ink may reach beyond the pen's way
+    width = max((text_width(line, size_px) for line in lines), default=0)
+    out = np.zeros((pitch * len(lines) + edge, int(width) + 2 * edge), np.uint8)
+    for number, line in enumerate(lines):
+        pen = float(edge)
+        for character in line:
+            glyph = _glyph(character, size_px)
+            top, left = pitch * number + glyph.top, round(pen) + glyph.left
+            place = out[top : top + glyph.ink.shape[0], left : left + glyph.ink.shape[1]]
+            np.maximum(place, glyph.ink[: place.shape[0], : place.shape[1]], out=place)
+            pen += glyph.advance
+    return out
+
+
+def wrap(text: str, width_px: float, size_px: int) -> tuple[str, ...]:
+    """Break a paragraph between words into lines of at most a width; a longer word stays whole."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if line and text_width(longer, size_px) > width_px:
+            lines.append(line)
+            longer = word
+        line = longer
+    return (*lines, line)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,18 +1,17 @@
 """PNG files of one byte a pixel, grey or with a palette, written fast.
 
 An overlay is a grey picture with a few colours, so a palette PNG holds it in a third of the
-bytes of an RGB one; the UP filter and libdeflate's level 1 write 3000 x 2500 in about a fifth
-of the time of the usual encoders at the same size (PNG, third edition, W3C 2025).
+bytes of an RGB one. The UP filter and igzip's level 1 write 3000 x 2500 pixels in a tenth of the
+time of the usual encoders at about the same size (PNG, third edition, W3C 2025).
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
+from isal import isal_zlib
 from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -42,7 +41,7 @@ def encode_png(
         parts.append(_chunk(b"PLTE", palette.astype(np.uint8).tobytes()))
     for keyword, value in (text or {}).items():
         parts.append(_chunk(b"tEXt", f"{keyword}\0{value}".encode("latin-1", "replace")))
-    parts.append(_chunk(b"IDAT", bytes(imagecodecs.deflate_encode(rows.tobytes(), level=1))))
+    parts.append(_chunk(b"IDAT", isal_zlib.compress(rows, level=1)))
     parts.append(_chunk(b"IEND", b""))
     return b"".join(parts)
 
@@ -58,4 +57,5 @@ def write_png(
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    crc = isal_zlib.crc32(data, isal_zlib.crc32(kind))
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)

@@ -15,7 +15,8 @@ from hoseg.radiograph import (
     Structure,
     View,
 )
-from hoseg.report.overlay import COLOURS, GREYS, TINTS, Overlay, overlay
+from hoseg.report.overlay import Overlay, overlay
+from hoseg.report.palette import COLOURS, GAP_LINE, GREYS, TINTS
 
 
 @dataclass
@@ -90,8 +91,7 @@ def test_ossification_is_filled_lightly():
 
 def test_the_gap_line_runs_between_its_ends():
     indices = overlay(film(), masks(), (FakeHip(),)).indices
-    line = GREYS + TINTS + len(COLOURS)
-    assert (indices[150, 106:135] == line).all()
+    assert (indices[150, 106:135] == GAP_LINE).all()
 
 
 def test_letters_do_not_touch_structures():

@@ -7,13 +7,14 @@ of the page with the case as JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.radiograph import Structure
+from hoseg.report.contours import Contour, Contours, trace
 from hoseg.report.schema import ResultFile
 
 CASE_FILE = "case.js"
@@ -22,19 +23,22 @@ _BLINDED = ("schema_id", "hoseg_version", "folder", "image", "disclaimer")  # sa
 _PREFIX, _SUFFIX = "hosegCase(", ");\n"
 
 
-def case_script(result: ResultFile, masks: NDArray[np.uint8]) -> str:
+def case_script(
+    result: ResultFile, masks: NDArray[np.uint8], contours: Contours | None = None
+) -> str:
     """Text of ``case.js``.
 
     masks: (H, W) uint8, bits of ``Structure``
+    contours: ``trace(masks)`` when they are at hand already
     """
+    contours = trace(masks) if contours is None else contours
     case = {
         "id": result.folder,
         "rows": masks.shape[0],
         "columns": masks.shape[1],
         "result": result.model_dump(mode="json"),
         "outlines": {
-            str(structure.name).lower(): outlines(masks & np.uint8(structure))
-            for structure in Structure
+            str(structure.name).lower(): polygons(lines) for structure, lines in contours.items()
         },
     }
     return _PREFIX + to_script_json(case) + _SUFFIX
@@ -49,13 +53,10 @@ def blinded_script(script: str) -> str:
     return _PREFIX + to_script_json(case) + _SUFFIX
 
 
-def outlines(mask: NDArray[np.uint8]) -> list[list[int]]:
-    """Closed polygons of a mask and its holes, each [x0, y0, x1, y1, ...] in pixels."""
-    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    return [
-        [int(v) for v in cv2.approxPolyDP(contour, _TOLERANCE_PX, True).ravel()]
-        for contour in contours
-    ]
+def polygons(contours: Sequence[Contour]) -> list[list[int]]:
+    """Closed polygons near some outlines, each [x0, y0, x1, y1, ...] in pixels."""
+    simpler = (cv2.approxPolyDP(line, _TOLERANCE_PX, True) for line in contours)
+    return [np.asarray(line, np.int32).ravel().tolist() for line in simpler]
 
 
 def to_script_json(value: Any) -> str:

@@ -1,0 +1,45 @@
+"""One byte a pixel: 192 grey levels, 48 levels of tinted fill, and a few line colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.radiograph import Structure
+
+GREYS, TINTS = 192, 48
+FILL_STRENGTH = 0.35  # share of the ossification colour in its fill
+
+# Colours that readers with any common colour blindness tell apart (Okabe and Ito 2008), drawn
+# on a grey film: structure -> RGB.
+COLOURS: dict[Structure, tuple[int, int, int]] = {
+    Structure.PELVIS: (86, 180, 233),
+    Structure.FEMUR: (240, 228, 66),
+    Structure.IMPLANT: (204, 121, 167),
+    Structure.OSSIFICATION: (230, 97, 0),
+}
+GAP_RGB = (255, 255, 255)
+
+LINE = {structure: GREYS + TINTS + i for i, structure in enumerate(COLOURS)}
+"""Index of a structure's line colour."""
+GAP_LINE = GREYS + TINTS + len(COLOURS)
+BLACK, WHITE = 0, GREYS - 1
+
+FEWER_GREYS = np.round(np.arange(256) * ((GREYS - 1) / 255)).astype(np.uint8)
+"""(256,) display level -> index of its grey."""
+TINTED = np.arange(256, dtype=np.uint8)
+"""(256,) index -> index of the same level tinted as ossification; lines stay as they are."""
+TINTED[:GREYS] = GREYS + np.arange(GREYS) * TINTS // GREYS
+
+
+def colour_table() -> NDArray[np.uint8]:
+    """(256, 3) RGB: greys, greys tinted with the ossification colour, line colours."""
+    grey = np.linspace(0, 255, GREYS)[:, None].repeat(3, axis=1)
+    base = np.linspace(0, 255, TINTS)[:, None]
+    fill = np.array(COLOURS[Structure.OSSIFICATION])
+    tint = (1 - FILL_STRENGTH) * base + FILL_STRENGTH * fill
+    lines = np.array([*COLOURS.values(), GAP_RGB])
+    table = np.zeros((256, 3), np.uint8)
+    colours = np.vstack((grey, tint, lines))
+    table[: len(colours)] = np.round(colours)
+    return table
