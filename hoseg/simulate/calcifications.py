@@ -43,21 +43,11 @@ def phleboliths(sheet: Sheet) -> None:
 def avulsed_fragment(sheet: Sheet) -> None:
     """A small corticated ossicle beside an apophysis."""
     centre = _apophysis(sheet)
-    _ossicle(sheet, centre, sheet.uniform(2, 7))
-
-
-def _ossicle(sheet: Sheet, centre: NDArray[np.float64], radius: float) -> None:
     stretch = np.array([1.0, sheet.uniform(0.4, 1.0)])
-    outline = blob_polygon(radius, sheet.rng, 0.12) * stretch + centre
+    outline = blob_polygon(sheet.uniform(2, 7), sheet.rng, 0.12) * stretch + centre
     depth = sheet.uniform(2, 6)
     sheet.fill(sheet.calcium, [outline], 0.4, 0.45 * depth)
     sheet.line(sheet.calcium, [np.vstack([outline, outline[:1]])], 0.9, 0.6 * depth)
-
-
-def trochanteric_nonunion(sheet: Sheet) -> None:
-    """A large fragment above the greater trochanter."""
-    centre = sheet.at(sheet.uniform(44, 64), sheet.uniform(-34, -10))
-    _ossicle(sheet, centre, sheet.uniform(8, 17))
 
 
 def vascular(sheet: Sheet) -> None:

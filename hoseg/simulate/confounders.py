@@ -24,7 +24,6 @@ class ConfounderRates:
 
     phleboliths: float = 0.35
     avulsed_fragment: float = 0.10
-    trochanteric_nonunion: float = 0.04
     vascular: float = 0.15
     tendon: float = 0.10
     lymph_node: float = 0.08
@@ -64,7 +63,6 @@ class Confounders:
 _DRAUGHTSMEN: dict[str, Callable[[Sheet], None]] = {
     "phleboliths": calcifications.phleboliths,
     "avulsed_fragment": calcifications.avulsed_fragment,
-    "trochanteric_nonunion": calcifications.trochanteric_nonunion,
     "vascular": calcifications.vascular,
     "tendon": calcifications.tendon,
     "lymph_node": calcifications.lymph_node,
@@ -94,10 +92,17 @@ def sample_kinds(rates: ConfounderRates, rng: np.random.Generator) -> tuple[str,
 
 
 def draw_confounders(
-    frame: BodyFrame, shape: tuple[int, int], kinds: tuple[str, ...], rng: np.random.Generator
+    frame: BodyFrame,
+    shape: tuple[int, int],
+    kinds: tuple[str, ...],
+    rng: np.random.Generator,
+    bladder_mm: NDArray[np.float32] | None = None,
 ) -> Confounders:
-    """Draw ``kinds`` on a film of ``shape`` pixels."""
-    sheet = Sheet(frame, shape, rng)
+    """Draw ``kinds`` on a film of ``shape`` pixels.
+
+    bladder_mm: (H, W) length of each ray in the bladder, which contrast medium fills
+    """
+    sheet = Sheet(frame, shape, rng, bladder_mm)
     for kind in kinds:
         if kind not in _DRAUGHTSMEN:
             raise SettingError("confounder", kind, "one of " + ", ".join(sorted(_DRAUGHTSMEN)))

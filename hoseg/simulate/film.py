@@ -97,7 +97,9 @@ def render(
     else:
         zero = np.zeros(shape, np.float32)
         tissue = Tissue(np.full(shape, body.thickness_mm, np.float32), zero, zero)
-    extra = draw_confounders(layers.frame, shape, kinds, rng)
+    cavity = _bladder_mm(layers)
+    tissue.fat_mm[...] *= 1 - np.minimum(cavity / np.maximum(tissue.body_mm, 1), 1)
+    extra = draw_confounders(layers.frame, shape, kinds, rng, cavity)
     materials, lengths = _lengths(layers, tissue, extra, rng)
     solid = np.zeros(shape, np.float32)
     for row, material in zip(lengths, materials, strict=True):
@@ -186,6 +188,13 @@ def _lengths(
         if material in added:
             row += added[material]
     return materials, lengths
+
+
+def _bladder_mm(layers: Layers) -> NDArray[np.float32]:
+    """Length (H, W) of each ray in urine."""
+    if Material.URINE not in layers.materials:
+        return np.zeros(layers.shape, np.float32)
+    return layers.lengths_mm[layers.materials.index(Material.URINE)].astype(np.float32)
 
 
 def _mineral(layers: Layers, rng: np.random.Generator) -> NDArray[np.float32]:

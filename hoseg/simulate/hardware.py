@@ -69,10 +69,10 @@ def coin(sheet: Sheet) -> None:
 
 
 def bladder_contrast(sheet: Sheet) -> None:
-    """Contrast medium in the bladder."""
-    centre = np.array([sheet.rng.normal(0, 10), sheet.uniform(-40, 5)])
-    shape = blob_polygon(sheet.uniform(18, 45), sheet.rng, 0.06) * [1.2, 0.8]
-    sheet.fill(sheet.calcium, [shape + centre], 2.5, sheet.uniform(2, 12))
+    """Contrast medium in the bladder, thin to dense."""
+    sheet.calcium += np.float32(np.exp(sheet.uniform(np.log(0.015), np.log(0.15)))) * (
+        sheet.bladder_mm
+    )
 
 
 def staples(sheet: Sheet) -> None:

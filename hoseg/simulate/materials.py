@@ -26,6 +26,7 @@ class Material(IntEnum):
     STEEL = 9
     POLYETHYLENE = 10
     CERAMIC = 11
+    URINE = 12
 
 
 _ENERGY_KEV = np.array([20, 30, 40, 50, 60, 80, 100, 150], float)
@@ -55,6 +56,7 @@ _TABLE: dict[Material, tuple[float, tuple[float, ...]]] = {
     Material.STEEL: (7.90, (25.68, 8.176, 3.629, 1.958, 1.205, 0.5952, 0.3717, 0.1964)),
     Material.POLYETHYLENE: (0.94, (0.4315, 0.2706, 0.2275, 0.2084, 0.1970, 0.1823, 0.1719, 0.1534)),
     Material.CERAMIC: (3.95, (2.23, 0.775, 0.423, 0.295, 0.237, 0.186, 0.163, 0.137)),
+    Material.URINE: (1.015, (0.8096, 0.3756, 0.2683, 0.2269, 0.2059, 0.1837, 0.1707, 0.1505)),
 }
 
 

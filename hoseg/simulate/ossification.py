@@ -9,12 +9,10 @@ until it is the one that was chosen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from hoseg.simulate.anatomy import Hip
 from hoseg.simulate.blobs import (
     Field,
     Grid,
@@ -24,31 +22,14 @@ from hoseg.simulate.blobs import (
     rough_noise,
     surface,
 )
-from hoseg.simulate.meshes import Mesh, Points
+from hoseg.simulate.gap import Surroundings, measure_gap
+from hoseg.simulate.islands import Lesion, island
+from hoseg.simulate.meshes import Points
 from hoseg.simulate.routes import Route, free_route, route_between
 
-JOINT_ZONE = 1.2  # times the radius of the head (grading.md, section 2)
 TOLERANCE_MM = 0.35
 LEAST_GAP_II_MM = 10.0
-ISLAND_CLEARANCE_MM = (3.0, 6.0)
 ROOT_MM = np.float32(4.5)  # depth to which a spur reaches into its bone
-
-
-@dataclass(frozen=True, eq=False)
-class Lesion:
-    """One ossification.
-
-    kind: "island", "spur" or "bridge"
-    site: lateral, central, medial, trochanteric, supra_acetabular
-    attached: bones it grew from
-    mesh: surface; maturity: 0 faint and cloudy to 1 corticated bone
-    """
-
-    kind: str
-    site: str
-    attached: tuple[str, ...]
-    mesh: Mesh
-    maturity: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,36 +48,6 @@ class Growth:
     chosen_gap_mm: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Surroundings:
-    """The bones of one hip as ossification meets them.
-
-    pelvis, femur: points (N, 3) on what is left of the bones, with any osteophytes
-    """
-
-    hip: Hip
-    pelvis: Points
-    femur: Points
-
-    @cached_property
-    def trees(self) -> dict[str, cKDTree]:
-        """Search trees of both bones outside the joint zone."""
-        return {
-            "pelvis": cKDTree(self.outside_joint(self.pelvis)),
-            "femur": cKDTree(self.outside_joint(self.femur)),
-        }
-
-    @cached_property
-    def all_bone(self) -> cKDTree:
-        """Search tree of both bones, joint included."""
-        return cKDTree(np.concatenate((self.pelvis, self.femur)))
-
-    def outside_joint(self, points: Points) -> Points:
-        """The points that lie outside the joint zone."""
-        distance = np.linalg.norm(points - self.hip.head, axis=1)
-        return points[distance > JOINT_ZONE * self.hip.radius]
-
-
 def grow(
     brooker: int,
     site: str,
@@ -112,7 +63,7 @@ def grow(
         return Growth(0, (), None, None)
     maturity = float(rng.beta(1.6, 1.0))
     islands = 1 + int(rng.poisson(0.7)) if brooker == 1 else int(rng.random() < 0.25)
-    grown = [_island(site, around, maturity, rng) for _ in range(islands)]
+    grown = [island(site, around, maturity, rng) for _ in range(islands)]
     loose = tuple(lesion for lesion in grown if lesion)
     if brooker == 1:
         return Growth(1, loose, None, None) if loose else None
@@ -263,37 +214,6 @@ def _checked(
     return Growth(brooker, (*lesions, *loose), gap, ends, chosen_mm)
 
 
-def measure_gap(
-    grown: dict[str, Points], around: Surroundings
-) -> tuple[float, tuple[Points, Points]]:
-    """Shortest distance (mm) between the pelvic and the femoral side, one end on ossification.
-
-    grown: points (N, 3) on the ossification attached to each bone
-
-    Returns
-    -------
-    the distance and its (pelvic, femoral) ends; infinite when there is none
-    """
-    best: tuple[float, tuple[Points, Points]] = (np.inf, (np.zeros(3), np.zeros(3)))
-    outside = {bone: around.outside_joint(points) for bone, points in grown.items()}
-    for own, other in (("pelvis", "femur"), ("femur", "pelvis")):
-        points = outside.get(own, np.zeros((0, 3)))
-        if not len(points):
-            continue
-        trees = [around.trees[other]]
-        if own == "pelvis" and len(outside.get(other, ())):
-            trees.append(cKDTree(outside[other]))
-        for tree in trees:
-            # A few points give a bound that makes the search over all of them quick.
-            bound = min(best[0], float(np.min(tree.query(points[::16])[0])) + 1e-6)
-            distance, index = map(np.asarray, tree.query(points, distance_upper_bound=bound))
-            k = int(np.argmin(distance))
-            if distance[k] < best[0]:
-                pair = (points[k], np.asarray(tree.data[index[k]]))
-                best = (float(distance[k]), pair if own == "pelvis" else pair[::-1])
-    return best
-
-
 def _crossings(grid: Grid, field: Field) -> Points:
     """Points (N, 3) where a field changes sign between samples: the vertices of its surface."""
     found = []
@@ -305,44 +225,3 @@ def _crossings(grid: Grid, field: Field) -> Points:
         points[:, axis] += low[where] / (low[where] - high[where])
         found.append(points)
     return np.concatenate(found) * grid.step_mm + grid.origin
-
-
-_ISLAND_PLACES = {
-    "lateral": ((1.4, 2.6), (0.1, 2.0)),
-    "central": ((0.9, 1.7), (0.3, 1.2)),
-    "medial": ((-0.6, 0.6), (-2.8, -1.5)),
-    "trochanteric": ((2.3, 3.3), (-2.2, -0.2)),
-    "supra_acetabular": ((0.6, 1.8), (1.7, 3.0)),
-}
-"""(outwards, upwards) from the head, in radii of the head."""
-
-
-def _island(
-    site: str, around: Surroundings, maturity: float, rng: np.random.Generator
-) -> Lesion | None:
-    """A cluster of one to four lumps that touches no bone; None when bone leaves no room."""
-    hip = around.hip
-    across, up = (rng.uniform(*limits) * hip.radius for limits in _ISLAND_PLACES[site])
-    centre = hip.head + np.array([hip.outward * across, rng.normal(0, 12), up])
-    size = float(np.exp(rng.uniform(np.log(1.8), np.log(13))))
-    count = int(rng.integers(1, 5))
-    middles = centre + rng.normal(0, 0.75 * size, (count, 3)) * (np.arange(count) > 0)[:, None]
-    radii = size * rng.uniform(0.5, 1.25, (count, 3))
-    grid = grid_about(middles, 1.6 * float(radii.max()), 50_000)
-    axes = [o + grid.step_mm * np.arange(n) for o, n in zip(grid.origin, grid.shape, strict=True)]
-    samples = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)
-    field = np.full(grid.shape, -np.inf, np.float32)
-    for middle, radius in zip(middles, radii, strict=True):
-        away = np.linalg.norm((samples - np.float32(middle)) / np.float32(radius), axis=-1)
-        np.maximum(field, np.float32(radius.mean()) * (1 - away), out=field)
-    lumpy = np.float32(rng.uniform(0.1, 0.35) * size)
-    noise = rough_noise(grid, rng.uniform(0.8, 1.8) * size, rng.uniform(0.0, 0.5), rng)
-    field += np.clip(lumpy * noise, -size, size)
-    inside = field > 0
-    clearance = rng.uniform(*ISLAND_CLEARANCE_MM) + grid.step_mm
-    far, _ = around.all_bone.query(samples[inside], distance_upper_bound=clearance)
-    field[inside] = np.where(np.isinf(far), field[inside], -0.05)
-    mesh = surface(grid, field)
-    if mesh is None or mesh.volume_mm3 < 4:
-        return None
-    return Lesion("island", site, (), mesh, maturity)

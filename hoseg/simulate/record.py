@@ -44,6 +44,7 @@ def film_record(
         "hips": [hip_record(hip, camera, film, findings) for hip in scene.hips],
         "grading": [finding.to_dict() for finding in findings],
         "areas_mm2": areas(film, layers),
+        "bladder_ml": _plain(scene.bladder.volume_ml),
         "extras": sorted(part.name for part in scene.extras),
         "confounders": list(film.recipe.confounders),
         "rendering": _plain(asdict(film.recipe)),
@@ -82,6 +83,9 @@ def hip_record(
             {"name": part.name, "material": part.material.name.lower()} for part in hip.parts
         ],
         "osteophytes": len(hip.osteophytes),
+        "trochanteric_nonunion_gap_mm": None
+        if hip.nonunion is None
+        else _plain(hip.nonunion.gap_mm),
         "head_px": _plain(camera.to_pixels(hip.hip.head[None])[0]),
         "head_radius_mm": float(hip.hip.radius),
         "trochanter_px": _plain(camera.to_pixels(hip.hip.trochanter[None])[0]),

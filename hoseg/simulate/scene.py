@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.radiograph import Side, Structure
-from hoseg.simulate import implants
 from hoseg.simulate.anatomy import SIDES, Bone
+from hoseg.simulate.frame import BodyFrame
 from hoseg.simulate.geometry import body_frame
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.materials import Material
 from hoseg.simulate.meshes import Mesh
+from hoseg.simulate.parts import Part
 from hoseg.simulate.patient import Scene, sample_scene
 from hoseg.simulate.projector import Camera, ray_lengths, ray_lengths_boxed
-from hoseg.simulate.soft_tissue import BodyFrame
 from hoseg.simulate.texture import femoral_spongiosa, flat_spongiosa
 
 __all__ = ["Scene", "film_camera", "project", "project_on", "sample_scene"]
@@ -80,6 +80,10 @@ def project_on(scene: Scene, camera: Camera) -> Layers:
             _project_part(part, film)
     for part in scene.extras:
         _project_part(part, film)
+    film.add(Material.URINE, film.see(scene.bladder.urine))
+    coat = film.see(scene.bladder.coat)
+    coat.mm[...] -= film.lengths[Material.URINE][coat.box]
+    film.add(Material.FAT, coat)
     return film.layers(body_frame(camera, scene.skeleton.hips))
 
 
@@ -136,7 +140,7 @@ def _project_bone(scene: Scene, bone: Bone, film: _Exposure, rng: np.random.Gene
     film.add(Material.TRABECULAR, _Seen(outer.box, spongy))
 
 
-def _project_part(part: implants.Part, film: _Exposure) -> None:
+def _project_part(part: Part, film: _Exposure) -> None:
     """Add a part; polyethylene is invisible and not labelled, a ball is no implant."""
     seen = film.see(part.mesh)
     film.add(part.material, seen)

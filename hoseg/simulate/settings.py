@@ -33,6 +33,8 @@ class SceneSettings:
     views: of the film
     gap_ii_mm, gap_iii_mm: range of the chosen gap in class II and class III
     osteophytes: share of hips with osteophytes or enthesophytes (they belong to the bone)
+    nonunions: share of hips whose greater trochanter is a fragment that has not healed
+    bladder_ml: range of the filling of the bladder, drawn log-uniformly
     clips, balls: share of films with surgical clips, with a calibration ball
     spots: share of AP hip films that are small and oblique, as in fluoroscopy
     """
@@ -63,6 +65,8 @@ class SceneSettings:
     gap_ii_mm: tuple[float, float] = (10.5, 28.0)
     gap_iii_mm: tuple[float, float] = (1.5, 9.5)
     osteophytes: float = 0.55
+    nonunions: float = 0.025
+    bladder_ml: tuple[float, float] = (25.0, 550.0)
     clips: float = 0.08
     balls: float = 0.06
     spots: float = 0.2
@@ -75,13 +79,17 @@ class SceneSettings:
             ("views", VIEWS),
         ):
             _check_shares(name, getattr(self, name), allowed)
-        for name in ("osteophytes", "clips", "balls", "spots"):
+        for name in ("osteophytes", "nonunions", "clips", "balls", "spots"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(name, getattr(self, name), "a share in [0, 1]")
-        for name, low, high in (("gap_ii_mm", 10, 60), ("gap_iii_mm", 0.5, 10)):
+        for name, low, high, what in (
+            ("gap_ii_mm", 10, 60, "lengths in mm"),
+            ("gap_iii_mm", 0.5, 10, "lengths in mm"),
+            ("bladder_ml", 5, 1000, "volumes in ml"),
+        ):
             first, last = getattr(self, name)
             if not low <= first <= last <= high:
-                raise SettingError(name, (first, last), f"two lengths in mm, {low} to {high}")
+                raise SettingError(name, (first, last), f"two rising {what}, {low} to {high}")
         for brooker, sites in SITES_OF_CLASS.items():
             wanted = self.brooker.get(str(brooker), 0) > 0
             if wanted and not any(self.sites.get(site, 0) for site in sites):

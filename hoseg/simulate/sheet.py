@@ -12,12 +12,19 @@ from hoseg.simulate.frame import BodyFrame
 class Sheet:
     """The three layers being drawn, and what the draughtsmen need to know."""
 
-    def __init__(self, frame: BodyFrame, shape: tuple[int, int], rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        frame: BodyFrame,
+        shape: tuple[int, int],
+        rng: np.random.Generator,
+        bladder_mm: NDArray[np.float32] | None = None,
+    ) -> None:
         self.frame = frame
         self.shape = shape
         self.rng = rng
         self.calcium = np.zeros(shape, np.float32)
         self.metal = np.zeros(shape, np.float32)
+        self.bladder_mm = np.zeros(shape, np.float32) if bladder_mm is None else bladder_mm
         self.cement = np.zeros(shape, np.float32)
         self.sign = -1.0 if rng.random() < 0.5 else 1.0
 

@@ -23,6 +23,8 @@ from hoseg.simulate.skeleton import SIDES, Sphere, Surfaces, fit_sphere
 HEAD_RADIUS_MM = (17.0, 33.0)
 _TRIES, _TOLERANCE_MM = 400, 0.8
 _BONES = ("pelvis_right", "pelvis_left", "femur_right", "femur_left")
+BONES = (*_BONES, "sacrum")
+"""Names of meshes and labels; the sacrum may be missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,41 @@ class FixedPerson:
         )
 
 
+@dataclass(frozen=True)
+class People:
+    """Several people, each as often as the others."""
+
+    everyone: tuple[FixedPerson, ...]
+
+    def sample(self, rng: np.random.Generator) -> Surfaces:
+        """One of them, at a random size."""
+        return self.everyone[int(rng.integers(len(self.everyone)))].sample(rng)
+
+
+def mesh_folders(folder: Path) -> tuple[FixedPerson, ...]:
+    """The people of a folder: one whose meshes lie in it, or one for each folder below it.
+
+    Raises
+    ------
+    InputError: no meshes, a bone is missing or cannot be read
+    SettingError: a surface is open
+    """
+    people = [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+    people = [path for path in people if _mesh_files(path)]
+    if not people:
+        raise InputError(
+            str(folder),
+            f"holds no {', '.join(f'{name}.stl' for name in _BONES)} "
+            f"(or {', '.join(SUFFIXES[1:])}), and no folder below it does",
+        )
+    return tuple(mesh_folder(path) for path in people)
+
+
+def _mesh_files(folder: Path) -> dict[str, Path]:
+    found = {p.stem.lower(): p for p in sorted(folder.glob("*")) if p.suffix.lower() in SUFFIXES}
+    return {name: path for name, path in found.items() if name in BONES}
+
+
 def mesh_folder(folder: Path) -> FixedPerson:
     """A person from ``pelvis_left``, ``pelvis_right``, ``femur_left``, ``femur_right`` meshes.
 
@@ -65,8 +102,7 @@ def mesh_folder(folder: Path) -> FixedPerson:
     InputError: a bone is missing or cannot be read
     SettingError: a surface is open
     """
-    found = {p.stem.lower(): p for p in sorted(folder.glob("*")) if p.suffix.lower() in SUFFIXES}
-    meshes = {name: read_mesh(path) for name, path in found.items() if name in (*_BONES, "sacrum")}
+    meshes = {name: read_mesh(path) for name, path in _mesh_files(folder).items()}
     return FixedPerson(surfaces(meshes, str(folder)))
 
 
@@ -75,6 +111,7 @@ def label_map(
     affine: NDArray[np.float64],
     values: dict[str, int],
     smoothing_mm: float = 1.0,
+    name: str = "label map",
 ) -> FixedPerson:
     """A person from a labelled CT.
 
@@ -85,6 +122,7 @@ def label_map(
     values: label of ``pelvis_left``, ``pelvis_right``, ``femur_left``, ``femur_right`` and, if
         there is one, ``sacrum``
     smoothing_mm: standard deviation of the smoothing before the surface is drawn
+    name: what errors call it
 
     Raises
     ------
@@ -92,13 +130,14 @@ def label_map(
     """
     voxel_mm = np.linalg.norm(np.asarray(affine)[:3, :3], axis=0)
     meshes = {}
-    for name, value in values.items():
+    for bone, value in values.items():
         inside = labels == value
         if not inside.any():
-            raise InputError("label map", f"no voxel has label {value} ({name})")
-        meshes[name] = _label_surface(inside, np.asarray(affine, float), smoothing_mm / voxel_mm)
-        check_closed(meshes[name].faces, name)
-    return FixedPerson(surfaces(meshes, "label map"))
+            there = ", ".join(str(v) for v in np.unique(labels)[:40])
+            raise InputError(name, f"no voxel has label {value} ({bone}); it holds {there}")
+        meshes[bone] = _label_surface(inside, np.asarray(affine, float), smoothing_mm / voxel_mm)
+        check_closed(meshes[bone].faces, bone)
+    return FixedPerson(surfaces(meshes, name))
 
 
 def _label_surface(

@@ -16,6 +16,7 @@ from hoseg.errors import SettingError
 from hoseg.radiograph import Structure
 from hoseg.simulate.film import RenderSettings, SimulatedFilm, render
 from hoseg.simulate.layers import Layers
+from hoseg.simulate.own_anatomy import AnatomySettings
 from hoseg.simulate.scene import project, sample_scene
 from hoseg.simulate.settings import SceneSettings
 
@@ -32,6 +33,7 @@ class StreamSettings:
     renders: films rendered from one geometry before the next is built
     turn: standard deviation of the rotation of a crop (radians)
     scene: frequencies of classes, sites, implants, poses
+    anatomy: own meshes or label map, instead of the shape model
     render: frequencies of confounders and looks
     """
 
@@ -42,6 +44,7 @@ class StreamSettings:
     renders: int = 4
     turn: float = 0.06
     scene: SceneSettings = field(default_factory=SceneSettings)
+    anatomy: AnatomySettings = field(default_factory=AnatomySettings)
     render: RenderSettings = field(default_factory=RenderSettings)
 
     def __post_init__(self) -> None:
@@ -88,7 +91,8 @@ def crops(
 def geometry_layers(seed: int, index: int, settings: StreamSettings | None = None) -> Layers:
     """Geometry ``index`` of the stream ``seed``: a whole film at the working spacing."""
     settings = settings or StreamSettings()
-    scene = sample_scene(settings.scene, np.random.default_rng([seed, 0, index]))
+    rng = np.random.default_rng([seed, 0, index])
+    scene = sample_scene(settings.scene, rng, settings.anatomy.source())
     return project(scene, settings.spacing_mm)
 
 

@@ -28,7 +28,10 @@ class GeometryPool:
 
     def __init__(self, folder: Path, seed: int, settings: StreamSettings) -> None:
         self.seed, self.settings = seed, settings
-        text = json.dumps([seed, repr(settings.scene), settings.spacing_mm, simulator_version()])
+        anatomy = settings.anatomy.fingerprint()
+        text = json.dumps(
+            [seed, repr(settings.scene), settings.spacing_mm, anatomy, simulator_version()]
+        )
         self.folder = folder / hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def layers(self, number: int) -> Layers:
@@ -64,13 +67,21 @@ def simulator_version() -> str:
     return digest.hexdigest()[:16]
 
 
+RENDERING = frozenset(
+    f"{name}.py"
+    for name in (
+        "__init__", "cache", "calcifications", "collimation", "confounders", "dicom_out",
+        "dicom_variant", "drawing", "film", "folder", "hardware", "labels", "muscles", "physics",
+        "processing", "record", "sheet", "soft_tissue", "stream",
+    )
+)  # fmt: skip
+"""Modules for what happens to a geometry later: film, noise, looks, files."""
+
+
 def _sources() -> Iterator[tuple[str, bytes]]:
-    """Files that shape a geometry; what happens after (film, noise, looks) does not matter."""
-    later = {
-        "film.py", "physics.py", "processing.py", "soft_tissue.py", "confounders.py",
-        "collimation.py", "labels.py", "dicom_out.py", "folder.py", "stream.py", "cache.py",
-    }  # fmt: skip
+    """Files that shape a geometry."""
     folder = files("hoseg.simulate")
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".py") and entry.name not in later:
+        if entry.name.endswith(".py") and entry.name not in RENDERING:
             yield entry.name, entry.read_bytes()
+    yield "llp26.npz", (folder / "data" / "llp26.npz").read_bytes()

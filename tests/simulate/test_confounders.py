@@ -15,7 +15,11 @@ def test_every_kind_can_be_drawn_and_is_seen(kind):
     drawn = 0.0
     for seed in range(8):
         sheet = draw_confounders(
-            frame((400, 400), 1.0), (400, 400), (kind,), np.random.default_rng(seed)
+            frame((400, 400), 1.0),
+            (400, 400),
+            (kind,),
+            np.random.default_rng(seed),
+            np.full((400, 400), 40, np.float32),
         )
         for layer in (sheet.calcium_mm, sheet.metal_mm, sheet.cement_mm):
             assert layer.min() >= 0
@@ -48,3 +52,12 @@ def test_rates_are_probabilities(value):
 def test_unknown_kinds_are_refused():
     with pytest.raises(SettingError, match="dragon"):
         draw_confounders(frame(), (64, 64), ("dragon",), np.random.default_rng(0))
+
+
+def test_contrast_medium_fills_the_bladder_alone():
+    bladder = np.zeros((192, 192), np.float32)
+    bladder[80:120, 90:130] = 50
+    sheet = draw_confounders(
+        frame(), (192, 192), ("bladder_contrast",), np.random.default_rng(0), bladder
+    )
+    assert np.array_equal(sheet.calcium_mm > 0, bladder > 0)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from hoseg.radiograph import Structure
-from hoseg.simulate.ossification import JOINT_ZONE, LEAST_GAP_II_MM
-from hoseg.simulate.patient import HipPlan, ScenePlan, build_scene, plan_scene
+from hoseg.simulate.gap import JOINT_ZONE
+from hoseg.simulate.ossification import LEAST_GAP_II_MM
+from hoseg.simulate.patient import build_scene
+from hoseg.simulate.plan import HipPlan, ScenePlan, plan_scene
 from hoseg.simulate.projector import check_closed
 from hoseg.simulate.settings import SceneSettings
 

@@ -5,9 +5,10 @@ import pytest
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Structure, View
-from hoseg.simulate import implants
 from hoseg.simulate.materials import Material
-from hoseg.simulate.patient import HipPlan, ScenePlan, build_scene, plan_scene, sample_scene
+from hoseg.simulate.parts import Part
+from hoseg.simulate.patient import build_scene, sample_scene
+from hoseg.simulate.plan import HipPlan, ScenePlan, plan_scene
 from hoseg.simulate.projector import check_closed
 from hoseg.simulate.scene import film_camera, project
 from hoseg.simulate.settings import BALANCED, IMPLANTS, NATURAL, SITES_OF_CLASS, SceneSettings
@@ -22,7 +23,7 @@ def only(implant, seed=0, **more):
 
 @pytest.mark.parametrize("brooker", [NATURAL, BALANCED])
 def test_frequencies_over_2000_scenes_are_the_settings(brooker):
-    settings = SceneSettings(brooker=brooker, osteophytes=0.3, clips=0.2, balls=0.1)
+    settings = SceneSettings(brooker=brooker, osteophytes=0.3, nonunions=0.1, clips=0.2, balls=0.1)
     rng = np.random.default_rng(0)
     plans = [plan_scene(settings, rng) for _ in range(2000)]
     hips = [hip for plan in plans for hip in plan.hips]
@@ -42,6 +43,12 @@ def test_frequencies_over_2000_scenes_are_the_settings(brooker):
     share = {s: v / sum(share.values()) for s, v in share.items()}
     close(Counter(hip.site for hip in bridging), share, len(bridging))
     assert np.mean([hip.osteophytes for hip in hips]) == pytest.approx(0.3, abs=0.03)
+    assert np.mean([hip.nonunion for hip in hips]) == pytest.approx(0.1, abs=0.02)
+    filling = np.log([plan.bladder_ml for plan in plans])
+    low, high = np.log(settings.bladder_ml)
+    assert filling.min() >= low
+    assert filling.max() <= high
+    assert filling.mean() == pytest.approx((low + high) / 2, abs=0.1)
     assert np.mean([plan.clips > 0 for plan in plans]) == pytest.approx(0.2, abs=0.04)
     assert np.mean([plan.ball for plan in plans]) == pytest.approx(0.1, abs=0.03)
     for hip in hips:
@@ -69,6 +76,8 @@ def test_built_scenes_keep_the_planned_classes():
         ({"gap_iii_mm": (-1.0, 5.0)}, "gap_iii_mm"),
         ({"gap_ii_mm": (9.0, 12.0)}, "gap_ii_mm.*10 to 60"),
         ({"clips": 1.5}, "clips = 1.5"),
+        ({"nonunions": -0.1}, r"nonunions = -0.1.*\[0, 1\]"),
+        ({"bladder_ml": (0, 100)}, "bladder_ml.*5 to 1000"),
         ({"views": {"chest": 1.0}}, "views.chest.*ap_pelvis"),
     ],
 )
@@ -143,4 +152,4 @@ def test_a_plan_is_built_as_it_says():
     )
     assert [hip.implant for hip in scene.hips] == ["nail", "none"]
     assert sorted(part.name for part in scene.extras) == ["ball", "clip", "clip", "clip"]
-    assert isinstance(scene.extras[0], implants.Part)
+    assert isinstance(scene.extras[0], Part)
