@@ -166,7 +166,8 @@ def side_name(side: Side) -> str:
 
 def _hip_lines(hip: HipFinding) -> tuple[str, ...]:
     if hip.brooker is None:
-        return (side_name(hip.side), f"not graded: {(hip.abstained or 'undecided').replace('_', ' ')}")
+        why = (hip.abstained or "undecided").replace("_", " ")
+        return (side_name(hip.side), f"not graded: {why}")
     provisional = " (provisional)" if hip.provisional else ""
     lines = [side_name(hip.side), f"Brooker {_ROMAN[hip.brooker]}{provisional}"]
     if hip.gap_mm is not None:
