@@ -61,6 +61,8 @@ class DicomVariant:
         for key, values in allowed.items():
             if getattr(self, key) not in values:
                 raise SettingError(key, getattr(self, key), "one of " + ", ".join(values))
+        if self.modality == "DX" and self.awkward == "signed":
+            raise SettingError("awkward", "signed", "unsigned pixels in DX (PS3.3 C.8.11.3)")
         if self.modality == "DX" and self.spacing in ("untyped", "none"):
             raise SettingError(
                 "spacing", self.spacing, "a variant with ImagerPixelSpacing, or modality CR"
@@ -92,11 +94,14 @@ def sample_variant(rng: np.random.Generator) -> DicomVariant:
     """Draw a way of writing; about a quarter are awkward."""
     modality = "DX" if rng.random() < 0.65 else "CR"
     odds = [0.45, 0.25, 0.15, 0.15, 0, 0] if modality == "DX" else [0.4, 0.1, 0.1, 0.1, 0.2, 0.1]
+    awkward = str(rng.choice(AWKWARD)) if rng.random() < 0.25 else "none"
+    if modality == "DX" and awkward == "signed":
+        awkward = "padded"
     return DicomVariant(
         modality,
         str(rng.choice(SPACINGS, p=odds)),
         str(rng.choice(list(TRANSFER_SYNTAXES))),
         bool(rng.random() < 0.3),
         str(rng.choice(VOI, p=[0.5, 0.2, 0.15, 0.15])),
-        str(rng.choice(AWKWARD)) if rng.random() < 0.25 else "none",
+        awkward,
     )
