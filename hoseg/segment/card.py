@@ -21,18 +21,17 @@ Positive = Annotated[float, Field(gt=0, le=100)]
 class Card(BaseModel):
     """Contents of ``card.json``.
 
-    Channel ``c`` of the network is structure ``structures[c]``. Its probability is
-    ``sigmoid(logit / temperatures[c])`` and its mask is where that reaches ``thresholds[c]``.
-
-    spacing_mm: pixel spacing of the input at the plane of the hip
-    normalisation: name of the function that prepared the grey levels
-    pad_multiple: height and width of the input must be multiples of this
-    architecture, options: arguments of ``hoseg.segment.network.build_network``
-    recipe: the training configuration, word for word
-    commit: version of the source that trained it
-    data: what it was trained on (counts, sources, seeds)
-    metrics: name to {"value", "low", "high", "cases"} or plain numbers, with their data set
-    sha256: of ``weights.safetensors``
+        Channel ``c`` of the network is structure ``structures[c]``. Its probability is
+    XX
+        spacing_mm: pixel spacing of the input at the plane of the hip
+        normalisation: name of the function that prepared the grey levels
+        pad_multiple: height and width of the input must be multiples of this
+        architecture, options: arguments of ``hoseg.segment.network.build_network``
+        recipe: the training configuration, word for word
+        commit: version of the source that trained it
+        data: what it was trained on (counts, sources, seeds)
+        metrics: name to {"value", "low", "high", "cases"} or plain numbers, with their data set
+        sha256: of ``weights.safetensors``
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +49,7 @@ class Card(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict)
     thresholds: tuple[Probability, ...] = (0.5, 0.5, 0.5, 0.5)
     temperatures: tuple[Positive, ...] = (1.0, 1.0, 1.0, 1.0)
+    peaks: tuple[Probability | None, ...] | None = None
     parameters: int = 0
     recipe: dict[str, Any] = Field(default_factory=dict)
     commit: str = ""
@@ -66,7 +66,21 @@ class Card(BaseModel):
         for name in ("thresholds", "temperatures"):
             if len(getattr(self, name)) != len(STRUCTURES):
                 raise ValueError(f"{name} must have {len(STRUCTURES)} values, one a structure")
+        if self.peaks is not None:
+            self._check_peaks(self.peaks)
         return self
+
+    def _check_peaks(self, peaks: tuple[float | None, ...]) -> None:
+        if len(peaks) != len(STRUCTURES):
+            raise ValueError(f"peaks must have {len(STRUCTURES)} values, numbers or null")
+        for name, peak, threshold in zip(STRUCTURES, peaks, self.thresholds, strict=True):
+            if peak is not None and peak < threshold:
+                raise ValueError(f"the peak of {name} must be at least its threshold, {threshold}")
+
+    @property
+    def peaked(self) -> tuple[int, ...]:
+        """Channels with a peak, whose probability the network answers on a fine scale too."""
+        return tuple(c for c, peak in enumerate(self.peaks or ()) if peak is not None)
 
     @property
     def label(self) -> str:

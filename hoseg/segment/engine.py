@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.imaging.prepare import restore
-from hoseg.radiograph import Prepared, Segmentation
+from hoseg.radiograph import STRUCTURES, Grid, Prepared, Segmentation
 from hoseg.segment.options import Options
+from hoseg.segment.peaks import PeakRule, drop_weak
 from hoseg.segment.runtimes.spec import Forward
 from hoseg.segment.tiles import predict_tiled
 from hoseg.segment.windows import cut, field_window, paste
@@ -35,12 +36,30 @@ class Deployment:
     label: "name@sha256-prefix" of the weights, stated in every result
     thresholds: in bit order
     step: both sides of a window are multiples of this
+    rules: which components are kept by their peak
     """
 
     label: str
     thresholds: tuple[float, ...]
     step: int
     options: Options
+    rules: tuple[PeakRule, ...] = ()
+
+    @property
+    def planes(self) -> int:
+        """Planes of a network's answer: structures, and the fine scale of those with a peak."""
+        return len(self.thresholds) + len(self.rules)
+
+    def conclude(
+        self, answer: NDArray[np.uint8], masks: NDArray[np.uint8], grid: Grid
+    ) -> Segmentation:
+        """Make a segmentation of a network's answer: the last step of every engine.
+
+        answer: (planes, h, w) uint8; changed
+        masks: (H, W) uint8 bits, where the answer reaches the thresholds; changed
+        """
+        drop_weak(answer, masks, grid, self.rules)
+        return Segmentation(masks, answer[: len(STRUCTURES)], grid, self.label)
 
 
 class CpuEngine:
@@ -77,12 +96,12 @@ class CpuEngine:
 
     def film(self, prepared: Prepared) -> Segmentation:
         """Predict one film in the calling thread."""
-        probabilities = mean_of([self._probabilities(f, prepared) for f in self._forwards])
-        masks = restore(probabilities, prepared, self._deployment.thresholds)
-        return Segmentation(masks, probabilities, prepared.grid, self._deployment.label)
+        answer = mean_of([self._answer(f, prepared) for f in self._forwards])
+        masks = restore(answer[: len(STRUCTURES)], prepared, self._deployment.thresholds)
+        return self._deployment.conclude(answer, masks, prepared.grid)
 
-    def _probabilities(self, forward: Forward, prepared: Prepared) -> NDArray[np.uint8]:
-        """(4, h, w) uint8 of one network, zero outside the field."""
+    def _answer(self, forward: Forward, prepared: Prepared) -> NDArray[np.uint8]:
+        """(planes, h, w) uint8 of one network, zero outside the field."""
         options = self._deployment.options
         step = self._deployment.step
 

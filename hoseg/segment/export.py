@@ -11,7 +11,8 @@ from pathlib import Path
 
 import hoseg
 from hoseg.errors import DeviceError, OutputError, SettingError
-from hoseg.segment.engine import CpuEngine, Deployment
+from hoseg.segment.engine import CpuEngine
+from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.options import Options
 from hoseg.segment.parity import Verdict, judge_engine, processor_name
 from hoseg.segment.reference import load_reference, make_reference
@@ -81,9 +82,8 @@ def _judge(model: Model, runtime: str, path: Path, reference: Path) -> Verdict:
     """Send the reference films through the file itself."""
     module = import_module(f"hoseg.segment.runtimes.{runtime}_cpu")
     forward = module.open_file(path, Wish("cpu", "float32", 1))
-    card = model.card
-    deployment = Deployment(card.label, card.thresholds, card.pad_multiple, Options(films=1))
-    return judge_engine(CpuEngine((forward,), deployment), load_reference(reference))
+    engine = CpuEngine((forward,), deployment_of((model,), Options(films=1)))
+    return judge_engine(engine, load_reference(reference))
 
 
 def _report(model: Model, package: str, path: Path, verdict: Verdict) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Prepared, Segmentation
+from hoseg.segment.ensemble import joint_label
 from hoseg.segment.options import Options as Options
 from hoseg.segment.selection import Choice as Choice
-from hoseg.segment.selection import choose, joint_label
+from hoseg.segment.selection import choose
 from hoseg.segment.weights import Model, load_model
 
 if TYPE_CHECKING:

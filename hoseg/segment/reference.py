@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from hoseg.imaging.prepare import prepare
 from hoseg.radiograph import Grid, Prepared, Radiograph, Spacing, SpacingSource
-from hoseg.segment.engine import CpuEngine, Deployment
+from hoseg.segment.engine import CpuEngine
+from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.options import Options
 from hoseg.segment.runtimes import REFERENCE, Wish, derived
 from hoseg.segment.weights import Model
@@ -49,7 +50,7 @@ def make_reference(model: Model, path: Path) -> None:
 
     card = model.card
     forward = open_network(model, Wish(REFERENCE.device, REFERENCE.precision, 1))
-    deployment = Deployment(card.label, card.thresholds, card.pad_multiple, Options(films=1))
+    deployment = deployment_of((model,), Options(films=1))
     stored = [_to_bytes(film) for film in simulate_films(card.spacing_mm)]
     films = [_from_bytes(*pair, card.spacing_mm) for pair in stored]
     found = list(CpuEngine((forward,), deployment).segment(films))

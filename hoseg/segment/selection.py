@@ -9,7 +9,8 @@ from functools import partial
 from importlib import import_module
 
 from hoseg.errors import DeviceError, SettingError
-from hoseg.segment.engine import CpuEngine, Deployment, Engine
+from hoseg.segment.engine import CpuEngine, Engine
+from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.options import Options
 from hoseg.segment.parity import Verdict, judge
 from hoseg.segment.runtimes import NAMES, REFERENCE, RUNTIMES, Runtime, Wish
@@ -168,27 +169,11 @@ def open_engine(row: Runtime, models: tuple[Model, ...], device: str, options: O
     """Make the networks of an ensemble ready on one row of the table."""
     module = import_module(f"hoseg.segment.runtimes.{row.module}")
     wish = Wish(device, row.precision, options.threads)
-    deployment = Deployment(
-        joint_label(models), _mean_thresholds(models), _common_step(models), options
-    )
+    deployment = deployment_of(models, options)
     if row.device == "cuda":
         engine: Engine = module.open_engine(models, wish, deployment)
         return engine
     return CpuEngine(tuple(module.open_network(m, wish) for m in models), deployment)
-
-
-def joint_label(models: tuple[Model, ...]) -> str:
-    """Return what results cite: every label of an ensemble."""
-    return "+".join(model.card.label for model in models)
-
-
-def _mean_thresholds(models: tuple[Model, ...]) -> tuple[float, ...]:
-    columns = zip(*(model.card.thresholds for model in models), strict=True)
-    return tuple(sum(column) / len(models) for column in columns)
-
-
-def _common_step(models: tuple[Model, ...]) -> int:
-    return math.lcm(*(model.card.pad_multiple for model in models))
 
 
 def _device_name(row: Runtime, device: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hoseg.segment.card import Card
+from hoseg.train.calibrate import MOST_FALSE_COMPONENTS
 
 _TEXT = """\
 # {name}
@@ -38,14 +39,15 @@ worked, not how well the network reads patients' films. `hoseg evaluate` gives i
   `hoseg.imaging.intensity.normalise` ({normalisation}), height and width multiples of
   {pad_multiple}. `hoseg run --model {name}` does all of this.
 - Probabilities: `sigmoid(logit / temperature)`; masks: probability at or above the threshold.
+  Where a peak is given, only connected components that reach it somewhere are kept.
 
-| structure | temperature | threshold |
-|---|---|---|
+| structure | temperature | threshold | peak |
+|---|---|---|---|
 {calibration}
 
-The threshold of ossification was chosen on simulated films without ossification but with
-osteophytes, enthesophytes, calcified vessels and other confounders, to leave at most 0.15 false
-components of 25 mm² a film.
+The threshold and the peak of ossification were chosen together on simulated films, half of them
+without ossification but with osteophytes, enthesophytes, calcified vessels and other confounders,
+to leave at most {most_false:g} false components of 25 mm² on a film without any.
 
 ## Limits
 
@@ -73,11 +75,16 @@ def model_card_text(card: Card, log: str) -> str:
     """
     fields: dict[str, Any] = card.model_dump()
     fields["calibration"] = "\n".join(
-        f"| {name} | {temperature:.3g} | {threshold:.3g} |"
-        for name, temperature, threshold in zip(
-            card.structures, card.temperatures, card.thresholds, strict=True
+        f"| {name} | {temperature:.3g} | {threshold:.3g} | {'none' if peak is None else peak} |"
+        for name, temperature, threshold, peak in zip(
+            card.structures,
+            card.temperatures,
+            card.thresholds,
+            card.peaks or (None,) * len(card.structures),
+            strict=True,
         )
     )
+    fields["most_false"] = MOST_FALSE_COMPONENTS
     fields["training"] = _bullets(card.data)
     fields["metrics"] = _bullets(card.metrics) or "Not measured."
     fields["curve"] = learning_curve(log) or "Not recorded."

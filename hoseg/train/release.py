@@ -16,11 +16,13 @@ from hoseg.errors import ModelError
 from hoseg.radiograph import STRUCTURES
 from hoseg.segment.card import Card
 from hoseg.segment.network import build_network, keep_structures, required_multiple
+from hoseg.segment.peaks import logit
 from hoseg.segment.weights import save_model
 from hoseg.train.augment import Crop
 from hoseg.train.calibrate import Calibration, calibrate
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import TrainConfig
+from hoseg.train.hysteresis import suppress_weak
 from hoseg.train.model_card import model_card_text
 from hoseg.train.sources import CALIBRATION_FILMS, calibration_films
 from hoseg.train.validate import predict, score
@@ -69,6 +71,7 @@ def release(
         options=options,
         thresholds=found.thresholds,
         temperatures=found.temperatures,
+        peaks=found.peaks,
         recipe=checkpoint.config,
         commit=source_version(),
         data={
@@ -118,10 +121,14 @@ def _measured(
     found: Calibration,
     spacing_mm: float,
 ) -> dict[str, float]:
-    """Quick figures on the calibration films at the released thresholds."""
-    shift = [
-        t * np.log(p / (1 - p)) for t, p in zip(found.temperatures, found.thresholds, strict=True)
-    ]
-    levels = np.array(shift, np.float32)[:, None, None]
-    figures = score([values - levels for values in logits], crops, spacing_mm)
+    """Quick figures on the calibration films at the released thresholds and peaks."""
+    margins = []
+    for values in logits:
+        scaled = values / np.array(found.temperatures, np.float32)[:, None, None]
+        scaled -= np.array([logit(p) for p in found.thresholds], np.float32)[:, None, None]
+        for channel, (p, peak) in enumerate(zip(found.thresholds, found.peaks, strict=True)):
+            if peak is not None:
+                scaled[channel] = suppress_weak(scaled[channel], p, peak)
+        margins.append(scaled)
+    figures = score(margins, crops, spacing_mm)
     return {name: round(value, 4) for name, value in figures.items() if np.isfinite(value)}

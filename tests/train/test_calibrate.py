@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from hoseg.segment.peaks import logit
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate, fit_temperature
+from hoseg.train.release import _measured
 from hoseg.train.validate import score
 
 
@@ -29,13 +31,15 @@ def films(false_logit: float, count: int = 20) -> tuple[list, list]:
     return logits, crops
 
 
-def test_threshold_leaves_out_false_components() -> None:
+def test_false_components_are_left_out_by_threshold_or_peak() -> None:
     logits, crops = films(false_logit=1.0)
     found = calibrate(logits, crops, spacing_mm=1.0)
-    level = found.temperatures[3] * np.log(found.thresholds[3] / (1 - found.thresholds[3]))
-    assert 1.0 < level <= 3.0
-    shifted = [values - np.array([0, 0, 0, level])[:, None, None] for values in logits]
-    figures = score(shifted, crops, 1.0)
+    peak = found.peaks[3]
+    assert found.peaks[:3] == (None, None, None)
+    assert peak is not None
+    assert found.thresholds[3] <= peak
+    assert 1.0 < found.temperatures[3] * logit(peak) <= 3.0
+    figures = _measured(logits, crops, found, 1.0)
     assert figures["false_ossification"] <= MOST_FALSE_COMPONENTS
     assert figures["dice_ossification"] == 1.0
     assert figures["dice_pelvis"] == 1.0

@@ -11,7 +11,6 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from hoseg.radiograph import Prepared, Segmentation
 from hoseg.segment.engine import Deployment
 from hoseg.segment.gpu import film_ops
 from hoseg.segment.gpu.device import Device, Event, Replay
+from hoseg.segment.peaks import byte_level
 from hoseg.segment.runtimes.deploy import Deployed
 from hoseg.segment.windows import PAD_VALUE, field_window, overlap
 
@@ -41,7 +41,7 @@ class _Lane:
     """A captured network for one shape of batch.
 
     pixels: (B, 1, h, w) float32, written before each run
-    found: (B, 4, h, w) uint8, overwritten by each run
+    found: (B, planes, h, w) uint8, overwritten by each run
     """
 
     pixels: Tensor
@@ -54,7 +54,7 @@ class Ticket:
     """A batch on its way. Holds every tensor of it until the GPU is through.
 
     films: what was sent
-    answers: (probabilities, masks of the window) in host memory, valid after ``done``
+    answers: (network's answer, masks of the window) in host memory, valid after ``done``
     """
 
     films: tuple[Film, ...]
@@ -83,7 +83,7 @@ class GpuEngine:
         self._lanes: OrderedDict[tuple[int, int], _Lane] = OrderedDict()
         self._lock = threading.Lock()
         self.batch = deployment.options.batch
-        levels = [min(max(ceil(t * 255), 1), 255) for t in deployment.thresholds]
+        levels = [byte_level(threshold) for threshold in deployment.thresholds]
         self._levels = torch.tensor(levels, device=device.torch_device)
 
     def segment(self, films: Iterable[Film]) -> Iterator[Segmentation]:
@@ -130,8 +130,8 @@ class GpuEngine:
         """Wait for a batch and copy its answers out."""
         ticket.done.synchronize()
         return [
-            self._segmentation(film, probabilities, masks)
-            for film, (probabilities, masks) in zip(ticket.films, ticket.answers, strict=True)
+            self._segmentation(film, answer, masks)
+            for film, (answer, masks) in zip(ticket.films, ticket.answers, strict=True)
         ]
 
     def shrink(self, shape: tuple[int, int]) -> None:
@@ -189,22 +189,22 @@ class GpuEngine:
         place[target].copy_(pixels[source])
 
     def _restore(self, answer: Tensor, film: Film, field: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Probabilities on the film's grid, and masks on its window of original pixels."""
+        """All planes on the film's grid, and masks on its window of original pixels."""
         step = self._deployment.step
         target, source = overlap(film.field.shape, field_window(film.field, step, step))
-        probabilities = torch.zeros(
+        planes = torch.zeros(
             (answer.shape[0], *film.field.shape), dtype=torch.uint8, device=answer.device
         )
-        probabilities[(slice(None), *target)] = answer[(slice(None), *source)]
+        planes[(slice(None), *target)] = answer[(slice(None), *source)]
         if field is not None:
-            probabilities *= field
+            planes *= field
         shape = grid_window(film.grid).shape
-        return probabilities, film_ops.restore(probabilities, shape, self._levels)
+        return planes, film_ops.restore(planes[: len(self._levels)], shape, self._levels)
 
-    def _segmentation(self, film: Film, probabilities: Tensor, masks: Tensor) -> Segmentation:
+    def _segmentation(self, film: Film, answer: Tensor, masks: Tensor) -> Segmentation:
         full = np.zeros(film.original_shape, np.uint8)
         full[grid_window(film.grid).slices] = masks.numpy()
-        return Segmentation(full, probabilities.numpy().copy(), film.grid, self._deployment.label)
+        return self._deployment.conclude(answer.numpy().copy(), full, film.grid)
 
     def _lane(self, shape: tuple[int, int]) -> _Lane:
         """Captured network for a window shape; made on first use."""
@@ -220,7 +220,7 @@ class GpuEngine:
         place = (self.batch, 1, *shape)
         pixels = torch.full(place, PAD_VALUE, device=self.device.torch_device)
         found = torch.zeros(
-            (self.batch, len(self._levels), *shape), dtype=torch.uint8, device=pixels.device
+            (self.batch, self._deployment.planes, *shape), dtype=torch.uint8, device=pixels.device
         )
 
         def work() -> None:

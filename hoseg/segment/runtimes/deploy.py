@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from hoseg.radiograph import STRUCTURES
 from hoseg.segment.network import fold_batch_norm
+from hoseg.segment.peaks import FINE_SHIFT
 from hoseg.segment.weights import Model
 
 
@@ -15,10 +16,17 @@ class Deployed(nn.Module):
 
     network: logits (N, 4 or more, H, W) from grey levels (N, 1, H, W), in evaluation mode
     temperatures: one a structure; probability = sigmoid(logit / temperature)
+    peaked: channels that are answered on the fine scale of ``hoseg.segment.peaks`` as well
     """
 
-    def __init__(self, network: nn.Module, temperatures: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        temperatures: tuple[float, ...],
+        peaked: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
+        self.peaked = peaked
         self.network = fold_batch_norm(network)
         self.dtype = torch.float32
         scale = 1 / torch.tensor(temperatures, dtype=torch.float32)
@@ -31,14 +39,21 @@ class Deployed(nn.Module):
         return self
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Map (N, 1, H, W) to probabilities x 255, (N, 4, H, W) uint8.
+        """Map (N, 1, H, W) to probabilities x 255, (N, C, H, W) uint8.
+
+        C is 4, and one more for each channel with a peak.
 
         Half a unit and truncation instead of ``round``: one rounding rule in every runtime.
         """
         logits = self.network(pixels.to(self.dtype))[:, : len(STRUCTURES)].float()
-        return (torch.sigmoid(logits * self.scale) * 255 + 0.5).to(torch.uint8)
+        scaled = logits * self.scale
+        fine = [scaled[:, channel : channel + 1] - FINE_SHIFT for channel in self.peaked]
+        if fine:
+            scaled = torch.cat([scaled, *fine], dim=1)
+        return (torch.sigmoid(scaled) * 255 + 0.5).to(torch.uint8)
 
 
 def deploy(model: Model) -> Deployed:
     """Make a model's network ready for inference, in float32."""
-    return Deployed(model.network(), model.card.temperatures).eval()
+    card = model.card
+    return Deployed(model.network(), card.temperatures, card.peaked).eval()

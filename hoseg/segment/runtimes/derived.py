@@ -77,9 +77,10 @@ def is_derived(folder: Path, name: str, model: Model) -> bool:
 
 
 def source_key(model: Model) -> str:
-    """Hash of all that shapes the deployed graph: weights, architecture, temperatures."""
+    """Hash of all that shapes the deployed graph and its masks."""
     card = model.card
-    facts = [card.sha256, card.architecture, card.options, card.temperatures]
+    facts: list[object] = [card.sha256, card.architecture, card.options]
+    facts += [card.temperatures, card.thresholds, card.peaks]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,0 +1,225 @@
+"""Components are kept by their peak, the same ones on every path through every engine."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.filters import apply_hysteresis_threshold
+
+from hoseg.errors import ModelError, SettingError
+from hoseg.imaging.prepare import restore
+from hoseg.segment import reference
+from hoseg.segment.card import Card
+from hoseg.segment.engine import CpuEngine
+from hoseg.segment.ensemble import deployment_of
+from hoseg.segment.export import export_model
+from hoseg.segment.gpu.engine import GpuEngine
+from hoseg.segment.options import Options
+from hoseg.segment.peaks import FINE_SHIFT, drop_weak, expit, logit, peak_rules
+from hoseg.segment.predictor import Predictor
+from hoseg.segment.runtimes.deploy import deploy
+from hoseg.segment.runtimes.torch_cpu import TorchCpu
+from hoseg.segment.weights import load_model
+
+from .host_device import HostDevice
+from .samples import make_film, make_model
+
+HALVES = (0.5, 0.5, 0.5, 0.5)
+PEAK = 0.999
+RULES = peak_rules(HALVES, (None, None, None, PEAK))
+
+
+def answer_of(logits: np.ndarray) -> np.ndarray:
+    """What a network with these logits (h, w) of ossification answers, other structures none."""
+    answer = np.zeros((5, *logits.shape), np.uint8)
+    answer[3] = 255 / (1 + np.exp(-logits)) + 0.5
+    answer[4] = 255 / (1 + np.exp(FINE_SHIFT - logits)) + 0.5
+    return answer
+
+
+def blobs(*heights: float) -> np.ndarray:
+    """Logits (40, 20 n) of round lesions side by side, each with its own peak."""
+    logits = np.full((40, 20 * len(heights)), -8.0)
+    rows, columns = np.mgrid[:40, : 20 * len(heights)]
+    for index, height in enumerate(heights):
+        distance = np.hypot(rows - 20, columns - 20 * index - 10)
+        logits = np.maximum(logits, height - 0.9 * distance)
+    return logits
+
+
+@pytest.mark.parametrize(("height", "kept"), [(6.0, False), (6.8, False), (7.0, True), (9.0, True)])
+def test_a_lesion_is_kept_by_its_peak_beyond_the_steps_of_a_byte(height, kept):
+    assert logit(PEAK) == pytest.approx(6.907, abs=1e-3)
+    answer, film = answer_of(blobs(height)), make_film((40, 20), (160, 80))
+    masks = restore(answer[:4], film)
+    drawn = masks.copy()
+    drop_weak(answer, masks, film.grid, RULES)
+    assert drawn.any()
+    np.testing.assert_array_equal(masks, drawn if kept else 0)
+    assert (answer[3].max() >= 128) == kept
+
+
+def test_neighbours_and_other_structures_stay():
+    answer, film = answer_of(blobs(9, 5, 8)), make_film((40, 60), (100, 170))
+    answer[0, 10:30, 5:55] = 255
+    before = answer.copy()
+    masks = restore(answer[:4], film)
+    drawn = masks.copy()
+    drop_weak(answer, masks, film.grid, RULES)
+    np.testing.assert_array_equal(answer[[0, 1, 2, 4]], before[[0, 1, 2, 4]])
+    np.testing.assert_array_equal(masks & 7, drawn & 7)
+    third = 170 // 3
+    np.testing.assert_array_equal(masks[:, :third], drawn[:, :third])
+    np.testing.assert_array_equal(masks[:, -third:], drawn[:, -third:])
+    assert not (masks[:, third + 2 : -third - 2] & 8).any()
+
+
+def test_nothing_is_drawn_and_nothing_happens():
+    answer, film = answer_of(np.full((40, 40), -3.0)), make_film((40, 40), (80, 80))
+    before, masks = answer.copy(), np.zeros((80, 80), np.uint8)
+    drop_weak(answer, masks, film.grid, RULES)
+    np.testing.assert_array_equal(answer, before)
+
+
+def test_a_dropped_lesion_stays_out_as_far_as_its_peak_falls_short():
+    """A grader that lowers the threshold by half a logit must not find it again, nor its rim."""
+    answer, film = answer_of(blobs(4.0)), make_film((40, 20), (40, 20))
+    drawn = answer[3] >= 128
+    drop_weak(answer, restore(answer[:4], film), film.grid, RULES)
+    allowed = logit(0.5) - (logit(PEAK) - 4.0)
+    assert answer[3][drawn].max() <= 255 * expit(allowed)
+    assert answer[3].max() < 255 * expit(-0.5)
+    fainter = answer_of(blobs(3.0))
+    drop_weak(fainter, restore(fainter[:4], film), film.grid, RULES)
+    assert fainter[3][20, 10] < answer[3][20, 10]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(8, 60),
+    st.integers(8, 60),
+    st.floats(0.6, 6),
+    st.floats(0.6, 6),
+)
+def test_masks_are_those_of_the_lesions_with_a_peak(seed, height, width, tall, wide):
+    """As if the network had answered nothing at all where a component has no peak."""
+    rng = np.random.default_rng(seed)
+    soft = cv2.GaussianBlur(rng.standard_normal((height, width)), (0, 0), 1.5)
+    logits = 12 * soft / max(soft.std(), 1e-6) - 4
+    film = make_film((height, width), (max(1, int(height * tall)), max(1, int(width * wide))))
+    answer = answer_of(np.clip(logits, -20, 20))
+    expected = answer[:4].copy()
+    fine = RULES[0].peak_level
+    # skimage joins by edges; our components are joined by corners too, hence the padding trick:
+    kept = hysteresis_8(answer[3] >= 128, answer[4] >= fine)
+    expected[3][(expected[3] >= 128) & ~kept] = 0
+    masks = restore(answer[:4], film)
+    drop_weak(answer, masks, film.grid, RULES)
+    np.testing.assert_array_equal(masks, restore(np.ascontiguousarray(expected), film))
+
+
+def hysteresis_8(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """scikit-image's hysteresis (4-connected) on a grid where diagonals are steps as well."""
+    tall = [np.zeros((2 * low.shape[0] + 1, 2 * low.shape[1] + 1), bool) for _ in range(2)]
+    for big, small in zip(tall, (low, high), strict=True):
+        big[1::2, 1::2] = small
+    dense = cv2.dilate(tall[0].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    levels = dense.astype(float) + (tall[1] & tall[0])
+    return np.asarray(apply_hysteresis_threshold(levels, 0.5, 1.5)[1::2, 1::2] & low)
+
+
+@pytest.fixture(scope="module")
+def peaked(tmp_path_factory):
+    """A model whose ossification comes in many components, some with a peak."""
+    folder = tmp_path_factory.mktemp("peaked") / "m"
+    return make_model(folder, seed=0, peaks=(None, None, None, 0.994))
+
+
+def open_torch(model, **options) -> Predictor:
+    return Predictor(model, "cpu", "torch", Options(precision="float32", gate=False, **options))
+
+
+def test_a_predictor_follows_the_card(peaked, tmp_path):
+    plain = make_model(tmp_path / "plain", seed=0)
+    film = make_film(seed=2)
+    [all_of_it], [kept] = (open_torch(m).predict([film]) for m in (plain, peaked))
+    assert kept.probabilities.shape == all_of_it.probabilities.shape == (4, 120, 150)
+    np.testing.assert_array_equal(kept.masks & 7, all_of_it.masks & 7)
+    dropped = (all_of_it.masks & 8) & ~kept.masks
+    assert dropped.any()
+    assert (kept.masks & 8).any()
+    assert not ((kept.masks & 8) & ~all_of_it.masks).any()
+
+
+@pytest.mark.parametrize("options", [{}, {"flips": True}])
+def test_a_gpu_keeps_the_same_components(peaked, options):
+    films = [make_film((64, 96), (300, 410), seed=seed) for seed in range(4)]
+    deployment = deployment_of((peaked,), Options(films=1, batch=3, **options))
+    gpu = GpuEngine([deploy(peaked)], HostDevice(), deployment)
+    cpu = CpuEngine((TorchCpu(deploy(peaked), "float32", 1),), deployment)
+    for a, b in zip(cpu.segment(films), gpu.segment(films), strict=True):
+        assert b.probabilities.shape == (4, 64, 96)
+        assert np.mean(a.masks == b.masks) > 0.999
+
+
+def test_tiles_of_the_films_own_size_change_nothing(peaked):
+    film = make_film((96, 128))
+    [tiled], [whole] = (open_torch(peaked, tile=t).predict([film]) for t in ((96, 128), None))
+    np.testing.assert_array_equal(tiled.masks, whole.masks)
+
+
+def test_an_ensemble_of_one_model_twice_is_that_model(peaked, tmp_path):
+    film = make_film()
+    [one], [two] = (open_torch(models).predict([film]) for models in (peaked, [peaked, peaked]))
+    np.testing.assert_array_equal(one.masks, two.masks)
+
+
+def test_an_ensemble_takes_the_mean_logit_of_peaks(peaked, tmp_path):
+    other = make_model(tmp_path / "o", seed=1, peaks=(None, None, None, 0.99))
+    [rule] = deployment_of((peaked, other), Options()).rules
+    assert logit(rule.peak) == pytest.approx((logit(0.994) + logit(0.99)) / 2)
+    with pytest.raises(SettingError, match="peaks for the same structures"):
+        open_torch([peaked, make_model(tmp_path / "none")])
+
+
+def test_an_export_answers_the_fine_plane_and_passes(peaked, tmp_path, monkeypatch):
+    films = [make_film((64, 96), (64, 96), seed=seed) for seed in range(2)]
+    monkeypatch.setattr(reference, "simulate_films", lambda spacing_mm: films)
+    done = export_model(peaked, "onnx", tmp_path)
+    assert done.verdict.passed
+    onnx = Predictor(peaked, "cpu", "onnx", Options(gate=False))
+    for film in films:
+        [a], [b] = onnx.predict([film]), open_torch(peaked).predict([film])
+        assert np.mean(a.masks == b.masks) > 0.9995
+
+
+def test_old_cards_have_no_peaks(model):
+    text = (model.path / "card.json").read_text().replace('"peaks": null,', "")
+    assert "peaks" not in text
+    (model.path / "card.json").write_text(text)
+    card = load_model(model.path).card
+    assert card.peaks is None
+    assert card.peaked == ()
+    assert deployment_of((model,), Options()).rules == ()
+
+
+@pytest.mark.parametrize(
+    ("peaks", "why"),
+    [
+        ((0.9,), "4 values"),
+        ((None, None, None, 0.4), "at least its threshold"),
+        ((None, None, None, 1.0), "less than 1"),
+    ],
+)
+def test_peaks_that_make_no_sense_are_refused(peaks, why, model, tmp_path):
+    from hoseg.segment.card import read_card
+
+    path = tmp_path / "card.json"
+    content = model.card.model_dump() | {"peaks": peaks}
+    path.write_text(Card.model_construct(**content).model_dump_json())
+    with pytest.raises(ModelError, match=why):
+        read_card(path)
