@@ -127,12 +127,16 @@ def restore(
     window = grid_window(prepared.grid)
     masks = np.zeros(prepared.original_shape, np.uint8)
     inside = masks[window.slices]
+    full = np.empty(window.shape, np.uint8)  # one film-sized buffer serves all structures
     keep = prepared.field.view(np.uint8)
     for bit, (channel, threshold) in enumerate(zip(probabilities, thresholds, strict=True)):
-        full = cv2.resize(channel * keep, window.shape[::-1], interpolation=cv2.INTER_LINEAR)
         level = min(max(ceil(threshold * 255), 1), 255)
-        _, binary = cv2.threshold(full, level - 1, 1 << bit, cv2.THRESH_BINARY)
-        cv2.bitwise_or(inside, binary, dst=inside)
+        channel = channel * keep
+        if channel.max() < level:  # interpolation never exceeds what it lies between
+            continue
+        cv2.resize(channel, window.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
+        cv2.threshold(full, level - 1, 1 << bit, cv2.THRESH_BINARY, dst=full)
+        cv2.bitwise_or(inside, full, dst=inside)
     return masks
 
 
