@@ -31,13 +31,33 @@ def review(
     dataset: Annotated[
         Path | None, typer.Option(help="Write corrected masks as a labelled folder and stop.")
     ] = None,
+    bring: Annotated[
+        Path | None,
+        typer.Option("--import", help="Add a corrections.json from a page opened from disk."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Export corrections, or serve the page until Ctrl-C."""
-    if grades is None and dataset is None:
-        _serve(run, port, blinded, as_json)
-    else:
+    """Import or export corrections, or serve the page until Ctrl-C."""
+    if bring is not None:
+        _import(run, bring, as_json)
+    if grades is not None or dataset is not None:
         _export(run, grades, dataset, reader, as_json)
+    elif bring is None:
+        _serve(run, port, blinded, as_json)
+
+
+def _import(run: Path, path: Path, as_json: bool) -> None:
+    import json
+
+    from hoseg.batch.run import review_entries
+    from hoseg.report.review.imports import import_corrections
+
+    images = {entry["id"] for entry in review_entries(run)}
+    added, known = import_corrections(run, path, images)
+    if as_json:
+        typer.echo(json.dumps({"imported": added, "already_there": known}))
+    else:
+        typer.echo(f"{added} corrections added to {run / 'review.sqlite'}, {known} were there.")
 
 
 def _export(

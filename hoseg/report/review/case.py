@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.datasets.rle import encode
+from hoseg.radiograph import Structure
 from hoseg.report.contours import Contour, Contours, trace
 from hoseg.report.schema import ResultFile
 
@@ -37,6 +39,7 @@ def case_script(
         "rows": masks.shape[0],
         "columns": masks.shape[1],
         "result": result.model_dump(mode="json"),
+        "ossification": runs((masks & np.uint8(Structure.OSSIFICATION)) > 0),
         "outlines": {
             str(structure.name).lower(): polygons(lines) for structure, lines in contours.items()
         },
@@ -49,7 +52,7 @@ def blinded_script(script: str) -> str:
     case = json.loads(script.removeprefix(_PREFIX).removesuffix(_SUFFIX))
     result = {name: case["result"][name] for name in _BLINDED}
     result |= {"status": "graded", "reason": "", "sentence": "", "hips": [], "notes": []}
-    case |= {"result": result, "outlines": {}, "blinded": True}
+    case |= {"result": result, "outlines": {}, "blinded": True, "ossification": None}
     return _PREFIX + to_script_json(case) + _SUFFIX
 
 
@@ -57,6 +60,19 @@ def polygons(contours: Sequence[Contour]) -> list[list[int]]:
     """Closed polygons near some outlines, each [x0, y0, x1, y1, ...] in pixels."""
     simpler = (cv2.approxPolyDP(line, _TOLERANCE_PX, True) for line in contours)
     return [np.asarray(line, np.int32).ravel().tolist() for line in simpler]
+
+
+def runs(mask: NDArray[np.bool_]) -> dict[str, Any] | None:
+    """A mask (H, W) for a page that may read no pixels of a file; None when it is empty.
+
+    box: first row and column, rows and columns of the part that is not empty
+    counts: alternating runs of that part, row by row, outside first
+    """
+    column, row, columns, rows = cv2.boundingRect(mask.view(np.uint8))
+    if not rows:
+        return None
+    part = mask[row : row + rows, column : column + columns]
+    return {"box": [row, column, rows, columns], "counts": encode(part.T)}
 
 
 def to_script_json(value: Any) -> str:

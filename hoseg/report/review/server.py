@@ -22,9 +22,9 @@ from hoseg.errors import InputError, OutputError
 from hoseg.report.overlay import THUMBNAIL_PX
 from hoseg.report.paths import inside
 from hoseg.report.review.case import CASE_FILE, blinded_script
-from hoseg.report.review.masks import ossification_of, png_size
+from hoseg.report.review.imports import check_request
 from hoseg.report.review.page import blind, page
-from hoseg.report.review.requests import MAX_BODY_BYTES, Request, read_request
+from hoseg.report.review.requests import MAX_BODY_BYTES, read_request
 from hoseg.report.review.store import STORE, ReviewStore
 
 COOKIE = "hoseg-token"
@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _save(self, body: bytes) -> None:
         try:
             said = read_request(body, blinded=self.server.settings.blinded)
-            self._check(said)
+            check_request(said, self.server.settings.run, self.server.images)
             with self.server.history() as store:
                 number = store.add(said.correction, said.mask_png)
         except InputError as error:
@@ -138,16 +138,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.INSUFFICIENT_STORAGE, str(error))
         else:
             self._send_json({"number": number})
-
-    def _check(self, said: Request) -> None:
-        """Refuse what is about no image of this run, and a mask that is not of the film's size."""
-        image = said.correction.image
-        if image not in self.server.images:
-            raise InputError("request", "no such image", code="bad_review")
-        if said.mask_png is not None:
-            with inside(self.server.settings.run, image, "masks.png").open("rb") as file:
-                shape = png_size(file.read(24))
-            ossification_of(said.mask_png, shape)
 
     def _allowed(self, *, writing: bool = False) -> bool:
         """Whether host, origin and token are this session's; answers when they are not."""

@@ -101,23 +101,26 @@ class ReviewStore:
     ) -> None:
         self._base.close()
 
-    def add(self, correction: Correction, mask_png: bytes | None = None) -> int:
+    def add(
+        self, correction: Correction, mask_png: bytes | None = None, time: str | None = None
+    ) -> int:
         """Append to the history; returns the number of the entry.
 
         mask_png: for kind "mask", the reader's ossification mask
+        time: ISO 8601, when it was said elsewhere; None = now
 
         Raises
         ------
         OutputError: disk full, or another program holds the file
         """
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        time = time or datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
             with self._base:
                 cursor = self._base.execute(
                     "INSERT INTO history (time, reader, image, side, kind, value, blinded, mask) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        now, correction.reader.strip(), correction.image, correction.side,
+                        time, correction.reader.strip(), correction.image, correction.side,
                         correction.kind, correction.value, int(correction.blinded), mask_png,
                     ),
                 )  # fmt: skip

@@ -115,7 +115,7 @@ def tab(browser) -> Iterator:
     """A page whose errors and requests are written down; no error is allowed."""
     context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)  # generous: the machine may be busy
     page.said, page.asked = [], []
     page.on("console", lambda line: page.said.append(line.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))

@@ -27,7 +27,7 @@ def open_case(page, film) -> None:
     page.evaluate("id => { location.hash = id; }", film.folder)
     page.wait_for_function(
         "id => app.current && app.current.data.id === id && app.current.viewer.image.complete"
-        " && (!app.current.painter || app.current.painter.loaded)",
+        " && app.current.painter.loaded",
         arg=film.folder,
     )
 
@@ -44,6 +44,11 @@ def wait_saved(page, count: int) -> list[dict]:
             return entries
         page.wait_for_timeout(50)
     raise AssertionError(f"{len(entries)} entries, {count} expected; {page.said}")
+
+
+def wait_history(page, count: int) -> None:
+    """Wait until the case lists this many corrections."""
+    page.wait_for_function("n => document.querySelectorAll('.history li').length === n", arg=count)
 
 
 def painted(page) -> int:

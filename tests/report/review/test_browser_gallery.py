@@ -4,11 +4,18 @@ import csv
 import io
 from pathlib import Path
 
+import cv2
+import numpy as np
+
+from hoseg.datasets import open_dataset
+from hoseg.radiograph import Structure
+from hoseg.report.review.exports import export_dataset
+from hoseg.report.review.imports import import_corrections
 from hoseg.report.review.page import PAGE, write_page
 from hoseg.report.tables import IMAGE_COLUMNS
 
 from .films import ABSTAINED, CURRENT, FILMS, HOSTILE, PRIOR, SCRIPT, SINGLE
-from .pages import IN_BROWSER, cards, names, open_case
+from .pages import IN_BROWSER, cards, names, on_screen, open_case, painted, wait_history
 
 pytestmark = IN_BROWSER
 
@@ -33,9 +40,10 @@ def test_grades_from_disk_stay_in_the_browser_and_can_be_downloaded(from_disk):
     page.keyboard.press("Escape")
     for key in ("3", "2", "h", "1"):
         page.keyboard.press(key)
+    wait_history(page, 3)
     page.reload()
     open_case(page, CURRENT)
-    assert page.locator(".history li").count() == 3
+    wait_history(page, 3)
     page.keyboard.press("Escape")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download my grades").click()
@@ -46,6 +54,40 @@ def test_grades_from_disk_stay_in_the_browser_and_can_be_downloaded(from_disk):
     assert {row["reader"] for row in rows} == {'\'=Ada "A"'}
     assert rows[0]["image"].endswith("current.dcm")
     assert rows[0]["sop_uid"] == Path(CURRENT.folder).name
+
+
+def test_the_loop_closes_from_disk(from_disk, run, tmp_path):
+    """Paint without a server, reload, download, import, and find the mask in a dataset."""
+    page = from_disk
+    page.fill("#reader", "Ada")
+    open_case(page, SINGLE)
+    masks = cv2.imread(str(run / SINGLE.folder / "masks.png"), cv2.IMREAD_UNCHANGED)
+    before = (masks & np.uint8(Structure.OSSIFICATION)) > 0
+    assert painted(page) == before.sum() > 0  # from case.js: pixels of files are out of reach
+    page.keyboard.press("Escape")
+    open_case(page, SINGLE)
+    page.keyboard.press("b")
+    page.mouse.click(*on_screen(page, 40, 20))
+    page.keyboard.press("s")
+    page.keyboard.press("2")
+    wait_history(page, 2)
+    more = painted(page)
+    assert more > before.sum()
+    page.reload()
+    open_case(page, SINGLE)
+    assert painted(page) == more
+    page.keyboard.press("Escape")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download all corrections").click()
+    path = tmp_path / "corrections.json"
+    download.value.save_as(path)
+    assert import_corrections(run, path, {film.folder for film in FILMS}) == (2, 0)
+    assert export_dataset(run, tmp_path / "data") == 1
+    (film,) = open_dataset(tmp_path / "data").films
+    after = (film.read().masks & np.uint8(Structure.OSSIFICATION)) > 0
+    assert after.sum() == more
+    assert after[before].all()
+    assert after[40, 20]
 
 
 def test_what_needs_a_person_comes_first(from_disk):

@@ -43,6 +43,21 @@ def test_json_in_a_script_is_harmless_and_unchanged(text):
     assert json.loads(written) == {"key": text}
 
 
+def test_runs_give_back_the_ossification():
+    rng = np.random.default_rng(1)
+    masks = np.zeros((40, 50), np.uint8)
+    masks[7:22, 11:44] = np.where(rng.random((15, 33)) < 0.5, Structure.OSSIFICATION, 1)
+    case = read(case_script(result(), masks))
+    row, column, rows, columns = case["ossification"]["box"]
+    counts = case["ossification"]["counts"]
+    flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
+    again = np.zeros(masks.shape, bool)
+    again[row : row + rows, column : column + columns] = flat.reshape(rows, columns)
+    np.testing.assert_array_equal(again, (masks & 8) > 0)
+    assert read(case_script(result(), masks & 1))["ossification"] is None
+    assert read(blinded_script(case_script(result(), masks)))["ossification"] is None
+
+
 def outlines_of(mask):
     return polygons(trace(mask)[Structure.PELVIS])
 
@@ -70,7 +85,7 @@ def test_a_blinded_case_keeps_only_what_was_known_before():
     masks = np.full((40, 50), 15, np.uint8)
     blind = read(blinded_script(case_script(result(reason="no_femur"), masks)))
     assert blind["outlines"] == {}
-    assert set(blind) == {"id", "rows", "columns", "result", "outlines", "blinded"}
+    assert set(blind) == {"id", "rows", "columns", "result", "outlines", "blinded", "ossification"}
     kept = {key: value for key, value in blind["result"].items() if value}
     assert set(kept) == {
         "schema_id", "hoseg_version", "folder", "image", "disclaimer", "status",

@@ -19,8 +19,9 @@ const store = {
       readerBox.focus();
       return false;
     }
-    if (!SETTINGS.served) return this.saveHere(correction);
-    const body = JSON.stringify(mask_png ? { ...correction, mask_png } : correction);
+    const said = mask_png ? { ...correction, mask_png } : correction;
+    if (!SETTINGS.served) return this.saveHere(said);
+    const body = JSON.stringify(said);
     try {
       const answer = await fetch("api/review", { method: "POST", body, headers: { "Content-Type": "application/json" } });
       const said = await answer.json();
@@ -38,7 +39,9 @@ const store = {
   },
   saveHere(correction) {
     try {
-      const all = [...this.here(), { ...correction, time: new Date().toISOString() }];
+      // The browser keeps little: of the masks of a reader for an image only the newest.
+      const old = (e) => correction.kind === "mask" && e.kind === "mask" && e.image === correction.image && e.reader === correction.reader;
+      const all = [...this.here().filter((e) => !old(e)), { ...correction, time: new Date().toISOString() }];
       localStorage.setItem(this.place, JSON.stringify(all));
     } catch (error) {
       say(`Not kept: ${error.message}`, true);
@@ -53,7 +56,22 @@ const store = {
     const answer = await fetch(`api/history?${query}`);
     return answer.ok ? answer.json() : [];
   },
-  download() {
+  /** A correction by this reader's newest mask, as base64 PNG, or nothing. */
+  maskHere(image) {
+    return this.here().findLast((e) => e.kind === "mask" && e.image === image && e.reader === readerName())?.mask_png;
+  },
+  offer(text, type, name) {
+    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  },
+  /** Everything said here, masks too, for: hoseg review RUN --import FILE */
+  downloadAll() {
+    const corrections = this.here();
+    if (!corrections.length) return say("Nothing is kept by this browser yet.", true);
+    this.offer(JSON.stringify({ schema_id: "hoseg-corrections-1", corrections }), "application/json", "corrections.json");
+  },
+  downloadGrades() {
     // A spreadsheet must not run a cell as a formula.
     const quote = (text) => `"${String(text).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
     const entries = new Map(INDEX.map((entry) => [entry.id, entry]));
@@ -63,8 +81,7 @@ const store = {
     });
     const newest = [...new Map(rows.map((row) => [JSON.stringify([row[3], row[4], row[6]]), row])).values()];
     const text = [["image", "sop_uid", "patient", "folder", "side", "brooker", "reader", "time", "blinded"], ...newest].map((row) => row.map(quote).join(",")).join("\n");
-    const link = make("a", { href: URL.createObjectURL(new Blob([text + "\n"], { type: "text/csv" })), download: "grades.csv" });
-    link.click();
+    this.offer(text + "\n", "text/csv", "grades.csv");
   },
 };
 
@@ -84,7 +101,9 @@ const app = {
     if (SETTINGS.served) history.replaceState(null, "", location.pathname + location.hash); // no token in view
     addEventListener("beforeunload", (event) => this.current?.painter?.dirty && event.preventDefault());
     this.gallery = new Gallery(this.places.gallery, INDEX, (id) => { location.hash = id; });
-    if (!SETTINGS.served) this.gallery.root.querySelector(".filters").append(make("button", { type: "button", onclick: () => store.download() }, "Download my grades"));
+    if (!SETTINGS.served) this.gallery.root.querySelector(".filters").append(
+      make("button", { type: "button", onclick: () => store.downloadGrades() }, "Download my grades"),
+      make("button", { type: "button", onclick: () => store.downloadAll(), title: "Grades, marks, comments and masks, for: hoseg review FOLDER --import corrections.json" }, "Download all corrections"));
     this.fillHelp();
     addEventListener("hashchange", () => this.route());
     addEventListener("keydown", (event) => this.key(event));

@@ -30,7 +30,7 @@ class Case {
     this.views = make("div", { class: "views" }, this.viewer.root);
     this.panel = make("section", { class: "panel", "aria-label": "Findings and review" });
     root.replaceChildren(this.views, this.panel);
-    this.painter = SETTINGS.served ? new Painter(this.viewer, () => say("Mask changed: press S to save it.")) : null;
+    this.painter = new Painter(this.viewer, () => say("Mask changed: press S to save it."));
     this.fill();
     requestAnimationFrame(() => this.viewer.fit());
     this.addPrior();
@@ -112,7 +112,7 @@ class Case {
     this.toggles.forEach((t) => t.setAttribute("aria-pressed", String(drawn[t.dataset.name])));
     this.viewer.refresh();
     this.other?.refresh();
-    if (this.painter && name === "fill") this.painter.canvas.hidden = !drawn.fill;
+    if (name === "fill") this.painter.canvas.hidden = !drawn.fill;
   }
 
   hipBox(hip, k) {
@@ -176,10 +176,6 @@ class Case {
   }
 
   missed() {
-    if (!this.painter) {
-      this.save("missed_ossification", this.hip.side);
-      return;
-    }
     this.painter.placed = (row, column) => {
       this.viewer.mark(row, column);
       this.setMode("point");
@@ -199,32 +195,33 @@ class Case {
   }
 
   maskTools() {
-    if (!this.painter) return make("p", { class: "quiet" }, "To paint and to save into the run, start: hoseg review FOLDER. Here classes are kept by the browser; download them from the gallery.");
     const mode = (text, key, name) => this.button(text, key, () => this.setMode(name), { "aria-pressed": "false", "data-mode": name });
     this.modes = [mode("Brush", "B", "brush"), mode("Erase", "E", "eraser"), mode("Polygon", "P", "polygon")];
-    return make("div", { class: "tools" }, ...this.modes,
+    const tools = make("div", { class: "tools" }, ...this.modes,
       this.button("Smaller", ",", () => this.painter.setRadius(0.8)),
       this.button("Larger", ".", () => this.painter.setRadius(1.25)),
       this.button("Undo", "Z", () => this.painter.undo()),
       this.button("Save mask", "S", () => this.saveMask()));
+    if (SETTINGS.served) return tools;
+    return make("div", {}, tools, make("p", { class: "quiet" }, "Opened from disk: this browser keeps what you say. Download it from the gallery, then: hoseg review FOLDER --import corrections.json. To save straight into the run, start: hoseg review FOLDER."));
   }
 
   setMode(name) {
-    this.painter?.setMode(name);
+    this.painter.setMode(name);
     this.modes?.forEach((b) => b.setAttribute("aria-pressed", String(this.painter.mode === b.dataset.mode)));
-    if (this.painter?.mode === "polygon") say("Click corners, Enter closes the polygon.");
+    if (this.painter.mode === "polygon") say("Click corners, Enter closes the polygon.");
     this.viewer.root.focus();
   }
 
   async saveMask() {
-    const saved = this.painter && await this.save("mask", "", "", await this.painter.png());
+    const saved = await this.save("mask", "", "", await this.painter.png());
     if (saved) this.painter.dirty = false;
     return saved;
   }
 
   /** Whether this case may be left: a changed mask is saved first, so that no work is lost. */
   async leave() {
-    return !this.painter?.dirty || this.saveMask();
+    return !this.painter.dirty || this.saveMask();
   }
 
   async save(kind, side, value = "", mask_png = null) {
@@ -266,13 +263,13 @@ class Case {
       r: () => this.reset(), a: () => this.accept(), m: () => this.missed(),
       x: () => this.save("false_ossification", this.hip.side), b: () => this.setMode("brush"),
       e: () => this.setMode("eraser"), p: () => this.setMode("polygon"), s: () => this.saveMask(),
-      z: () => this.painter?.undo(), ",": () => this.painter?.setRadius(0.8), ".": () => this.painter?.setRadius(1.25),
+      z: () => this.painter.undo(), ",": () => this.painter.setRadius(0.8), ".": () => this.painter.setRadius(1.25),
       "+": () => this.viewer.zoomMiddle(1.25), "-": () => this.viewer.zoomMiddle(0.8), "=": () => this.viewer.zoomMiddle(1.25),
       h: () => this.select((this.selected + 1) % this.hips.length), enter: () => this.sign(),
       w: () => changeWindow(-20, 0), q: () => changeWindow(20, 0), d: () => changeWindow(0, 12), c: () => changeWindow(0, -12),
     };
     if (/^[0-4]$/.test(key)) this.grade(Number(key));
-    else if (this.painter?.key(event)) return true;
+    else if (this.painter.key(event)) return true;
     else if (key.startsWith("arrow")) {
       const way = { arrowup: [0, 60], arrowdown: [0, -60], arrowleft: [60, 0], arrowright: [-60, 0] }[key];
       this.viewer.pan(...way);

@@ -33,9 +33,13 @@ class Painter {
   /** The newest corrected mask, else the computer's; empty in a blinded reading. */
   async load() {
     const id = this.viewer.data.id;
-    const own = await picture(`api/mask?image=${encodeURIComponent(id)}&reader=${encodeURIComponent(readerName())}`);
-    const source = own || (SETTINGS.blinded ? null : await picture(fileOf(id, "masks.png")));
+    const own = await (SETTINGS.served
+      ? picture(`api/mask?image=${encodeURIComponent(id)}&reader=${encodeURIComponent(readerName())}`)
+      : pictureOf(store.maskHere(id)));
+    // A page opened from disk may not read the pixels of masks.png: case.js holds them too.
+    const source = own || (SETTINGS.blinded || !SETTINGS.served ? null : await picture(fileOf(id, "masks.png")));
     this.loaded = true;
+    if (!own && !SETTINGS.served) this.fillRuns(this.viewer.data.ossification);
     if (!source) return;
     this.context.drawImage(source, 0, 0);
     const pixels = this.context.getImageData(0, 0, this.canvas.width, this.canvas.height);
@@ -46,6 +50,19 @@ class Painter {
       data[k + 3] = inside ? 255 : 0;
     }
     this.context.putImageData(pixels, 0, 0);
+  }
+
+  /** Paint alternating runs of a part of the film: {box: [row, column, rows, columns], counts}. */
+  fillRuns(runs) {
+    if (!runs) return;
+    const [row, column, rows, columns] = runs.box;
+    const pixels = this.context.createImageData(columns, rows);
+    let at = 0;
+    runs.counts.forEach((count, k) => {
+      for (let n = 0; k % 2 && n < count; n += 1) pixels.data.set([...PAINT, 255], 4 * (at + n));
+      at += count;
+    });
+    this.context.putImageData(pixels, column, row);
   }
 
   setMode(mode) {
@@ -194,6 +211,13 @@ class Painter {
     this.context.putImageData(pixels, 0, 0);
     return this.canvas.toDataURL("image/png").split(",")[1];
   }
+}
+
+/** The image of a base64 PNG, or null without one. */
+async function pictureOf(base64) {
+  if (!base64) return null;
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  return createImageBitmap(new Blob([bytes], { type: "image/png" }), { colorSpaceConversion: "none" });
 }
 
 /** An image, or null when it is not there. */
