@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +13,7 @@ from hoseg.radiograph import Display, Radiograph
 MAX_USELESS_FRACTION = 0.98
 """A window that turns more than this share of the film black or white is not one to read by."""
 
+_OPENCV = int(cv2.__version__.partition(".")[0])
 _ROWS_AT_ONCE = 16
 
 
@@ -47,6 +49,8 @@ def look_up(index: NDArray[Any], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     index: (H, W) uint8 or uint16
     table: (256,) or (65536,) uint8, one entry for each value that ``index`` can hold
     """
+    if index.dtype == np.uint8 or _OPENCV >= 5:  # before, its tables had 256 entries only
+        return np.asarray(cv2.LUT(index, table), np.uint8)
     out = np.empty(index.shape, np.uint8)
     for top in range(0, len(index), _ROWS_AT_ONCE):  # numpy widens an index to 64 bits: in cache
         rows = slice(top, top + _ROWS_AT_ONCE)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hoseg.imaging.display import display
+import hoseg.imaging.display as module
+from hoseg.imaging.display import display, look_up
 from hoseg.radiograph import Display, Radiograph
 
 
@@ -67,3 +68,16 @@ def test_invalid_pixels_do_not_set_the_levels():
     valid[:, :50] = False
     grey = display(Radiograph(pixels, "x", valid=valid))
     assert np.ptp(grey[:, 50:]) == 255
+
+
+@pytest.mark.parametrize("opencv", [4, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_table_is_looked_up_alike_by_old_and_new_opencv(monkeypatch, opencv, dtype):
+    if opencv == 5 and module._OPENCV < 5:
+        pytest.skip("OpenCV 4 is installed")
+    monkeypatch.setattr(module, "_OPENCV", opencv)
+    rng = np.random.default_rng(0)
+    entries = np.iinfo(dtype).max + 1
+    table = rng.integers(0, 256, entries, dtype=np.uint8)
+    index = rng.integers(0, entries, (37, 21)).astype(dtype)
+    assert np.array_equal(look_up(index, table), table[index])

@@ -1,8 +1,11 @@
+import cv2
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw, ImageFont
 
-from hoseg.report.lettering import FreeSpace, text_mask
+from hoseg.report.lettering import FreeSpace, text_mask, text_width, wrap
 
 
 def test_text_has_ink_and_grows_with_its_size():
@@ -49,3 +52,27 @@ def test_a_disc_is_kept_clear():
     row, column = free.find((20, 20), (100, 100))
     corners = [(row, column), (row + 20, column), (row, column + 20), (row + 20, column + 20)]
     assert min(np.hypot(r - 100, c - 100) for r, c in corners) > 45
+
+
+@settings(deadline=None)
+@given(st.text("abc defgh-()IV.,", max_size=120), st.integers(30, 400), st.integers(11, 64))
+def test_wrapped_lines_keep_every_word_and_fit(text, width, size):
+    lines = wrap(text, width, size)
+    assert " ".join(lines).split() == text.split()
+    assert all(text_width(line, size) <= width for line in lines if " " in line)
+
+
+def test_letters_look_as_the_font_draws_them():
+    line = "Brooker III, gap 8.0 mm (7.1 to 9.0)"
+    ours = text_mask((line,), 40)
+    picture = Image.new("L", ours.shape[::-1])
+    ImageDraw.Draw(picture).text((11, 0), line, fill=255, font=ImageFont.load_default(40))
+    theirs = np.asarray(picture).astype(float)
+    ours_wide = cv2.dilate(ours, np.ones((3, 5), np.uint8))  # kerning moves letters by a pixel
+    assert abs(ours.sum() / theirs.sum() - 1) < 0.03
+    assert (ours_wide[theirs > 200] > 100).mean() > 0.97
+
+
+@pytest.mark.parametrize("text", ["", " ", "·±°", "\u6f22", "\t"])
+def test_odd_characters_are_drawn_or_left_out(text):
+    assert text_mask((text, "x"), 12).any()

@@ -27,6 +27,17 @@ def test_other_readers_see_the_same_colours(pixels, seed):
     assert np.array_equal(np.array(picture), palette[pixels])
 
 
+@pytest.mark.parametrize("kind", ["noise", "masks", "grey"])
+def test_pictures_larger_than_a_compression_window_come_back(kind):
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (900, 701), dtype=np.uint8)
+    if kind == "masks":
+        picture = cv2.GaussianBlur(picture, (0, 0), 20) // 126 * np.uint8(3)
+    elif kind == "grey":
+        picture = cv2.GaussianBlur(picture, (0, 0), 2)
+    assert np.array_equal(np.array(Image.open(io.BytesIO(encode_png(picture)))), picture)
+
+
 def test_text_is_kept(tmp_path):
     write_png(tmp_path / "a.png", np.zeros((2, 3), np.uint8), text={"Disclaimer": "Research"})
     assert Image.open(tmp_path / "a.png").text == {"Disclaimer": "Research"}
