@@ -54,7 +54,7 @@ def sample_collimation(
         shape,
         _polygons(shape, rng),
         (rng.uniform(0.44, 0.56), rng.uniform(0.44, 0.56), rng.uniform(0.4, 0.58)),
-        leak=float(np.exp(rng.uniform(np.log(0.002), np.log(0.06)))),
+        leak=float(np.exp(rng.uniform(np.log(0.001), np.log(0.03)))),
         penumbra_mm=float(rng.uniform(0.2, 2.0)),
         shutter=shutter,
     )

@@ -25,7 +25,7 @@ class Density:
 def sample_density(rng: np.random.Generator) -> Density:
     """Draw a person from osteoporotic to dense."""
     return Density(
-        float(rng.uniform(0.7, 1.5)),
+        float(rng.uniform(0.8, 1.6)),
         float(rng.uniform(0.8, 1.4)),
         float(rng.uniform(3.5, 8.0)),
         float(rng.uniform(1.0, 3.0)),

@@ -133,14 +133,23 @@ def ruler(sheet: Sheet) -> None:
     sheet.line(sheet.metal, ticks, 0.4, sheet.uniform(0.3, 1.0))
 
 
+_MARKERS = {-1: ("R", "R", "R", "RE"), 1: ("L", "L", "L", "LI")}
+"""Lead letters of the patient's right and left side."""
+
+
 def side_marker(sheet: Sheet) -> None:
-    """A lead letter on the cassette, mirrored when the film is."""
-    letter = str(sheet.rng.choice(["L", "R", "LI", "RE", "L", "R", "B12"]))
-    face = int(sheet.rng.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX]))
+    """A lead letter on the cassette, mostly at the edge and nearly always on the right side."""
     size = sheet.px(sheet.uniform(9, 18))
     scale = size / 22
-    x = int(sheet.rng.uniform(0.03, 0.85) * sheet.shape[1])
-    y = int(sheet.rng.uniform(0.06, 0.97) * sheet.shape[0])
+    across = sheet.uniform(0.03, 0.85)
+    if sheet.rng.random() < 0.6:
+        across = across * 0.2 if across < 0.44 else 1 - 0.3 * (1 - across)
+    x, y = int(across * sheet.shape[1]), int(sheet.uniform(0.06, 0.97) * sheet.shape[0])
+    left = (np.array([x, y]) - sheet.frame.origin_px) @ np.array(sheet.frame.left)
+    side = 1 if left > 0 else -1
+    letter = str(sheet.rng.choice(_MARKERS[side if sheet.rng.random() < 0.97 else -side]))
+    letter = "B12" if sheet.rng.random() < 0.1 else letter
+    face = int(sheet.rng.choice([cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX]))
     canvas = np.zeros(sheet.shape, np.uint8)
     cv2.putText(canvas, letter, (x, y), face, scale, 255, max(1, round(size / 8)), cv2.LINE_AA)
     if sheet.rng.random() < 0.25:

@@ -105,7 +105,7 @@ def build_scene(
         centred=plan.centred,
         field=plan.field,
         camera=_camera(rng),
-        trabecular=float(rng.uniform(0.5, 1.0)),
+        trabecular=float(rng.uniform(0.65, 1.4)),
         texture=(int(rng.integers(2**31)), float(rng.uniform(0.03, 0.12))),
     )
 

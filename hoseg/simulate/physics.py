@@ -36,6 +36,8 @@ class Exposure:
     electronic: standard deviation of additive noise, as a fraction of the signal there
     lines: relative standard deviation of column and row gains left by the flat field
     seams: how many stitching seams cross the film
+    grid: relative amplitude of the shadows of an anti-scatter grid that stands still
+    grid_mm: distance between those shadows, aliased by the pixels (mm, hip plane)
     """
 
     kvp: float = 75.0
@@ -49,6 +51,8 @@ class Exposure:
     electronic: float = 2e-3
     lines: float = 0.0
     seams: int = 0
+    grid: float = 0.0
+    grid_mm: float = 1.5
 
     def __post_init__(self) -> None:
         limits = {
@@ -93,6 +97,8 @@ def sample_exposure(rng: np.random.Generator) -> Exposure:
         electronic=float(np.exp(rng.uniform(np.log(5e-4), np.log(1e-2)))),
         lines=float(rng.uniform(0.0005, 0.004)) if rng.random() < 0.15 else 0.0,
         seams=1 if rng.random() < 0.04 else 0,
+        grid=float(rng.uniform(0.001, 0.008)) if rng.random() < 0.04 else 0.0,
+        grid_mm=float(rng.uniform(0.8, 4.0)),
     )
 
 
@@ -192,7 +198,7 @@ def expose(
     """
     scatter = _scatter(primary, exposure, spacing_mm)
     primary, without_ho = primary + scatter, without_ho + scatter
-    gain = _gain(primary.shape, exposure, rng)
+    gain = _gain(primary.shape, exposure, spacing_mm, rng)
     if gain is not None:
         primary *= gain
         without_ho *= gain
@@ -232,10 +238,10 @@ def _scatter(
 
 
 def _gain(
-    shape: tuple[int, ...], exposure: Exposure, rng: np.random.Generator
+    shape: tuple[int, ...], exposure: Exposure, spacing_mm: float, rng: np.random.Generator
 ) -> NDArray[np.float32] | None:
-    """Heel effect, flat-field lines and seams as one multiplicative map; None when all are off."""
-    if not (exposure.heel or exposure.lines or exposure.seams):
+    """Heel effect, flat-field lines, grid and seams as one map of factors; None without any."""
+    if not (exposure.heel or exposure.lines or exposure.seams or exposure.grid):
         return None
     height, width = shape
     across = np.linspace(-0.5, 0.5, width, dtype=np.float32) * np.cos(exposure.heel_angle)
@@ -245,6 +251,11 @@ def _gain(
     if exposure.lines > 0:
         columns = columns + np.float32(exposure.lines) * rng.standard_normal(width, np.float32)
         rows = rows + np.float32(exposure.lines) * rng.standard_normal(height, np.float32)
+    if exposure.grid > 0:
+        phase = np.arange(width, dtype=np.float32) * np.float32(
+            2 * np.pi * spacing_mm / exposure.grid_mm
+        )
+        columns = columns + np.float32(exposure.grid) * np.sin(phase)
     for _ in range(exposure.seams):
         seam = int(rng.integers(height // 6, max(height // 6 + 1, 5 * height // 6)))
         rows[seam:] *= np.float32(rng.uniform(0.93, 1.07))

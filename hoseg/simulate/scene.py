@@ -64,7 +64,7 @@ def project_on(scene: Scene, camera: Camera) -> Layers:
     for mesh in scene.vertebrae:
         body = film.see(mesh)
         film.sacrum[body.box] |= body.mm > BONE_MM
-        film.add(Material.TRABECULAR, body, 0.55)
+        film.add(Material.TRABECULAR, body, 0.75 * scene.trabecular)
         film.add(Material.CORTICAL, body, 0.1)
     for hip_scene in scene.hips:
         for outgrowth in hip_scene.osteophytes:

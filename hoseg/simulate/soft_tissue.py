@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.simulate.drawing import (
-    add_fill,
     add_lines,
     blob_polygon,
     blurred_lines,
+    fixed_point,
     fractal_noise,
     wandering_line,
 )
@@ -26,6 +26,7 @@ from hoseg.simulate.muscles import bellies_of, displaced_fat, draw_fat_planes, s
 __all__ = ["Body", "BodyFrame", "Tissue", "sample_body", "soft_tissue"]
 
 _COARSE_MM = 2.4
+_GAS_MM, _FLANK_MM = 0.9, 115.0
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def soft_tissue(
     outer = _outline(frame, body, u, v, 0.0)
     lean = np.minimum(outer, _outline(frame, body, u, v, body.fat_mm))
     lumps = fractal_noise(u.shape, 45 / (frame.spacing_mm * step), rng, 2)
-    outer *= 1 + np.float32(rng.uniform(0.0, 0.06)) * lumps
-    fatty = np.float32(rng.uniform(0.03, 0.3))
+    outer *= 1 + np.float32(rng.uniform(0.0, 0.045)) * lumps
+    fatty = np.float32(rng.uniform(0.03, 0.2))
     marbling = fractal_noise(u.shape, rng.uniform(9, 25) / (frame.spacing_mm * step), rng, 3)
     fat = outer - lean + lean * fatty * np.clip(0.5 + 0.45 * marbling, 0, 1.6)
     bellies = bellies_of(frame, rng)
@@ -173,10 +174,10 @@ def _folds(
             across = across + rng.uniform(-0.005, 0.005) * along * along
         if rng.random() < 0.5:
             across = -across
-        step = np.clip(across / (frame.spacing_mm * rng.uniform(1, 4)) + 0.5, 0, 1)
+        step = np.clip(across / rng.uniform(0.5, 4) + 0.5, 0, 1)
         fade = np.exp(-np.maximum(across, 0) / rng.uniform(8, 50))
-        reach = np.exp(-((along / rng.uniform(40, 180)) ** 2))
-        amount = np.float32(rng.uniform(2, 18))
+        reach = np.exp(-((along / rng.uniform(30, 110)) ** 2))
+        amount = np.float32(rng.uniform(2, 12))
         body_mm = body_mm + np.where(body_mm > 20, amount * step * fade * reach, 0)
     return body_mm
 
@@ -185,29 +186,43 @@ def _bowel(
     frame: BodyFrame, shape: tuple[int, int], rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Gas in colon, rectum and small bowel, and stool: a foam of gas and water (mm of gas)."""
-    gas = np.zeros(shape, np.float32)
+    step = max(1, round(_GAS_MM / frame.spacing_mm))
+    grid = (-(-shape[0] // step), -(-shape[1] // step))
+    gas = np.zeros(grid, np.float32)
     for _ in range(int(rng.integers(0, 6))):
         centre = np.array([rng.normal(0, 50), rng.uniform(-170, 5)])
         heading = rng.uniform(-np.pi, np.pi)
-        polygons = []
         size = rng.uniform(8, 24)
+        loop = np.zeros(grid, np.float32)
         for _ in range(int(rng.integers(1, 8))):
             outline = blob_polygon(size * rng.uniform(0.7, 1.2), rng, lobes=0.09)
-            polygons.append(frame.to_px(outline * [1, rng.uniform(0.6, 1)] + centre))
+            outline = frame.to_px(outline * [1, rng.uniform(0.6, 1)] + centre)
+            _add_dome(loop, (outline + 0.5) / step - 0.5, size / (frame.spacing_mm * step))
             heading += rng.normal(0, 0.6)
             centre = centre + 1.2 * size * np.array([np.cos(heading), np.sin(heading)])
-            # Bowel stays above the pelvic floor: only the rectum reaches below the hips.
-            low = 25.0 if abs(centre[0]) < 35 else -15.0
-            centre[1] = min(centre[1], low)
-        edge = rng.uniform(0.5, 3.0) / frame.spacing_mm
-        depth = rng.uniform(8, 38)
-        cloud = np.zeros(shape, np.float32)
-        add_fill(cloud, polygons, edge, depth)
-        if rng.random() < 0.35 and cloud.any():
-            foam = fractal_noise(shape, rng.uniform(2.5, 8.0) / frame.spacing_mm, rng, 3)
-            cloud *= np.clip(rng.uniform(0.2, 0.7) + rng.uniform(0.25, 0.6) * foam, 0, 1.5)
-        np.maximum(gas, cloud, out=gas)
-    return gas
+            # Bowel stays above the pelvic floor and the groin: only the rectum reaches lower.
+            centre[0] = np.clip(centre[0], -_FLANK_MM, _FLANK_MM)
+            aside = abs(centre[0]) - 35
+            centre[1] = min(centre[1], 25.0 if aside < 0 else -15 - 0.7 * aside)
+        loop *= np.float32(min(rng.uniform(8, 38), 1.6 * size))
+        if rng.random() < 0.35 and loop.any():
+            foam = fractal_noise(grid, rng.uniform(2.5, 8.0) / (frame.spacing_mm * step), rng, 3)
+            loop *= np.clip(rng.uniform(0.2, 0.7) + rng.uniform(0.25, 0.6) * foam, 0, 1.5)
+        np.maximum(gas, loop, out=gas)
+    return _upsample(gas, shape, step)
+
+
+def _add_dome(layer: NDArray[np.float32], outline: NDArray[np.float64], radius_px: float) -> None:
+    """A bubble of height 1: round at its edge, flat in the middle, never below what is there."""
+    low = np.clip(np.floor(outline.min(axis=0)) - 2, 0, None).astype(int)
+    high = np.ceil(outline.max(axis=0)).astype(int) + 3
+    part = layer[low[1] : high[1], low[0] : high[0]]
+    if min(part.shape) < 1:
+        return
+    inside = np.zeros(part.shape, np.uint8)
+    cv2.fillPoly(inside, [fixed_point(outline - low)], 1, shift=4)
+    depth = np.clip(cv2.distanceTransform(inside, cv2.DIST_L2, 5) / np.float32(radius_px), 0, 1)
+    np.maximum(part, np.sqrt(depth * (2 - depth)), out=part)
 
 
 def _clothing(
