@@ -20,6 +20,7 @@ from hoseg.report.contours import Contours, trace
 from hoseg.report.overlay import Overlay, overlay, side_name
 from hoseg.report.schema import NoteFact, ResultFile, Status, result_for_image
 from hoseg.segment.predictor import Options, Predictor
+from hoseg.segment.trial import segment
 from hoseg.segment.weights import Model
 
 
@@ -161,8 +162,7 @@ class Pipeline:
         prepared = self.examine(radiograph)
         if isinstance(prepared, ImageResult):
             return prepared
-        (segmentation,) = self.predictor.predict([prepared])
-        return self.conclude(radiograph, prepared, segmentation)
+        return self.conclude(radiograph, *segment(self.predictor, radiograph, prepared))
 
     def examine(self, radiograph: Radiograph) -> Prepared | ImageResult:
         """Prepare a film for the network, or say why it does not get there."""

@@ -9,6 +9,7 @@ from hoseg.grade import HipFinding, grade
 from hoseg.imaging.prepare import prepare
 from hoseg.pipeline import ImageResult, Pipeline
 from hoseg.radiograph import Radiograph
+from hoseg.segment.trial import segment
 
 
 class PipelineReader:
@@ -25,7 +26,7 @@ class PipelineReader:
         prepared = seen.prepared if isinstance(seen, ImageResult) else seen
         if prepared is None:
             prepared = prepare(radiograph, self._pipeline.predictor.spacing_mm)
-        (found,) = self._pipeline.predictor.predict([prepared])
+        prepared, found = segment(self._pipeline.predictor, radiograph, prepared)
         return Segmented(found, prepared, refused)
 
     def conclude(self, radiograph: Radiograph, found: Segmented) -> Prediction:

@@ -22,7 +22,7 @@ _LOGIT_OF_ATTRIBUTES = 3.5  # a radiograph that states its photometric interpret
 _LOGIT_OF_FLUOROSCOPY = 0.5  # fluoroscopy shows bones dark as often as bright
 _LOGIT_OF_SIGN = 2.5  # Pixel Intensity Relationship Sign, when it agrees or disagrees
 _LOGIT_OF_PICTURE = 1.0  # a PNG without attributes: mostly exported as shown
-_CERTAIN = 0.8
+_CERTAIN = 0.985  # below, it is worth to ask the network both ways round
 
 
 def judge_polarity(
@@ -40,7 +40,7 @@ def judge_polarity(
     -------
     inverted: flip the grey levels
     notes: ``polarity_flipped`` when the picture overruled the attributes, ``polarity_uncertain``
-        when neither is convincing; both with the confidence
+        when neither is convincing and the network should be asked; both with the confidence
     """
     stated = radiograph.display.inverted
     score = ridge_score(-picture if stated else picture, field)
@@ -48,13 +48,14 @@ def judge_polarity(
     logit = _prior(radiograph) + for_picture
     inverted = stated if logit >= 0 else not stated
     confidence = 1 / (1 + exp(-abs(logit)))
+    notes: tuple[Note, ...] = ()
     if inverted != stated:
         text = f"Bones look dark as stated, so the grey levels are flipped (p = {confidence:.2f})."
-        return inverted, (Note("polarity_flipped", text),)
+        notes = (Note("polarity_flipped", text),)
     if confidence < _CERTAIN:
         text = f"Whether bones are bright or dark is not certain (p = {confidence:.2f})."
-        return inverted, (Note("polarity_uncertain", text),)
-    return inverted, ()
+        notes += (Note("polarity_uncertain", text),)
+    return inverted, notes
 
 
 def _prior(radiograph: Radiograph) -> float:

@@ -20,6 +20,18 @@ ASSUMED_LONG_SIDE_MM = 400.0
 """Long side of the exposed field taken for a film without millimetres (network input only)."""
 
 
+@dataclass(frozen=True)
+class Assume:
+    """What to take for granted where a film does not say, or does not say clearly.
+
+    inverted: grey levels must be flipped; None = judge from attributes and picture
+    long_side_mm: of the exposed field, for a film without millimetres
+    """
+
+    inverted: bool | None = None
+    long_side_mm: float = ASSUMED_LONG_SIDE_MM
+
+
 @dataclass(frozen=True, eq=False)
 class RawFilm:
     """A radiograph with all decided that it needs to become ``Prepared``, and nothing computed.
@@ -45,13 +57,14 @@ class RawFilm:
         return (int(self.pixels.shape[0]), int(self.pixels.shape[1]))
 
 
-def prepare(radiograph: Radiograph, spacing_mm: float = 0.5) -> Prepared:
+def prepare(radiograph: Radiograph, spacing_mm: float = 0.5, assume: Assume = Assume()) -> Prepared:
     """Crop to the exposed field, resample to the network's spacing, normalise.
 
     Parameters
     ----------
     radiograph: one image
     spacing_mm: wished distance between pixel centres (mm at the hip), both directions
+    assume: polarity and scale to try
 
     Returns
     -------
@@ -62,21 +75,25 @@ def prepare(radiograph: Radiograph, spacing_mm: float = 0.5) -> Prepared:
     ------
     SettingError: spacing_mm is not a positive number
     """
-    return develop(plan(radiograph, spacing_mm))
+    return develop(plan(radiograph, spacing_mm, assume))
 
 
-def plan(radiograph: Radiograph, spacing_mm: float = 0.5) -> RawFilm:
+def plan(radiograph: Radiograph, spacing_mm: float = 0.5, assume: Assume = Assume()) -> RawFilm:
     """Decide field, polarity, scale and grid; the first half of ``prepare``."""
     if not (np.isfinite(spacing_mm) and spacing_mm > 0):
         raise SettingError("spacing_mm", spacing_mm, "a positive number of mm")
-    field, inverted, notes = locate(radiograph)
-    scale_mm, scale_notes = _scale_mm(radiograph, field)
+    field, inverted, notes = locate(radiograph, assume.inverted)
+    scale_mm, scale_notes = _scale_mm(radiograph, field, assume.long_side_mm)
     grid = make_grid(field.window, scale_mm, (spacing_mm, spacing_mm))
     return RawFilm(radiograph.pixels, field.on_grid(grid), grid, inverted, notes + scale_notes)
 
 
-def locate(radiograph: Radiograph) -> tuple[ExposedField, bool, tuple[Note, ...]]:
+def locate(
+    radiograph: Radiograph, inverted: bool | None = None
+) -> tuple[ExposedField, bool, tuple[Note, ...]]:
     """Find the exposed field and the polarity on a thumbnail.
+
+    inverted: the polarity where it is known
 
     Returns
     -------
@@ -87,7 +104,9 @@ def locate(radiograph: Radiograph) -> tuple[ExposedField, bool, tuple[Note, ...]
     picture = make_thumbnail(radiograph.pixels)
     valid = None if radiograph.valid is None else shrink_mask(radiograph.valid)
     painted = find_painted(picture, valid)
-    inverted, notes = judge_polarity(radiograph, picture, painted)
+    notes: tuple[Note, ...] = ()
+    if inverted is None:
+        inverted, notes = judge_polarity(radiograph, picture, painted)
     field = find_field(picture, painted, radiograph.shape, dense_is_high=not inverted)
     return field, inverted, field.notes + notes
 
@@ -141,15 +160,15 @@ def restore(
 
 
 def _scale_mm(
-    radiograph: Radiograph, field: ExposedField
+    radiograph: Radiograph, field: ExposedField, long_side_mm: float
 ) -> tuple[tuple[float, float], tuple[Note, ...]]:
     """Return (row, column) mm of an original pixel, assumed when nothing is known."""
     if radiograph.spacing is not None:
         return radiograph.spacing.mm, ()
-    scale = ASSUMED_LONG_SIDE_MM / max(field.window.shape)
+    scale = long_side_mm / max(field.window.shape)
     text = (
         f"No millimetres in the file; for the network's input the exposed field is taken to be "
-        f"{ASSUMED_LONG_SIDE_MM:.0f} mm long. Lengths stay in pixels."
+        f"{long_side_mm:.0f} mm long. Lengths stay in pixels."
     )
     return (scale, scale), (Note("scale_assumed", text),)
 

@@ -81,6 +81,47 @@ def test_air_beside_the_body_does_not_cut_the_body():
     assert field.thumbnail[~shrink_mask(air) & ~shrink_mask(columns < 200)].all()
 
 
+def test_a_border_painted_in_grey():
+    pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
+    inside = circle(SHAPE, 0.95)
+    pixels[~inside] = 3100
+    assert overlap(found(pixels), inside) > 0.95
+
+
+def test_several_exposed_parts_are_all_kept():
+    """A film exposed twice: nothing of either half is lost."""
+    pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
+    pixels[400:430] = 0
+    field = found(pixels).thumbnail
+    parts = np.ones(SHAPE, bool)
+    parts[400:430] = False
+    assert field[shrink_mask(parts)].mean() > 0.99
+    assert not field[shrink_mask(~parts)][5:-5].all()
+
+
+def test_black_air_within_a_painted_border_does_not_cut_the_corners():
+    """Bone may reach into a corner that is as black as the border."""
+    pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
+    inside = rectangle(SHAPE, (0.8, 0.8), 0)
+    rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    pixels[~inside | (rows - 90 + columns - 76 < 150)] = 0
+    assert found(pixels).thumbnail[shrink_mask(inside)].mean() > 0.99
+
+
+def test_a_border_that_is_dark_over_half_its_length():
+    """Where air was beside the leaves, scatter fades from black; the edge shows below only."""
+    rng = np.random.default_rng(1)
+    pixels = pelvis_like(SHAPE).astype(np.float32).clip(0, 2900)
+    inside = np.ones(SHAPE, bool)
+    inside[:, 700:] = False
+    away = np.arange(SHAPE[1])[None, :] - 700.0
+    fading = np.broadcast_to(40 * away, SHAPE) + rng.normal(0, 10, SHAPE)
+    pixels[:180, 700:] = fading[:180, 700:]
+    pixels[:180, 640:700] = 0
+    pixels[180:, 700:] = 3900 + rng.normal(0, 10, (SHAPE[0] - 180, 60))
+    assert overlap(found(pixels.clip(0, 4095).astype(np.uint16)), inside) > 0.96
+
+
 def test_shutter_limits_the_field():
     valid = circle(SHAPE, 0.8)
     field = found(pelvis_like(SHAPE), valid)
