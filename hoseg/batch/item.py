@@ -120,12 +120,8 @@ def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile
         partial.mkdir(parents=True)
         (partial / "overlay.png").write_bytes(image.overlay().png())
         (partial / "masks.png").write_bytes(encode_png(image.masks()))
-        for name, picture, quality in (
-            ("film.jpg", image.grey, FILM_QUALITY),
-            ("thumb.jpg", thumbnail(image.grey, image.masks())[..., ::-1], THUMBNAIL_QUALITY),
-        ):
-            options = [cv2.IMWRITE_JPEG_QUALITY, quality]
-            (partial / name).write_bytes(cv2.imencode(".jpg", picture, options)[1].tobytes())
+        for name, data in jpeg_files(image).items():
+            (partial / name).write_bytes(data)
         case = case_script(result, image.masks(), image.contours)
         (partial / CASE_FILE).write_text(case, encoding="utf-8")
         (partial / "result.json").write_text(to_json(result), encoding="utf-8")
@@ -136,6 +132,19 @@ def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile
             "the same command again: what is done stays done"
         ) from error
     return result
+
+
+def jpeg_files(image: ImageResult) -> dict[str, bytes]:
+    """Name and content of the pictures behind the review page: the film, and a small one."""
+    small = thumbnail(image.grey, image.masks())[..., ::-1]
+    files = {}
+    for name, picture, quality in (
+        ("film.jpg", image.grey, FILM_QUALITY),
+        ("thumb.jpg", small, THUMBNAIL_QUALITY),
+    ):
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        files[name] = cv2.imencode(".jpg", picture, options)[1].tobytes()
+    return files
 
 
 def image_folder(source: str, attributes: Attributes) -> str:
