@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from hoseg.grade import grade
-from hoseg.radiograph import Side, Spacing, SpacingSource
+from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
 
 ROMAN = ("0", "I", "II", "III", "IV")
 
@@ -28,11 +28,12 @@ def findings_of(folder: Path, truth: dict) -> dict[str, dict]:
     """Side -> finding (as JSON) of one film, graded afresh from its masks."""
     masks = cv2.imread(str(folder / "masks.png"), cv2.IMREAD_UNCHANGED)
     spacing = np.broadcast_to(truth["spacing_mm"], 2)
+    shown = truth["orientation"]
     found = grade(
         masks,
         Spacing(float(spacing[0]), float(spacing[1]), 0.0, SpacingSource.USER),
         side=Side(truth.get("side", "unknown")),
-        draws=0,
+        orientation=Orientation(Side(shown["columns"]), shown["rows_to_feet"], "attribute"),
     )
     return {finding.side.value: finding.to_dict() for finding in found}
 

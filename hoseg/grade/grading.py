@@ -22,7 +22,9 @@ from hoseg.grade.write import Case, Context, write_finding, write_nothing
 from hoseg.radiograph import Grid, Orientation, Side, Spacing, Structure, View
 
 FAR_RADII = 5.0
-"""An ossification that touches nothing is not about the hip beyond so many head radii."""
+"""An ossification that touches nothing is not about the hip beyond so many head radii from both the
+head's centre and the tip of the greater trochanter: the soft tissue lateral of the trochanter is
+about the hip, as far from the head as it is."""
 INSIDE_RADII = 1.6
 """Nor so many radii medial of the head's centre: there is the inside of the pelvis."""
 
@@ -179,7 +181,8 @@ def _sort_out(
     kept, excluded = [], []
     for item, touching in zip(items, np.logical_or(*contacts.attached(tolerance)), strict=True):
         u, v = (float(x.mean()) for x in frame.local(item.pixels_mm))
-        nearest = float(np.hypot(*(item.outline_mm - frame.centre).T).min())
+        places = [frame.centre, *([] if frame.trochanter is None else [frame.trochanter])]
+        nearest = min(float(np.hypot(*(item.outline_mm - p).T).min()) for p in places)
         if touching:
             kept.append(item)
         elif nearest > FAR_RADII * frame.unit:

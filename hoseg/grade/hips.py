@@ -55,22 +55,33 @@ def _femurs(bones: Bones) -> list[list[Outline]]:
     """Group pieces of femur into one or two femurs.
 
     Pieces of one femur lie along its long axis; the other femur lies well off it, however the
-    film is turned.
+    film is turned and wherever a band cuts them.
     """
     pieces = sorted(bones.femur_outlines, key=lambda piece: -piece.area_px)
     if not pieces:
         return []
     unit_mm = inscribed_radius(bones.overview.femur) * bones.overview.step_mm
-    main = pieces[0].points_px * bones.mm
-    middle = main.mean(axis=0)
-    values, vectors = np.linalg.eigh((main - middle).T @ (main - middle))
-    long = values[1] > 4 * values[0]
+    middle = pieces[0].points_px.mean(axis=0) * bones.mm
+    across = _across_femurs(pieces, bones)
     groups: list[list[Outline]] = [[], []]
     for piece in pieces:
         offset = piece.points_px.mean(axis=0) * bones.mm - middle
-        away = abs(offset @ vectors[:, 0]) if long else float(np.hypot(*offset))
-        groups[int(away > APART * unit_mm)].append(piece)
+        groups[int(abs(offset @ across) > APART * unit_mm)].append(piece)
     return [group for group in groups if group]
+
+
+def _across_femurs(pieces: list[Outline], bones: Bones) -> NDArray[np.float64]:
+    """Unit vector across the shaft of the largest elongated piece; without one, along the rows.
+
+    A band across the film can part the shaft from a piece that is no longer than wide.
+    """
+    for piece in _largest(pieces):
+        points = piece.points_px * bones.mm
+        points = points - points.mean(axis=0)
+        values, vectors = np.linalg.eigh(points.T @ points)
+        if values[1] > 4 * values[0]:
+            return np.asarray(vectors[:, 0])
+    return np.array([0.0, 1.0])
 
 
 def _hip(bones: Bones, pieces: list[Outline]) -> Hip:

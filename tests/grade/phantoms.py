@@ -5,7 +5,9 @@ Nothing here uses ``hoseg.grade``: the truth comes from the shapes, sampled ever
 A phantom is unambiguous (``Truth.clear``) when nothing in it lies on a line that the rules draw:
 a gap not within 0.5 mm of 10 mm; contacts that overlap by 1 mm or more; a free distance that
 exceeds the 1.5 mm of the contact rule by 0.75 mm or 1.25 pixels; ossifications of at least
-25 mm^2 and 3 pixels across. Those are the conditions under which the class must be right.
+25 mm^2 and 3 pixels across, whole on the film; no island within 0.5 mm or a pixel of 10 mm long.
+Those are the conditions under which the class must be right. Every other phantom is graded too
+and counted openly as ambiguous, with the reason.
 """
 
 from __future__ import annotations
@@ -312,7 +314,10 @@ def site_shares(anatomy, shape, rng):
     lateral = across / offset
     u, v = (xy - centre) @ lateral, (xy - centre) @ down
     tip = np.asarray(anatomy.tip) - centre
-    tip_u, tip_v, r = tip @ lateral, tip @ down, anatomy.unit
+    # The yardstick that the documentation defines: the native head's radius; where an implant
+    # replaced the head, that radius cannot be seen on the film and an adult's mean takes its place.
+    r = anatomy.unit if anatomy.radius == anatomy.unit else 24.0
+    tip_u, tip_v = tip @ lateral, tip @ down
     edge = (tip_u + r) / 2
     names = np.full(len(u), "central", dtype=object)
     names[(v <= tip_v) & (u >= edge)] = "lateral"
@@ -391,6 +396,13 @@ def _unclear(anatomy, lesions, gap, pixel):
     return ""
 
 
+def _cut(lesions, size, spacing_mm):
+    """Whether an ossification reaches beyond the film: what is left of it has no known truth."""
+    film = np.multiply(size, spacing_mm)[::-1]
+    points = [item.shape.boundary(0.5) for item in lesions]
+    return any(((p < 0) | (p > film)).any() for p in points)
+
+
 def _length(shape):
     if isinstance(shape, Capsule):
         return float(np.hypot(*(np.subtract(shape.end, shape.start)))) + 2 * shape.radius
@@ -437,7 +449,10 @@ def make_phantom(seed):
         anatomy = anatomy.moved(move)
         lesions = [replace(x, shape=x.shape.moved(move)) for x in lesions]
         _paint_hip(masks, anatomy, lesions, spacing_mm)
-        truths.append(_truth(anatomy, lesions, kind, implant, side, spacing_mm, rng))
+        truth = _truth(anatomy, lesions, kind, implant, side, spacing_mm, rng)
+        if truth.clear and _cut(lesions, masks.shape, spacing_mm):
+            truth = replace(truth, clear=False, why_unclear="cut by the film")
+        truths.append(truth)
     truths.sort(key=lambda truth: truth.anatomy.centre[0])
     return Phantom(masks, spacing_mm, "right" if mirrored_film else "left", tuple(truths))
 
