@@ -47,7 +47,7 @@ _LEAST_CORRELATION = 0.6  # of neighbouring pixels; noise has less, any film mor
 
 _SMALLEST_BONE_MM2 = 600.0  # an adult proximal femur has some 4,000, half a pelvis 8,000
 _FARTHEST_JOINT_MM = 15.0  # a femur lies over or beside its socket
-_LARGEST_FRAGMENT_SHARE = 0.35  # bone outside its two largest parts: the network is guessing
+_LARGEST_FRAGMENT_SHARE = 0.35  # bone outside its largest parts: the network is guessing
 _LARGEST_UNSURE_SHARE = 0.5  # pixels between 0.2 and 0.8, against bone found
 _FEMUR_RADIUS_MM = (12.0, 40.0)  # largest circle inside an adult femur: 20 to 28
 
@@ -188,10 +188,12 @@ def judge_segmentation(
         return Verdict(Reason.NO_PELVIS, "no pelvis was found beside the femur")
     if not enough[1]:
         return Verdict(Reason.NO_FEMUR, "no femur was found beside the pelvis")
-    if (apart_mm := _distance_mm(pelvis, femur, mm)) > _FARTHEST_JOINT_MM:
+    implant = segmentation.probabilities[2] >= 128  # between an endoprosthetic socket and its femur
+    if (apart_mm := _distance_mm(pelvis, femur | implant, mm)) > _FARTHEST_JOINT_MM:
         return Verdict(Reason.NOT_A_HIP, f"pelvis and femur are {apart_mm:.0f} mm apart")
+    exposures = cv2.connectedComponents(prepared.field.astype(np.uint8))[0] - 1
     for name, bone, channel in (("pelvis", pelvis, 0), ("femur", femur, 1)):
-        if (share := fragment_share(bone)) > _LARGEST_FRAGMENT_SHARE:
+        if (share := fragment_share(bone, 2 * exposures)) > _LARGEST_FRAGMENT_SHARE:
             return Verdict(Reason.NOT_A_HIP, f"{share:.0%} of the {name} found lies in fragments")
         unsure = _unsure_share(segmentation.probabilities[channel])
         if unsure > _LARGEST_UNSURE_SHARE:
@@ -219,7 +221,10 @@ def age_years(age: str) -> float | None:
 def count_levels(pixels: NDArray[np.generic]) -> int:
     """Count the grey levels of an even sample of an image (H, W)."""
     step = max(1, max(pixels.shape) // 512)
-    return int(np.unique(pixels[::step, ::step]).size)
+    sample = pixels[::step, ::step]
+    if sample.dtype in (np.uint8, np.uint16):
+        return int(np.count_nonzero(np.bincount(sample.ravel())))
+    return int(np.unique(sample).size)
 
 
 def neighbour_correlation(pixels: NDArray[np.float32]) -> float:
@@ -231,11 +236,11 @@ def neighbour_correlation(pixels: NDArray[np.float32]) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def fragment_share(bone: NDArray[np.bool_]) -> float:
-    """Return the share of a mask (h, w) outside its two largest parts."""
+def fragment_share(bone: NDArray[np.bool_], parts: int = 2) -> float:
+    """Return the share of a mask (h, w) outside its largest parts: two on a film exposed once."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(bone.astype(np.uint8))
     areas = np.sort(stats[1:, cv2.CC_STAT_AREA])[::-1]
-    return float(areas[2:].sum() / areas.sum()) if areas.size else 0.0
+    return float(areas[parts:].sum() / areas.sum()) if areas.size else 0.0
 
 
 def _unsure_share(probability: NDArray[np.uint8]) -> float:

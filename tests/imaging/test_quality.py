@@ -108,10 +108,10 @@ def disc(shape, row: float, column: float, radius: float) -> np.ndarray:
     return (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
 
 
-def answer(radiograph: Radiograph, pelvis, femur, *, level: int = 250, **scores: float):
+def answer(radiograph: Radiograph, pelvis, femur, *, implant=(), level: int = 250, **scores: float):
     prepared = prepare(radiograph)
     probabilities = np.zeros((4, *prepared.grid.shape), np.uint8)
-    for channel, shapes in ((0, pelvis), (1, femur)):
+    for channel, shapes in enumerate((pelvis, femur, implant)):
         for row, column, radius in shapes:
             probabilities[channel][disc(prepared.grid.shape, row, column, radius)] = level
     masks = np.zeros(radiograph.shape, np.uint8)
@@ -142,6 +142,21 @@ def test_plausible_hip_passes():
 )
 def test_implausible_bones(pelvis, femur, reason):
     assert answer(film(), pelvis, femur).reason is reason
+
+
+def test_an_endoprosthesis_lies_between_socket_and_femur():
+    far = [(420, 340, 48)]
+    assert answer(film(), PELVIS, far).reason is Reason.NOT_A_HIP
+    assert answer(film(), PELVIS, far, implant=[(340, 300, 45)]).ok
+
+
+def test_a_film_exposed_twice_may_show_its_bones_in_more_parts():
+    quarters = [(100, 100, 48), (100, 300, 48), (400, 100, 48), (400, 300, 48)]
+    whole = film()
+    assert answer(whole, quarters, FEMUR).reason is Reason.NOT_A_HIP
+    pixels = whole.pixels.clip(50, 4000)
+    pixels[440:470] = 0
+    assert answer(replace(whole, pixels=pixels), quarters, FEMUR).ok
 
 
 def test_size_is_not_judged_without_millimetres():
