@@ -137,24 +137,23 @@ def _hip_scene(
         outgrowths = osteophytes(hip, pelvis, pieces[0], rng, native=level is None)
     around = Surroundings(
         hip,
-        _surface_points((pelvis,), hip, Structure.PELVIS, outgrowths),
-        _surface_points(pieces, hip, Structure.FEMUR, outgrowths),
+        _triangles((pelvis,), hip, Structure.PELVIS, outgrowths),
+        _triangles(pieces, hip, Structure.FEMUR, outgrowths),
     )
     growth, site = _grown(plan, around, rng)
     scene = HipScene(plan, hip, growth, site, plan.implant, tuple(parts), outgrowths, broken)
     return scene, skeleton
 
 
-def _surface_points(
+def _triangles(
     bones: tuple[Bone, ...], hip: Hip, structure: Structure, outgrowths: tuple[Outgrowth, ...]
 ) -> Points:
-    """Points (N, 3) on bones near the hip and on what grew out of them, about 1.5 mm apart."""
-    points = [o.mesh.vertices for o in outgrowths if o.structure is structure]
+    """Triangles (F, 3, 3) of bones near the hip and of what grew out of them."""
+    grown = [o.mesh.vertices[o.mesh.faces] for o in outgrowths if o.structure is structure]
     for mesh in (bone.outer for bone in bones):
         close = np.linalg.norm(mesh.vertices - hip.head, axis=1) < 5.5 * hip.radius
-        corners = mesh.vertices[mesh.faces[close[mesh.faces[:, 0]]]]
-        points += [mesh.vertices[close], (corners[:, 0] + corners[:, 1] + corners[:, 2]) / 3]
-    return np.concatenate(points)
+        grown.append(mesh.vertices[mesh.faces[close[mesh.faces[:, 0]]]])
+    return np.concatenate(grown)
 
 
 def _grown(plan: HipPlan, around: Surroundings, rng: np.random.Generator) -> tuple[Growth, str]:

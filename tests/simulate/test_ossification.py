@@ -41,6 +41,18 @@ def to_triangles(points, triangles):
     return best
 
 
+def outer_part(triangles, outside):
+    """Triangles outside a ball; those that cross it are cut into 64 first."""
+    beyond = outside(triangles)
+    cut = triangles[beyond.any(axis=1) & ~beyond.all(axis=1)]
+    for _ in range(3):
+        a, b, c = cut[:, 0], cut[:, 1], cut[:, 2]
+        ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
+        cut = np.concatenate([np.stack(p, axis=1) for p in
+                              ((a, ab, ca), (b, bc, ab), (c, ca, bc), (ab, bc, ca))])  # fmt: skip
+    return np.concatenate((triangles[beyond.all(axis=1)], cut[outside(cut).all(axis=1)]))
+
+
 def exact_gap(scene, hip_scene):
     """Gap between the pelvic and the femoral side from points to triangles, both ways."""
     hip = hip_scene.hip
@@ -64,8 +76,8 @@ def exact_gap(scene, hip_scene):
             for target in (*sides[other][0], *sides[other][1]):
                 triangles = target.vertices[target.faces]
                 centres = triangles.mean(axis=1)
-                close = np.linalg.norm(centres - middle, axis=1) < reach
-                triangles = triangles[close & outside(centres)]
+                triangles = triangles[np.linalg.norm(centres - middle, axis=1) < reach]
+                triangles = outer_part(triangles, outside)
                 if len(points) and len(triangles):
                     best = min(best, float(to_triangles(points, triangles).min()))
     return best
