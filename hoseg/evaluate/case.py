@@ -64,6 +64,7 @@ class CaseScore:
     implant: whether the truth (or, without masks, the prediction) shows one
     lesion_hips: for each lesion the index of its hip in ``hips``; -1 when not known
     ho_score: suspicion of ossification anywhere on the film
+    outside_mm2: area painted outside the exposed field; None where the truth knows no border
     error: why the film could not be judged; empty when it was
     picture: file name of the small overlay below the output folder, or empty
     """
@@ -78,6 +79,7 @@ class CaseScore:
     hips: tuple[HipScore, ...] = ()
     calibration: tuple[Calibration, ...] = ()
     ho_score: float | None = None
+    outside_mm2: float | None = None
     error: str = ""
     picture: str = ""
 

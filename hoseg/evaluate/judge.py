@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +17,10 @@ from hoseg.evaluate.lesions import Lesion, lesions
 from hoseg.evaluate.overlap import Overlap, overlap
 from hoseg.evaluate.probabilities import calibration, suspicion
 from hoseg.grade import HipFinding
-from hoseg.radiograph import STRUCTURES, Segmentation, Structure
+from hoseg.radiograph import STRUCTURES, Segmentation, Spacing, Structure
 
 _BONE = Structure.PELVIS | Structure.FEMUR
+_ALL = np.uint8(sum(Structure))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +105,11 @@ def _areas(
         overlap("ossification", true & here, painted & here, spacing.mm, surfaces=False)
         for here in halves
     ]
+    beyond = outside(ignore)
     return replace(
         case,
         implant=bool(np.any(masks & Structure.IMPLANT)),
+        outside_mm2=_painted_mm2(found.masks, beyond, spacing) if beyond.any() else None,
         overlaps=tuple(rows),
         lesions=pieces,
         lesion_hips=tuple(_hip_of(piece, halves) for piece in pieces),
@@ -115,6 +119,18 @@ def _areas(
             for h, o in zip(case.hips, ho, strict=True)
         ),
     )
+
+
+def outside(ignore: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Pixels (H, W) outside the exposed field: nothing is scored, from there to the film's edge."""
+    unscored = ((ignore & _ALL) == _ALL).astype(np.uint8)
+    _, labels = cv2.connectedComponents(unscored, connectivity=4)
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    return np.asarray(np.isin(labels, np.setdiff1d(edge, [0])))
+
+
+def _painted_mm2(masks: NDArray[np.uint8], here: NDArray[np.bool_], spacing: Spacing) -> float:
+    return float(np.count_nonzero(masks[here])) * spacing.row_mm * spacing.column_mm
 
 
 def _check_hips(truth: LabelledImage) -> None:

@@ -21,6 +21,8 @@ from hoseg.radiograph import STRUCTURES
 Rows = NDArray[np.intp]
 SEVERE = 3
 """Brooker III and IV are severe."""
+LARGE_MM2 = 100.0
+"""1 cm2: from here on the Dice of a structure, or of the ossification of a hip, says something."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ def overlap_measures(cases: Sequence[CaseScore], name: str) -> list[Measure]:
         defined(f"{name}.dice_median", dice, median_of),
     ]
     if name in STRUCTURES:
+        large = [o is not None and o.truth_mm2 >= LARGE_MM2 for o in found]
+        measures.append(over(f"{name}.dice_mean_1cm2", large, partial(mean_of, dice)))
         absent = [o is not None and o.truth_mm2 == 0 for o in found]
         painted = [0.0 if o is None else o.predicted_mm2 for o in found]
         marked = np.greater_equal(painted, SIZE_FLOOR_MM2)
@@ -109,8 +113,34 @@ def chances(hips: Sequence[HipScore]) -> NDArray[np.float64]:
     return np.divide(p, total, out=np.full(p.shape, np.nan), where=total > 0)
 
 
+def severe_auc(
+    name: str, severe: NDArray[np.float64], truth: Rows, known: NDArray[np.bool_]
+) -> Measure:
+    """Severe-or-not AUC of a score over the hips that are ``known`` and have a true class."""
+    rows = known & (truth >= 0)
+    labels = [bool(t >= SEVERE) if k else None for t, k in zip(truth, rows, strict=True)]
+    return auc_measure(f"{name}.severe_auc", np.nan_to_num(severe).tolist(), labels)
+
+
+def severity(hips: Sequence[HipScore]) -> NDArray[np.float64]:
+    """P(III or IV) of each hip; ties, such as 0, are broken by the expected class.
+
+    Probabilities are shares of a limited number of draws: those that never came to III still
+    differ in how near they came.
+    """
+    p = chances(hips)
+    return np.asarray(p[:, SEVERE:].sum(axis=1) + 1e-4 * (p @ np.arange(CLASSES)))
+
+
+def severity_of_true_masks(hips: Sequence[HipScore]) -> NDArray[np.float64]:
+    """The class read from the true masks; within a class, the narrower gap counts as worse."""
+    gaps = [np.inf if h.true_masks_gap_mm is None else h.true_masks_gap_mm for h in hips]
+    classes = [np.nan if h.truth_masks is None else float(h.truth_masks) for h in hips]
+    return np.asarray(classes) + 1 / (2 + np.asarray(gaps))
+
+
 def probability_measures(hips: Sequence[HipScore], truth: Rows, found: Rows) -> list[Measure]:
-    """Severe-or-not AUC, calibration and risk-coverage of the class probabilities."""
+    """Calibration and risk-coverage of the class probabilities."""
     p = chances(hips)
     known = (truth >= 0) & np.isfinite(p).all(axis=1)
     safe = np.nan_to_num(p)
@@ -127,11 +157,6 @@ def probability_measures(hips: Sequence[HipScore], truth: Rows, found: Rows) -> 
         return partial(stats.risk_area, top[r], (truth != found)[r])
 
     return [
-        auc_measure(
-            "class.severe_auc",
-            severe.tolist(),
-            [bool(s) if k else None for s, k in zip(is_severe, known, strict=True)],
-        ),
         over("class.brier", known, partial(mean_of, brier)),
         over("class.ece", known, partial(ece, top, right)),
         over("severe.brier", known, partial(mean_of, (severe - is_severe) ** 2)),

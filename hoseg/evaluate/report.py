@@ -22,6 +22,7 @@ HEADLINES = (
     ("pelvis.dice_mean", "Pelvis, Dice"),
     ("femur.dice_mean", "Femur, Dice"),
     ("implant.dice_mean", "Implant, Dice"),
+    ("implant.dice_mean_1cm2", "Implant, Dice, films with ≥ 1 cm²"),
     ("ho.dice_median_hips_1cm2", "HO, median Dice, hips ≥ 1 cm²"),
     ("ho.lesion_f1", "HO lesions ≥ 0.25 cm², F1"),
     ("ho.false_per_image_without_ho", "False HO a film without HO"),
@@ -80,8 +81,13 @@ def _headline(figures: Sequence[Figure]) -> Section:
 
 
 def _structures(cases: Sequence[CaseScore], figures: Sequence[Figure]) -> Section:
-    kinds = ("dice_mean", "dice_median", "nsd_mean", "hd95_median", "false_area_mean")
-    head = ("", "Dice, mean", "Dice, median", "NSD at 2 mm", "HD95 (mm), median")
+    kinds = (
+        "dice_mean", "dice_median", "dice_mean_1cm2", "nsd_mean", "hd95_median", "false_area_mean",
+    )  # fmt: skip
+    head = (
+        "", "Dice, mean", "Dice, median", "Dice, mean from 1 cm²", "NSD at 2 mm",
+        "HD95 (mm), median",
+    )  # fmt: skip
     rows = []
     for name in (*STRUCTURES, "ossification_off_bone", "ossification_over_bone"):
         cells = (cell(lookup(figures, f"{name}.{kind}")) for kind in kinds)
@@ -99,8 +105,13 @@ def _structures(cases: Sequence[CaseScore], figures: Sequence[Figure]) -> Sectio
         "Films on which the structure is truly present; what was painted where it is absent is "
         "the false area. Ossification is scored where it is visible."
     )
-    grid = Grid((*head, "false area where absent (mm²)"), tuple(rows))
-    return Section("Structures", lead, charts=(chart,), grids=(grid,))
+    grids = [Grid((*head, "false area where absent (mm²)"), tuple(rows))]
+    border = lookup(figures, "outside_field.area_mean")
+    if border is not None:
+        clean = lookup(figures, "outside_field.films_kept_clean")
+        names = ("painted outside the exposed field (mm²)", "films with less than 0.25 cm² there")
+        grids.append(Grid(names, ((cell(border), cell(clean)),)))
+    return Section("Structures", lead, charts=(chart,), grids=tuple(grids))
 
 
 def _lesions(

@@ -8,7 +8,10 @@ RULES: tuple[str, ...] = (
     "of the two 95th percentiles of outline distances, in mm at the plane of the hip.",
     "Ossification is scored where it is visible; ossification that exists but cannot be seen is "
     "neither missed nor false. Pixels outside the exposed field, and those a reader marked as "
-    "don't-care, are not scored.",
+    "don't-care, are not scored; what is painted outside the field is reported as an area of its "
+    "own, on films whose truth knows their border.",
+    "Small pieces of metal (a clip of 5 mm²) count as implant, and Dice punishes a missed one like "
+    "a missed prosthesis. So the Dice over films with at least 1 cm² is given beside the mean.",
     "Off bone and over bone: the part of the ossification outside, and inside, the true outlines "
     "of pelvis and femur. A lesion is over bone when at least half of it is.",
     "A lesion is a connected component of at least 0.25 cm². A true one is found when 20 % of it "
@@ -22,7 +25,9 @@ RULES: tuple[str, ...] = (
     "matrix, and its share is reported.",
     "Kappa is Cohen's; quadratic weights count a disagreement by the square of its size; it is "
     "left out where only one true class occurs, because it is 0 there by definition. Severe is III "
-    "or IV; its AUC uses the probability of III plus that of IV.",
+    "or IV; its AUC uses the probability of III plus that of IV, and where hips tie, the expected "
+    "class. The AUC of the true masks, which no segmentation can be expected to pass, uses their "
+    "class and, within a class, the narrower gap.",
     "The Brier score of the class adds the squared errors of its five probabilities; the expected "
     "calibration error uses ten bins of equal width.",
     "Limits of agreement are bias -/+ 1.96 standard deviations of predicted less true gap, over "

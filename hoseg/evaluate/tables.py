@@ -17,10 +17,12 @@ from hoseg.evaluate.bootstrap import Statistic
 from hoseg.evaluate.case import CaseScore, HipScore
 from hoseg.evaluate.lesions import SIZE_FLOOR_MM2, Lesion
 from hoseg.evaluate.measures import (
+    LARGE_MM2,
     Measure,
     Rows,
     auc_measure,
     class_measures,
+    defined,
     gap_measures,
     mean_of,
     median_of,
@@ -28,13 +30,14 @@ from hoseg.evaluate.measures import (
     overlap_measures,
     pixel_ece,
     probability_measures,
+    severe_auc,
+    severity,
+    severity_of_true_masks,
 )
 from hoseg.radiograph import STRUCTURES
 
 Mask = NDArray[np.bool_]
 ROMAN = ("0", "I", "II", "III", "IV")
-LARGE_MM2 = 100.0
-"""Ossification whose Dice is a headline figure (1 cm2 in a hip)."""
 SIZES = ("no HO", "HO < 1 cm2", "HO 1-5 cm2", "HO >= 5 cm2")
 FALSE_KINDS = (
     "false_off_bone_per_image",
@@ -87,6 +90,10 @@ def film_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int
         *_false_by_kind(cases, masked),
         over("ho.films_without_ho_kept_clean", without, partial(mean_of, np.equal(false, 0))),
     ]
+    outside = [case.outside_mm2 for case in cases]
+    measures.append(defined("outside_field.area_mean", outside, mean_of, "mm2"))
+    clean = [None if mm2 is None else float(mm2 < SIZE_FLOOR_MM2) for mm2 in outside]
+    measures.append(defined("outside_field.films_kept_clean", clean, mean_of))
     label = [film_has_ho(case) for case in cases]
     score = [case.ho_score for case in cases]
     measures.append(auc_measure("ho.auc_image", score, label))
@@ -110,10 +117,14 @@ def hip_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int]
     masks = np.array([-1 if h.truth_masks is None else h.truth_masks for h in hips], int)
     found = np.array([-1 if h.predicted is None else h.predicted for h in hips], int)
     gaps = [h.predicted_gap_mm for h in hips]
+    worse, best = severity(hips), severity_of_true_masks(hips)
     measures = [
         *class_measures("class", truth, found),
         *class_measures("class_from_true_masks", masks, found),
         *class_measures("construction_against_true_masks", truth, masks),
+        severe_auc("class", worse, truth, np.isfinite(worse)),
+        severe_auc("class_from_true_masks", worse, masks, np.isfinite(worse)),
+        severe_auc("construction_against_true_masks", best, truth, np.isfinite(best)),
         *probability_measures(hips, truth, found),
         *gap_measures("gap", [h.true_gap_mm for h in hips], gaps),
         *gap_measures("gap_from_true_masks", [h.true_masks_gap_mm for h in hips], gaps),

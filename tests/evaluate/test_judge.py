@@ -7,7 +7,7 @@ import pytest
 
 from hoseg.datasets.labelled import GradedHip, LabelledImage
 from hoseg.errors import InputError
-from hoseg.evaluate.judge import Prediction, judge
+from hoseg.evaluate.judge import Prediction, judge, outside
 from hoseg.radiograph import (
     Grid,
     Radiograph,
@@ -155,3 +155,12 @@ def test_mirroring_swaps_the_hips_and_nothing_else():
     )
     assert one.overlaps == other.overlaps
     assert [replace(h, side=h.side.opposite) for h in one.hips] == list(other.hips)
+
+
+def test_outside_is_what_is_unscored_up_to_the_edge():
+    ignore = np.zeros((20, 30), np.uint8)
+    ignore[:, :5] = 15  # a border
+    ignore[8:12, 12:16] = 15  # a reader's don't-care
+    ignore[:3, 10:] = 8  # hidden ossification
+    assert np.array_equal(outside(ignore), np.arange(30)[None, :].repeat(20, 0) < 5)
+    assert not outside(np.zeros((4, 4), np.uint8)).any()

@@ -1,5 +1,7 @@
 """Figures and strata on a few made-up cases whose answers are plain."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -151,3 +153,31 @@ def test_detection_labels():
 
 def test_no_films_no_figures():
     assert summarise([], np.random.default_rng(0), repeats=10) == ()
+
+
+def test_small_metal_is_told_apart():
+    """A missed clip weighs like a missed prosthesis in the mean, and not from 1 cm2."""
+    clip, stem = Overlap("implant", 6.0, 0.0, 0.0), Overlap("implant", 4000.0, 3900.0, 0.9)
+    cases = [replace(film(i), overlaps=(row,)) for i, row in enumerate((clip, stem))]
+    assert value(cases, "implant.dice_mean") == pytest.approx(0.45)
+    assert value(cases, "implant.dice_mean_1cm2") == pytest.approx(0.9)
+
+
+def test_paint_outside_the_field_is_averaged_where_a_border_is_known():
+    cases = [film(0, outside_mm2=0.0), film(1, outside_mm2=90.0), film(2)]
+    assert value(cases, "outside_field.area_mean") == pytest.approx(45)
+    assert value(cases, "outside_field.films_kept_clean") == pytest.approx(0.5)
+
+
+def test_severe_auc_orders_ties_by_the_expected_class():
+    def hip(truth, probabilities, masks):
+        return HipScore(Side.LEFT, truth, masks, predicted=0, probabilities=probabilities)
+
+    cases = [
+        film(0, hip=hip(0, (1.0, 0, 0, 0, 0), 0)),
+        film(1, hip=hip(3, (0.1, 0, 0.9, 0, 0), 3)),
+        film(2, hip=hip(1, (0.3, 0.7, 0, 0, 0), 3)),
+    ]
+    assert value(cases, "class.severe_auc") == 1.0
+    assert value(cases, "class_from_true_masks.severe_auc") == 1.0
+    assert value(cases, "construction_against_true_masks.severe_auc") == pytest.approx(0.75)
