@@ -64,7 +64,7 @@ class ImageResult:
     def overlay(self) -> Overlay:
         """Draw the result on the film."""
         remarks = [self.sentence] if self.status != "graded" else []
-        remarks += [f"{side_name(hip.side)}: {hip.summary}" for hip in self.hips]
+        remarks += [f"{side_name(hip.side)} · {hip.summary}" for hip in self.hips]
         return overlay(
             self.radiograph, self.masks(), self.hips, tuple(remarks), self.grey, self.contours
         )

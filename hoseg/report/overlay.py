@@ -85,7 +85,7 @@ def overlay(
     contours = trace(masks) if contours is None else contours
     picture = np.asarray(cv2.LUT(grey, FEWER_GREYS), np.uint8)
     size = _font_px(radiograph.shape)
-    _draw_structures(picture, masks, contours, max(1, size // 10))
+    _draw_structures(picture, masks, contours, max(1, round(size / 9)))
     free = FreeSpace.around(masks, size // 3)
     for hip in hips:
         _draw_gap(picture, free, hip, size)

@@ -55,7 +55,9 @@ def _legend(width: int, size: int) -> NDArray[np.uint8]:
         top, bottom = block.shape[0] // 4, block.shape[0] * 3 // 4
         if structure is Structure.OSSIFICATION:
             block[top:bottom, : size * 3 // 2] = GREYS + TINTS // 2
-        cv2.rectangle(block, (0, top), (size * 3 // 2, bottom), LINE[structure], max(1, size // 10))
+        cv2.rectangle(
+            block, (0, top), (size * 3 // 2, bottom), LINE[structure], max(1, round(size / 9))
+        )
         entries.append(block)
     rows: list[list[NDArray[np.uint8]]] = [[]]
     for block in entries:
