@@ -30,6 +30,7 @@ from hoseg.evaluate.lesions import SIZE_FLOOR_MM2
 from hoseg.evaluate.pictures import side_by_side
 from hoseg.imaging.prepare import prepare
 from hoseg.radiograph import Radiograph, Segmentation, Structure
+from hoseg.segment import trial
 from hoseg.segment.predictor import Predictor
 
 CROPS = {  # shares cut off at (top, bottom, left, right)
@@ -98,8 +99,8 @@ def outside(bits: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def segment(predictor: Predictor, radiograph: Radiograph) -> Segmentation:
     """Run the network on one film, whatever the quality gate would say."""
-    (found,) = predictor.predict([prepare(radiograph, predictor.spacing_mm)])
-    return found
+    prepared = prepare(radiograph, predictor.spacing_mm)
+    return trial.segment(predictor, radiograph, prepared)[1]
 
 
 def variants(

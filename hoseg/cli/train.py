@@ -39,7 +39,7 @@ def train(
     from hoseg.errors import SettingError
     from hoseg.segment.weights import load_model
     from hoseg.train.config import read_config
-    from hoseg.train.loop import RunOptions
+    from hoseg.train.loop import RunOptions, is_first_process
     from hoseg.train.loop import train as run_training
     from hoseg.train.release import release
 
@@ -49,6 +49,8 @@ def train(
     state = load_model(init).state if init is not None else None
     if not release_only:
         run_training(settings, RunOptions(out, resume, state, accelerator, threads, cache))
+    if not is_first_process():  # on several GPUs, every process runs this command
+        return
     card = release(out, out / "model", cache)
     if json_output:
         typer.echo(card.model_dump_json())

@@ -26,6 +26,7 @@ class Checkpoint:
     optimizer: state of the optimiser
     best, stale: best validation score so far, validations since then
     config: the configuration as plain values
+    processes: GPUs that each took a batch at every step
     """
 
     step: int
@@ -37,6 +38,7 @@ class Checkpoint:
     best: float = float("-inf")
     stale: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    processes: int = 1
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import lightning
 import numpy as np
 import torch
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -95,6 +96,11 @@ def train(config: TrainConfig, options: RunOptions) -> Path:
     parts = _Parts(fabric, network, average, optimizer)
     _Run(config, options, parts, start).train(trainee)
     return options.out / BEST
+
+
+def is_first_process() -> bool:
+    """Whether this is the only process of a training, or the first of those on several GPUs."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 @dataclass(frozen=True)
@@ -218,6 +224,7 @@ class _Run:
             best=self.best,
             stale=self.stale,
             metrics=self.metrics,
+            processes=self.fabric.world_size,
         )
         write_checkpoint(self.options.out / name, checkpoint)
 

@@ -76,7 +76,7 @@ def release(
         commit=source_version(),
         data={
             "steps": checkpoint.step,
-            "crops": checkpoint.step * config.optimisation.batch,
+            "crops": checkpoint.step * config.optimisation.batch * checkpoint.processes,
             "sources": [source.model_dump(mode="json") for source in config.sources],
             "calibration_films": len(crops),
         },
