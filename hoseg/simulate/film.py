@@ -98,7 +98,7 @@ def render(
         zero = np.zeros(shape, np.float32)
         tissue = Tissue(np.full(shape, body.thickness_mm, np.float32), zero, zero)
     cavity = _bladder_mm(layers)
-    tissue.fat_mm[...] *= 1 - np.minimum(cavity / np.maximum(tissue.body_mm, 1), 1)
+    _displace(tissue.fat_mm, cavity, tissue.body_mm)
     extra = draw_confounders(layers.frame, shape, kinds, rng, cavity)
     materials, lengths = _lengths(layers, tissue, extra, rng)
     solid = np.zeros(shape, np.float32)
@@ -194,7 +194,19 @@ def _bladder_mm(layers: Layers) -> NDArray[np.float32]:
     """Length (H, W) of each ray in urine."""
     if Material.URINE not in layers.materials:
         return np.zeros(layers.shape, np.float32)
-    return layers.lengths_mm[layers.materials.index(Material.URINE)].astype(np.float32)
+    urine = layers.lengths_mm[layers.materials.index(Material.URINE)]
+    return urine.astype(np.float32, copy=False)
+
+
+def _displace(
+    fat_mm: NDArray[np.float32], cavity_mm: NDArray[np.float32], body_mm: NDArray[np.float32]
+) -> None:
+    """Take the fat away where a cavity has displaced it (all (H, W), mm)."""
+    rows, columns = (np.flatnonzero(cavity_mm.any(axis=axis)) for axis in (1, 0))
+    if len(rows):
+        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        share = cavity_mm[box] / np.maximum(body_mm[box], 1)
+        fat_mm[box] *= 1 - np.minimum(share, 1)
 
 
 def _mineral(layers: Layers, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -82,7 +82,7 @@ def project_on(scene: Scene, camera: Camera) -> Layers:
         _project_part(part, film)
     film.add(Material.URINE, film.see(scene.bladder.urine))
     coat = film.see(scene.bladder.coat)
-    coat.mm[...] -= film.lengths[Material.URINE][coat.box]
+    coat.mm[...] -= film.lengths(Material.URINE)[coat.box]
     film.add(Material.FAT, coat)
     return film.layers(body_frame(camera, scene.skeleton.hips))
 
@@ -100,7 +100,9 @@ class _Exposure:
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
-        self.lengths: dict[Material, NDArray[np.float32]] = {}
+        # Rows are taken as materials turn up; memory of the others is never touched.
+        self.rows: dict[Material, int] = {}
+        self.stack = np.zeros((len(Material), *camera.shape), np.float32)
         self.masks = np.zeros(camera.shape, np.uint8)
         self.sacrum = np.zeros(camera.shape, bool)
 
@@ -108,19 +110,18 @@ class _Exposure:
         return _Seen(*ray_lengths_boxed(self.camera, mesh.vertices, mesh.faces))
 
     def add(self, material: Material, seen: _Seen, share: float = 1.0) -> None:
-        if material not in self.lengths:
-            self.lengths[material] = np.zeros(self.camera.shape, np.float32)
-        self.lengths[material][seen.box] += np.maximum(share * seen.mm, 0).astype(np.float32)
+        part = self.lengths(material)[seen.box]
+        part += np.maximum(share * seen.mm, 0).astype(np.float32)
+
+    def lengths(self, material: Material) -> NDArray[np.float32]:
+        return self.stack[self.rows.setdefault(material, len(self.rows))]
 
     def mark(self, structure: Structure, seen: _Seen, least_mm: float) -> None:
         self.masks[seen.box] |= (seen.mm > least_mm) * np.uint8(structure)
 
     def layers(self, frame: BodyFrame) -> Layers:
-        used = tuple(sorted(self.lengths))
-        stack = np.zeros((len(used), *self.camera.shape), np.float32)
-        for row, material in zip(stack, used, strict=True):
-            row[:] = self.lengths[material]
-        return Layers(used, stack, self.masks, self.sacrum, frame)
+        used = self.stack[: len(self.rows)]
+        return Layers(tuple(self.rows), used, self.masks, self.sacrum, frame)
 
 
 def _project_bone(scene: Scene, bone: Bone, film: _Exposure, rng: np.random.Generator) -> None:
