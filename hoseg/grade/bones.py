@@ -39,29 +39,38 @@ class Overview:
 
 
 @dataclass(frozen=True, eq=False)
+class Layer:
+    """One structure on the part of the image where it is.
+
+    mask: (h, w) uint8, non-zero inside
+    corner: (row, column) of the image at which the mask begins
+    """
+
+    mask: NDArray[np.uint8]
+    corner: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, eq=False)
 class Bones:
     """What one image shows besides ossification.
 
     mm: (2,) row and column spacing; nominal when not calibrated
-    pelvis, femur, implant: (H, W) uint8 0/1, cleaned
-    field: (H, W) uint8 0/1 exposed field, or None for the whole image
+    shape: (rows, columns) of the image
+    pelvis, femur, implant: cleaned
+    field: exposed field, or None for the whole image
     """
 
     mm: NDArray[np.float64]
     calibrated: bool
-    pelvis: NDArray[np.uint8]
-    femur: NDArray[np.uint8]
-    implant: NDArray[np.uint8]
+    shape: tuple[int, int]
+    pelvis: Layer
+    femur: Layer
+    implant: Layer
     pelvis_outlines: tuple[Outline, ...]
     femur_outlines: tuple[Outline, ...]
     implant_outlines: tuple[Outline, ...]
-    field: NDArray[np.uint8] | None
+    field: Layer | None
     overview: Overview
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns) of the image."""
-        return (int(self.pelvis.shape[0]), int(self.pelvis.shape[1]))
 
     @property
     def mean_mm(self) -> float:
@@ -77,12 +86,17 @@ class Bones:
         return np.asarray(inside, bool)
 
 
-def sample(mask: NDArray[np.uint8], points_px: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Values of a mask at the pixels nearest to (N, 2) points; 0 outside the image."""
-    index = np.rint(points_px).astype(np.intp)
-    inside = np.asarray(np.all((index >= 0) & (index < mask.shape), axis=1))
-    index = np.where(inside[:, None], index, 0)
-    return np.where(inside, mask[index[:, 0], index[:, 1]], 0).astype(np.uint8)
+def sample(layer: Layer, points_px: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Values of a layer at the pixels nearest to (N, 2) points; 0 outside it."""
+    index = np.rint(points_px).astype(np.intp) - layer.corner
+    rows, columns = index[:, 0], index[:, 1]
+    height, width = layer.mask.shape
+    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    if inside.all():
+        return np.asarray(layer.mask[rows, columns], np.uint8)
+    values = np.zeros(len(index), np.uint8)
+    values[inside] = layer.mask[rows[inside], columns[inside]]
+    return values
 
 
 def check_masks(masks: NDArray[np.uint8], where: str = "") -> None:
@@ -105,15 +119,27 @@ def check_masks(masks: NDArray[np.uint8], where: str = "") -> None:
         raise SettingError("mask pixel value", largest, allowed, where=where)
 
 
-def bit(masks: NDArray[np.uint8], structure: Structure) -> NDArray[np.uint8]:
-    """One structure of a mask image: non-zero where it is."""
-    return np.asarray(np.bitwise_and(masks, np.uint8(structure)))
+def layers(masks: NDArray[np.uint8]) -> dict[Structure, Layer]:
+    """Each structure of a mask image, on the box that holds it; an empty one on one pixel."""
+    rows, columns = np.bitwise_or.reduce(masks, axis=1), np.bitwise_or.reduce(masks, axis=0)
+    found = {}
+    for structure in Structure:
+        bit = np.uint8(structure)
+        row, column = np.flatnonzero(rows & bit), np.flatnonzero(columns & bit)
+        if not len(row):
+            found[structure] = Layer(np.zeros((1, 1), np.uint8))
+            continue
+        corner = (int(row[0]), int(column[0]))
+        window = masks[corner[0] : int(row[-1]) + 1, corner[1] : int(column[-1]) + 1]
+        found[structure] = Layer(np.asarray(np.bitwise_and(window, bit)), corner)
+    return found
 
 
 def prepare(
     masks: NDArray[np.uint8],
     spacing_mm: tuple[float, float] | None,
     field: NDArray[np.bool_] | None,
+    found: dict[Structure, Layer] | None = None,
 ) -> Bones:
     """Clean the bones of a mask image.
 
@@ -125,43 +151,56 @@ def prepare(
         (row, column) spacing, or None: then the femur's own width is the yardstick.
     field
         (H, W) bool exposed field, or None.
+    found
+        The structures of the mask image, where they are at hand.
     """
+    found = layers(masks) if found is None else found
     visible = None
     if field is not None and not field.all():
         # Two pixels off the edge, where the border of the field looks like the edge of a bone.
-        visible = np.asarray(cv2.erode(field.astype(np.uint8), np.ones((5, 5), np.uint8)), np.uint8)
+        visible = Layer(
+            np.asarray(cv2.erode(field.astype(np.uint8), np.ones((5, 5), np.uint8)), np.uint8)
+        )
     mm = np.array(spacing_mm if spacing_mm is not None else _nominal_mm(masks))
     pixel_mm2, mean_mm = float(mm.prod()), float(np.sqrt(mm.prod()))
+    pelvic, femoral, metal = (
+        found[Structure.PELVIS],
+        found[Structure.FEMUR],
+        found[Structure.IMPLANT],
+    )
     pelvis = _large(
         trace(
-            bit(masks, Structure.PELVIS),
+            pelvic.mask,
             mean_mm,
+            corner=pelvic.corner,
             min_area_px=50 / pixel_mm2,
             min_hole_px=MIN_HOLE_MM2 / pixel_mm2,
         ),
         pixel_mm2,
     )
     femur = _large(
-        trace(bit(masks, Structure.FEMUR), mean_mm, min_area_px=50 / pixel_mm2), pixel_mm2
+        trace(femoral.mask, mean_mm, corner=femoral.corner, min_area_px=50 / pixel_mm2), pixel_mm2
     )
-    implant = trace(bit(masks, Structure.IMPLANT), mean_mm, min_area_px=MIN_IMPLANT_MM2 / pixel_mm2)
-    shape = (masks.shape[0], masks.shape[1])
-    filled = (
-        fill(pelvis, shape),
-        fill(femur, shape),
-        np.right_shift(bit(masks, Structure.IMPLANT), np.uint8(2)),
+    floor_px = MIN_IMPLANT_MM2 / pixel_mm2
+    implant = trace(metal.mask, mean_mm, corner=metal.corner, min_area_px=floor_px)
+    cleaned = (
+        Layer(fill(pelvis, pelvic.mask.shape, pelvic.corner), pelvic.corner),
+        Layer(fill(femur, femoral.mask.shape, femoral.corner), femoral.corner),
+        metal,
     )
+    shape = (int(masks.shape[0]), int(masks.shape[1]))
     return Bones(
         mm=mm,
         calibrated=spacing_mm is not None,
-        pelvis=filled[0],
-        femur=filled[1],
-        implant=filled[2],
+        shape=shape,
+        pelvis=cleaned[0],
+        femur=cleaned[1],
+        implant=cleaned[2],
         pelvis_outlines=tuple(pelvis),
         femur_outlines=tuple(femur),
         implant_outlines=tuple(implant),
         field=visible,
-        overview=_overview(filled, mm),
+        overview=_overview(cleaned, shape, mm),
     )
 
 
@@ -173,17 +212,26 @@ def _large(outlines: list[Outline], pixel_mm2: float) -> list[Outline]:
 
 
 def _overview(
-    filled: tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]],
-    mm: NDArray[np.float64],
+    cleaned: tuple[Layer, Layer, Layer], shape: tuple[int, int], mm: NDArray[np.float64]
 ) -> Overview:
-    rows, columns = np.array(filled[0].shape) * mm
+    rows, columns = np.array(shape) * mm
     step = float(max(rows, columns, OVERVIEW_PX * mm.max() / 4)) / OVERVIEW_PX
-    size = (max(1, round(columns / step)), max(1, round(rows / step)))
-    small = [
-        np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-        for mask in filled
-    ]
+    size = (max(1, round(rows / step)), max(1, round(columns / step)))
+    small = [_shrink(layer, shape, size) for layer in cleaned]
     return Overview(small[0], small[1], small[2], step)
+
+
+def _shrink(layer: Layer, shape: tuple[int, int], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Every so-many-th pixel of the whole image, 0/1."""
+    picked, places = [], []
+    for axis in (0, 1):
+        index = np.arange(size[axis]) * shape[axis] // size[axis] - layer.corner[axis]
+        inside = (index >= 0) & (index < layer.mask.shape[axis])
+        picked.append(index[inside])
+        places.append(np.flatnonzero(inside))
+    small = np.zeros(size, np.uint8)
+    small[np.ix_(*places)] = layer.mask[np.ix_(*picked)] > 0
+    return small
 
 
 def inscribed_radius(mask: NDArray[np.uint8]) -> float:
@@ -195,7 +243,7 @@ def inscribed_radius(mask: NDArray[np.uint8]) -> float:
 def _nominal_mm(masks: NDArray[np.uint8]) -> tuple[float, float]:
     """A yardstick without calibration: the femur's largest inscribed disc is 48 mm across."""
     shrink = max(1, int(np.ceil(max(masks.shape) / OVERVIEW_PX)))
-    femur = bit(np.ascontiguousarray(masks[::shrink, ::shrink]), Structure.FEMUR)
+    femur = np.bitwise_and(masks[::shrink, ::shrink], np.uint8(Structure.FEMUR))
     radius_px = inscribed_radius(femur) * shrink
     nominal = NOMINAL_RADIUS_MM / radius_px if radius_px > 0 else 1.0
     return nominal, nominal

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from hoseg.grade.bones import Bones
 from hoseg.grade.hips import Hip
@@ -179,12 +178,29 @@ def _lesser(femur: Vector, u: Vector, v: Vector, axis_offset: float, unit: float
     known = np.flatnonzero(~np.isnan(profile))
     profile = np.interp(np.arange(len(profile)), known, profile[known])
     # The neck slopes away above it: a bump is what stands out of the line across it.
-    peaks, facts = find_peaks(profile, prominence=0.05 * unit)
-    if not len(peaks):
+    peak, height = _highest_bump(profile)
+    if height < 0.05 * unit:
         return None
-    peak = peaks[np.argmax(facts["prominences"])]
     near = np.nonzero(medial)[0][rows == known[np.argmin(np.abs(known - peak))]]
     return np.asarray(femur[near[np.argmin(u[near])]])
+
+
+def _highest_bump(profile: Vector) -> tuple[int, float]:
+    """Index and prominence of the most prominent inner maximum; prominence 0 without one.
+
+    The prominence is the height over the deeper way down before higher ground on either side.
+    """
+    best = (0, 0.0)
+    rising = np.flatnonzero((profile[1:-1] > profile[:-2]) & (profile[1:-1] >= profile[2:])) + 1
+    for i in rising:
+        saddles = []
+        for side in (profile[:i][::-1], profile[i + 1 :]):
+            higher = np.flatnonzero(side > profile[i])
+            saddles.append(side[: higher[0]].min() if len(higher) else side.min())
+        height = float(profile[i] - max(saddles))
+        if height > best[1]:
+            best = (int(i), height)
+    return best
 
 
 def _margin(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
 from hoseg.grade.abstain import nothing_to_grade
-from hoseg.grade.bones import Bones, bit, check_masks, prepare
+from hoseg.grade.bones import Bones, Layer, check_masks, layers, prepare
 from hoseg.grade.contacts import Contacts, Surroundings, find_contacts, surroundings
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.frame import Frame, find_frame
@@ -95,15 +96,17 @@ def grade(
     check_masks(masks)
     _check_companions(masks, image, field, probabilities, draws)
     masks = np.ascontiguousarray(masks)
-    bones = prepare(masks, None if spacing is None else spacing.mm, field)
+    structures = layers(masks)
+    bones = prepare(masks, None if spacing is None else spacing.mm, field, structures)
     context = Context(bones, spacing, view, image, settings)
     missing = nothing_to_grade(bones)
     if missing is not None:
         return (write_nothing(context, missing, side),)
     hips = find_hips(bones)
     frames = [find_frame(bones, hip, orientation) for hip in hips]
-    found, specks = find_ossifications(bit(masks, Structure.OSSIFICATION), bones, settings)
-    levels = _levels(masks, found, bones, probabilities, settings)
+    ossified = structures[Structure.OSSIFICATION]
+    found, specks = find_ossifications(ossified.mask, bones, settings, Placement(ossified.corner))
+    levels = _levels(ossified, found, bones, probabilities, settings)
     rng = rng if rng is not None else np.random.default_rng(0)
     findings = []
     for index, named in enumerate(sides(hips, side, orientation)):
@@ -125,7 +128,7 @@ def grade(
 
 
 def _levels(
-    masks: NDArray[np.uint8],
+    ossified: Layer,
     found: list[Ossification],
     bones: Bones,
     probabilities: Probabilities | None,
@@ -136,30 +139,30 @@ def _levels(
         return [found]
     values, grid = probabilities.values[3], probabilities.grid
     placement = Placement(grid.origin_px, grid.step_px)
-    limits = thresholds(
-        _threshold_in_use(bit(masks, Structure.OSSIFICATION), probabilities), settings.logit_sd
-    )
+    area_px = float(np.count_nonzero(ossified.mask))
+    limits = thresholds(_threshold_in_use(area_px, probabilities), settings.logit_sd)
     levels = []
     for index, limit in enumerate(limits):
         if index == LEVELS // 2:
             levels.append(found)
             continue
-        mask = (values > limit * 255).astype(np.uint8)
+        mask = (values > limit * 255).view(np.uint8)
         levels.append(find_ossifications(mask, bones, settings, placement)[0])
     return levels
 
 
-def _threshold_in_use(ossified: NDArray[np.uint8], probabilities: Probabilities) -> float:
+def _threshold_in_use(area_px: float, probabilities: Probabilities) -> float:
     """The threshold at which the probabilities cover the area of the mask.
 
     Models calibrate their threshold; the mask tells which one was used. With an empty mask it is
     0.5, or above everything the network gave.
     """
     values, grid = probabilities.values[3], probabilities.grid
-    area = np.count_nonzero(ossified) / float(np.prod(grid.step_px))
+    area = area_px / float(np.prod(grid.step_px))
     if area < 1:
         return max(0.5, float(values.max()) / 255)
-    above = np.cumsum(np.bincount(values.ravel(), minlength=256)[::-1])[::-1]  # >= each value
+    counts = cv2.calcHist([values], [0], None, [256], [0, 256]).ravel()
+    above = np.cumsum(counts[::-1].astype(float))[::-1]  # >= each value
     return float(np.clip(np.abs(above - area).argmin() - 0.5, 5, 250)) / 255
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hoseg.grade.bones import Bones, inscribed_radius, sample
+from hoseg.grade.bones import Bones, Layer, inscribed_radius, sample
 from hoseg.grade.circle import Circle, candidates
 from hoseg.grade.outlines import Outline
 from hoseg.radiograph import Orientation, Side
@@ -146,14 +146,14 @@ def _largest(pieces: Sequence[Outline]) -> list[Outline]:
     return sorted(pieces, key=lambda piece: -piece.area_px)[:MAX_PIECES]
 
 
-def _share(bones: Bones, mask: NDArray[np.uint8], circle: Circle, scale: float) -> float:
-    """Share of a disc (the circle times ``scale``) that a mask fills, inside the image."""
+def _share(bones: Bones, layer: Layer, circle: Circle, scale: float) -> float:
+    """Share of a disc (the circle times ``scale``) that a structure fills, inside the image."""
     axis = np.linspace(-1, 1, 25)
     disc = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     disc = disc[(disc**2).sum(axis=1) <= 1] * circle.radius * scale + circle.centre
     points_px = disc / bones.mm
     inside = ((points_px >= 0) & (points_px <= np.array(bones.shape) - 1)).all(axis=1)
-    return float((sample(mask, points_px[inside]) > 0).mean()) if inside.any() else 0.0
+    return float((sample(layer, points_px[inside]) > 0).mean()) if inside.any() else 0.0
 
 
 def _even_points(piece: Outline, bones: Bones, step_mm: float) -> NDArray[np.float64]:

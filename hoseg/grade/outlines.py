@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d, maximum_filter1d, minimum_filter1d
-from scipy.signal import savgol_coeffs
 
 MAX_OUTLINES = 100
 """The largest so many edges of a mask are traced; a mask with more is noise."""
@@ -44,6 +43,7 @@ def trace(
     mask: NDArray[np.uint8],
     spacing_mm: float,
     *,
+    corner: tuple[int, int] = (0, 0),
     min_area_px: float = 0.0,
     min_hole_px: float = np.inf,
 ) -> list[Outline]:
@@ -55,17 +55,17 @@ def trace(
         (H, W) uint8, non-zero inside.
     spacing_mm
         Mean pixel spacing (mm); sets the length of the smoothing.
+    corner
+        (row, column) of the image at which the mask begins; points are given on the image.
     min_area_px
         Pieces below this are left out.
     min_hole_px
         Holes below this are left out; holes are ignored by default.
     """
-    column, row, width, height = cv2.boundingRect(mask)
-    if width == 0:
-        return []
-    crop = mask[row : row + height, column : column + width]
     mode = cv2.RETR_EXTERNAL if np.isinf(min_hole_px) else cv2.RETR_CCOMP
-    chains, hierarchy = cv2.findContours(crop, mode, cv2.CHAIN_APPROX_NONE, offset=(column, row))
+    chains, hierarchy = cv2.findContours(mask, mode, cv2.CHAIN_APPROX_NONE, offset=corner[::-1])
+    if not chains:
+        return []
     window = int(np.clip(SMOOTHING_MM / spacing_mm, 7, 31)) | 1
     kept = []
     for index, (chain, (_, _, _, parent)) in enumerate(zip(chains, hierarchy[0], strict=True)):
@@ -81,14 +81,21 @@ def trace(
     ]
 
 
-def fill(outlines: list[Outline], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Paint outlines back: 1 inside the pieces, 0 in the holes that were kept."""
+def fill(
+    outlines: list[Outline], shape: tuple[int, ...], corner: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint8]:
+    """Paint outlines back: 1 inside the pieces, 0 in the holes that were kept.
+
+    ``shape`` and ``corner`` say which part of the image is painted.
+    """
     mask = np.zeros(shape, np.uint8)
-    cv2.fillPoly(mask, [outline.chain for outline in outlines if not outline.hole], 1)
+    shift = (-corner[1], -corner[0])
+    pieces = [outline.chain for outline in outlines if not outline.hole]
+    cv2.fillPoly(mask, pieces, 1, offset=shift)
     for outline in outlines:
         if outline.hole:  # its chain runs on the piece's own border pixels, which stay
-            cv2.fillPoly(mask, [outline.chain], 0)
-            cv2.polylines(mask, [outline.chain], True, 1)
+            cv2.fillPoly(mask, [outline.chain], 0, offset=shift)
+            cv2.polylines(mask, [outline.chain - np.array(corner[::-1], np.int32)], True, 1)
     return mask
 
 
@@ -111,5 +118,6 @@ def _surface(chain: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)
 def _weights(window: int, derivative: int) -> NDArray[np.float64]:
-    """Weights of a local quadratic (Savgol); computing them costs more than using them."""
-    return np.asarray(savgol_coeffs(window, 2, deriv=derivative, use="dot"))
+    """Weights of a local quadratic, at its middle (Savitzky & Golay 1964)."""
+    powers = np.vander(np.arange(window) - window // 2, 3, increasing=True).astype(float)
+    return np.asarray(np.linalg.pinv(powers)[derivative])

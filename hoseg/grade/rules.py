@@ -177,30 +177,40 @@ UNDECIDED = -1
 """Index that ``decide`` gives where an unknown number stands before the first rule that fires."""
 
 
-def fired(rule: Rule, quantities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Whether a rule fires: 1 yes, 0 no, nan when an unknown number decides.
+def fired(system: System, quantities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Whether each rule fires: 1 yes, 0 no, nan when an unknown number decides.
 
     Parameters
     ----------
-    rule
-        The rule.
+    system
+        A system with R rules.
     quantities
         Name -> (N,) values, nan where unknown.
 
     Returns
     -------
-    (N,) array of 1, 0 and nan.
+    (R, N) array of 1, 0 and nan.
     """
     size = len(next(iter(quantities.values())))
-    result = np.ones(size)
-    for condition in rule.conditions:
-        value = quantities[condition.quantity]
-        value = np.round(value / PRECISION_MM) * PRECISION_MM if _is_mm(condition) else value
-        held = OPERATORS[condition.operator](np.round(value, 9), condition.limit).astype(float)
-        held[np.isnan(value)] = np.nan
-        # A condition that fails settles the rule, whatever is unknown elsewhere in it.
-        result = np.where((result == 0) | (held == 0), 0.0, result * held)
-    return result
+    held = {c: _held(c, quantities) for c in {c for rule in system.rules for c in rule.conditions}}
+    states = np.ones((len(system.rules), size))
+    for state, rule in zip(states, system.rules, strict=True):
+        for condition in rule.conditions:
+            # A condition that fails settles the rule, whatever is unknown elsewhere in it.
+            failed = (state == 0) | (held[condition] == 0)
+            state *= held[condition]
+            state[failed] = 0
+    return states
+
+
+def _held(condition: Condition, quantities: Mapping[str, NDArray[np.float64]]) -> Any:
+    """Whether a condition holds: (N,) of 1, 0 and nan."""
+    value = quantities[condition.quantity]
+    if _is_mm(condition):
+        value = np.round(value / PRECISION_MM) * PRECISION_MM
+    held = OPERATORS[condition.operator](np.round(value, 9), condition.limit).astype(float)
+    held[np.isnan(value)] = np.nan
+    return held
 
 
 def decide(system: System, quantities: Mapping[str, NDArray[np.float64]]) -> NDArray[np.intp]:
@@ -217,7 +227,11 @@ def decide(system: System, quantities: Mapping[str, NDArray[np.float64]]) -> NDA
     -------
     (N,) indices into ``system.rules``; ``UNDECIDED`` where an unknown number stands in the way.
     """
-    states = np.stack([fired(rule, quantities) for rule in system.rules])
+    return first_rule(fired(system, quantities))
+
+
+def first_rule(states: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Index of the first rule that fires from (R, N) states; ``UNDECIDED`` where unknown."""
     first = np.argmax(np.isnan(states) | (states == 1), axis=0)
     unknown = np.isnan(states[first, np.arange(states.shape[1])])
     return np.where(unknown, UNDECIDED, first)

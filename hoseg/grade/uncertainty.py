@@ -14,8 +14,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtri
 
 from hoseg.grade.measure import Measured, Quantities
 from hoseg.grade.rules import UNDECIDED, System, decide
@@ -72,7 +71,7 @@ class Spread:
 def thresholds(used: float, logit_sd: float) -> NDArray[np.float64]:
     """(LEVELS,) equally likely thresholds about the one in use; the middle one is it."""
     quantiles = (np.arange(LEVELS) + 0.5) / LEVELS
-    return np.asarray(expit(logit(np.clip(used, 0.02, 0.98)) + logit_sd * norm.ppf(quantiles)))
+    return np.asarray(expit(logit(np.clip(used, 0.02, 0.98)) + logit_sd * ndtri(quantiles)))
 
 
 def draw(

@@ -17,6 +17,7 @@ from hoseg.grade.rules import (
     System,
     decide,
     fired,
+    first_rule,
 )
 
 ROMAN = ("0", "I", "II", "III", "IV")
@@ -49,21 +50,23 @@ def judge(
         (distance that would have to close for a contact that changes the class, the contact
         tolerance); inf where there is none or it is not calibrated.
     """
-    arrays = quantities.arrays()
-    index = int(decide(system, arrays)[0])
+    states = fired(system, quantities.arrays())
+    index = int(first_rule(states)[0])
     grade = None if index == UNDECIDED else system.rules[index].grade
     return Verdict(
         system=system.name,
         grade=grade,
         probabilities=probabilities,
-        trace=tuple(_line(system, rule, quantities) for rule in system.rules),
+        trace=tuple(
+            _line(system, rule, quantities, float(state))
+            for rule, state in zip(system.rules, states[:, 0], strict=True)
+        ),
         counterfactual=_counterfactual(system, quantities, grade, contact_mm),
     )
 
 
-def _line(system: System, rule: Rule, quantities: Quantities) -> TraceLine:
-    """One rule as data and as a sentence."""
-    state = float(fired(rule, quantities.arrays())[0])
+def _line(system: System, rule: Rule, quantities: Quantities, state: float) -> TraceLine:
+    """One rule as data and as a sentence; its state is 1, 0 or nan."""
     numbers = []
     words = []
     for condition in rule.conditions:
