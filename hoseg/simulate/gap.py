@@ -41,21 +41,21 @@ class Surroundings:
             cut = _quartered(_quartered(faces[beyond.any(axis=1) & ~whole]))
             cut = cut[np.linalg.norm(cut.mean(axis=1) - self.hip.head, axis=1) > self.joint_mm]
             kept = np.concatenate((faces[whole], cut))
-            found[bone] = (kept, cKDTree(kept.mean(axis=1)))
+            found[bone] = (kept, _tree(kept.mean(axis=1)))
         return found
 
     @cached_property
     def trees(self) -> dict[str, cKDTree]:
         """Search trees of points of both bones outside the joint zone, about 1.5 mm apart."""
         return {
-            bone: cKDTree(self.outside_joint(_sampled(faces)))
+            bone: _tree(self.outside_joint(_sampled(faces)))
             for bone, (faces, _) in self.outer.items()
         }
 
     @cached_property
     def all_bone(self) -> cKDTree:
         """Search tree of points of both bones, joint included."""
-        return cKDTree(_sampled(np.concatenate((self.pelvis, self.femur))))
+        return _tree(_sampled(np.concatenate((self.pelvis, self.femur))))
 
     @property
     def joint_mm(self) -> float:
@@ -65,6 +65,11 @@ class Surroundings:
     def outside_joint(self, points: Points) -> Points:
         """The points that lie outside the joint zone."""
         return points[np.linalg.norm(points - self.hip.head, axis=1) > self.joint_mm]
+
+
+def _tree(points: Points) -> cKDTree:
+    """A search tree that is quick to build: each is asked a few times only."""
+    return cKDTree(points, compact_nodes=False, balanced_tree=False)
 
 
 def _sampled(triangles: Points) -> Points:

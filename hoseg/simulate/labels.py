@@ -20,6 +20,9 @@ NOISE_FACTOR = 1.5
 TEXTURE_FACTOR = 0.4
 """Least contrast as a multiple of the local standard deviation of the anatomy behind it."""
 
+REACH_MM = 16.0
+"""Nothing farther from ossification than this has a say: four standard deviations of a blur."""
+
 SMALLEST_MM2 = 2.0
 """Visible specks below this area carry no label."""
 
@@ -34,17 +37,30 @@ def visible_ossification(
     """
     if not ossification.any():
         return ossification.copy()
+    box = _surrounding(ossification, REACH_MM / spacing_mm)
+    part = ossification[box]
     sigma = SMOOTHING_MM / spacing_mm
-    background = np.log(signal.without_ho)
-    contrast = gaussian(background - np.log(signal.noiseless), sigma)
+    background = np.log(signal.without_ho[box])
+    noiseless = signal.noiseless[box]
+    contrast = gaussian(background - np.log(noiseless), sigma)
     averaging = min(1.0, 1 / (2 * np.sqrt(np.pi) * max(sigma, 1e-6)))
-    noise = np.float32(averaging) * signal.noise_sd / signal.noiseless
+    noise = np.float32(averaging) * signal.noise_sd[box] / noiseless
     fine = gaussian(background, sigma)
     rough = fine - gaussian(background, 4.0 / spacing_mm)
     texture = np.sqrt(gaussian(rough * rough, 4.0 / spacing_mm))
     needed = np.maximum(NOISE_FACTOR * noise, TEXTURE_FACTOR * texture)
-    seen = ossification & (contrast > np.maximum(needed, CONTRAST_FLOOR))
-    return _tidy(seen, ossification, spacing_mm)
+    seen = np.zeros_like(ossification)
+    seen[box] = _tidy(part & (contrast > np.maximum(needed, CONTRAST_FLOOR)), part, spacing_mm)
+    return seen
+
+
+def _surrounding(mask: NDArray[np.bool_], margin_px: float) -> tuple[slice, slice]:
+    """Rows and columns of what is set in a mask, with a margin."""
+    found = []
+    for axis in (1, 0):
+        where = np.flatnonzero(mask.any(axis=axis))
+        found.append(slice(max(0, int(where[0] - margin_px)), int(where[-1] + margin_px) + 2))
+    return found[0], found[1]
 
 
 def _tidy(
