@@ -12,7 +12,7 @@ with the femur: an ossification from the acetabular rim lies over the head witho
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +29,12 @@ from hoseg.grade.settings import GradeSettings
 Points = NDArray[np.float64]
 FAR_MM = 1e6
 COARSE = 16
+SUPERIMPOSED = ((0.0, 0.02, 0.1, 0.2, 0.9, 1.0), (0.45, 0.45, 0.3, 0.0, 0.0, 0.35))
+"""Chance that a contact is superimposition only, by the share of the ossification that lies over
+the bone. A spur has a root over its bone: of 360 contacts on simulated films, 5 of 27 were real
+with up to 2 % over the bone, 21 of 39 with 2-10 %, 45 of 54 with 10-20 %, 93 % with 20-95 %, and
+18 of 28 where the bone covered all of it. Never above one half: the rule decides the class, the
+chance tells how firmly it stands."""
 THIN_MM = 0.25
 """Outlines are thinned to points about this far apart; the error of a distance is below 0.01 mm."""
 
@@ -138,6 +144,20 @@ class Contacts:
     def reach(self) -> NDArray[np.float64]:
         """(n + 2, n + 2) longest edge of the best path between two nodes (mm)."""
         return _minimax(self.edges)
+
+    @cached_property
+    def doubts(self) -> NDArray[np.float64]:
+        """(n, 2) chance that contact with the pelvis, the femur is superimposition only."""
+        over = [(item.over_pelvis.mean(), item.over_femur.mean()) for item in self.items]
+        shares = np.array(over, float).reshape(-1, 2)
+        return np.asarray(np.interp(shares, *SUPERIMPOSED))
+
+    def without(self, apart: NDArray[np.bool_]) -> Contacts:
+        """The same with some contacts, (n, 2) with the pelvis and the femur, undone."""
+        n, edges = len(self.items), self.edges.copy()
+        edges[:n, n:][apart] = FAR_MM
+        edges[n:, :n] = edges[:n, n:].T
+        return replace(self, edges=edges)
 
     @property
     def bridge_mm(self) -> float:

@@ -15,7 +15,7 @@ from hoseg.grade.contacts import Contacts, Surroundings, find_contacts, surround
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.frame import Frame, find_frame
 from hoseg.grade.hips import find_hips, sides
-from hoseg.grade.measure import Measured, measure
+from hoseg.grade.measure import Measured, find_places, measure
 from hoseg.grade.ossification import Ossification, Placement, find_ossifications
 from hoseg.grade.settings import GradeSettings
 from hoseg.grade.uncertainty import LEVELS, Draws, Spread, draw, thresholds
@@ -207,16 +207,19 @@ def _draw(
     """Monte Carlo over one hip; measurements with the same contacts are made once."""
     if count == 0:
         return None
+    if not any(contacts.items for contacts in levels):
+        levels = levels[:1]  # nothing to draw about
     memory: dict[tuple[int, bytes], Measured] = {}
+    places = [find_places(contacts, around) for contacts in levels]
 
-    def at(level: int, tolerance_mm: float) -> Measured:
-        contacts = levels[level]
+    def at(level: int, tolerance_mm: float, apart: NDArray[np.bool_]) -> Measured:
+        contacts = levels[level].without(apart) if apart.any() else levels[level]
         touching = np.concatenate(
             [*contacts.attached(tolerance_mm), contacts.lesions(tolerance_mm)]
         )
         key = (level, touching.tobytes())
         if key not in memory:
-            memory[key] = measure(contacts, around, tolerance_mm)
+            memory[key] = measure(contacts, around, tolerance_mm, places[level])
         return memory[key]
 
     settings = around.settings
@@ -226,7 +229,7 @@ def _draw(
         attach_mm=settings.attach_mm,
         calibrated=spacing is not None,
     )
-    return draw(at, len(levels), spread, rng, count)
+    return draw(at, [contacts.doubts for contacts in levels], spread, rng, count)
 
 
 def _check_companions(

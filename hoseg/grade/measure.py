@@ -60,7 +60,35 @@ class Measured:
         return "islands" if self.quantities.ossifications else "none"
 
 
-def measure(contacts: Contacts, around: Surroundings, tolerance_mm: float) -> Measured:
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the ossifications of one hip lie; the same at every contact tolerance.
+
+    trochanter_region: 1 all distal to the tip of the greater trochanter, 3 proximal, 2 both
+    medial: (n,) which are only medial
+    native_mm: from the tip of the trochanter to the nearest pelvic edge off the joint zone
+    """
+
+    trochanter_region: float
+    medial: NDArray[np.bool_]
+    native_mm: float
+
+
+def find_places(contacts: Contacts, around: Surroundings) -> Places:
+    """Where the ossifications of one hip lie."""
+    tip = around.frame.trochanter
+    if not contacts.items or tip is None or around.pelvis_end_tree.n == 0:
+        native_mm = np.nan
+    else:
+        native_mm = float(around.pelvis_end_tree.query(tip)[0])
+    sites = [find_sites(item.pixels_mm, around.frame) for item in contacts.items]
+    medial = np.array([found == ("medial",) for found in sites], bool)
+    return Places(_trochanter_region(contacts, around), medial, native_mm)
+
+
+def measure(
+    contacts: Contacts, around: Surroundings, tolerance_mm: float, places: Places | None = None
+) -> Measured:
     """Measure one hip.
 
     Parameters
@@ -71,10 +99,13 @@ def measure(contacts: Contacts, around: Surroundings, tolerance_mm: float) -> Me
         Its bone surfaces.
     tolerance_mm
         Distance up to which two surfaces are in contact.
+    places
+        Where its ossifications lie, where that is at hand.
     """
     pelvic, femoral = contacts.attached(tolerance_mm)
     if not contacts.items:
         return Measured(Quantities(), Gap(np.inf), pelvic, femoral)
+    places = find_places(contacts, around) if places is None else places
     attached = pelvic | femoral
     lesions = np.array(contacts.lesions(tolerance_mm))
     lengths = np.array([item.length_mm for item in contacts.items])
@@ -86,16 +117,15 @@ def measure(contacts: Contacts, around: Surroundings, tolerance_mm: float) -> Me
         gap_mm=gap.mm,
         longest_island_mm=float(lengths[~attached].max(initial=0.0)),
         longest_mm=float(lengths.max()),
-        trochanter_region=_trochanter_region(contacts, around),
-        filled_fraction=_filled_fraction(contacts, around, tolerance_mm, gap),
+        trochanter_region=places.trochanter_region,
+        filled_fraction=_filled_fraction(contacts, around, tolerance_mm, gap, places),
     )
     return Measured(quantities, gap, pelvic, femoral)
 
 
 def _trochanter_region(contacts: Contacts, around: Surroundings) -> float:
-    """1 all ossification distal to the tip of the greater trochanter, 3 proximal, 2 both."""
     frame = around.frame
-    if frame.trochanter is None:
+    if frame.trochanter is None or not contacts.items:
         return np.nan
     tip = float(frame.local(frame.trochanter[None])[1][0])
     heights = [frame.local(item.outline_mm)[1] for item in contacts.items]
@@ -105,24 +135,19 @@ def _trochanter_region(contacts: Contacts, around: Surroundings) -> float:
 
 
 def _filled_fraction(
-    contacts: Contacts, around: Surroundings, tolerance_mm: float, gap: Gap
+    contacts: Contacts, around: Surroundings, tolerance_mm: float, gap: Gap, places: Places
 ) -> float:
     """f = 1 - d / D of the trochanter-ilium space.
 
     D is the distance from the tip of the trochanter to the nearest pelvic edge outside the joint
     zone; d the gap, with ossifications that are only medial left out: they fill another space.
     """
-    frame = around.frame
-    if frame.trochanter is None or around.pelvis_end_tree.n == 0:
+    if np.isnan(places.native_mm):
         return np.nan
-    native_mm = float(around.pelvis_end_tree.query(frame.trochanter)[0])
-    medial = np.array(
-        [find_sites(item.pixels_mm, frame) == ("medial",) for item in contacts.items], bool
-    )
-    if medial.all():
+    if places.medial.all():
         return 0.0
-    if medial.any():
-        gap = find_gap(contacts, around, tolerance_mm, without=medial)
-    if not np.isfinite(gap.mm) or native_mm <= 0:
+    if places.medial.any():
+        gap = find_gap(contacts, around, tolerance_mm, without=places.medial)
+    if not np.isfinite(gap.mm) or places.native_mm <= 0:
         return 0.0
-    return float(np.clip(1 - gap.mm / native_mm, 0.0, 1.0))
+    return float(np.clip(1 - gap.mm / places.native_mm, 0.0, 1.0))

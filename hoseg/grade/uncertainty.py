@@ -1,10 +1,11 @@
 """How sure: classes and gap under the uncertainty of millimetres, edges and the network.
 
 Each draw scales all lengths by a factor from the spacing's interval, adds the error of reading a
-distance off a film to the gap and to the contact tolerance, and takes the ossification mask at
-another threshold of the network. Thresholds are shifted for the whole picture at once, because
-the errors of a network are correlated: a faint lesion is faint all over. The hip is measured
-once for each of a few thresholds and tolerances (the strata below); the draws only look up.
+distance off a film to the gap and to the contact tolerance, takes the ossification mask at
+another threshold of the network, and undoes contacts that may be superimposition only. Thresholds
+are shifted for the whole picture at once, because the errors of a network are correlated: a faint
+lesion is faint all over. The hip is measured once for each combination of threshold, tolerance
+stratum and undone contacts that is drawn; the draws only look up.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ class Draws:
     """N draws of a hip's numbers.
 
     arrays: name of a quantity -> (N,) values
+    firm: (N,) draws in which no contact was undone; the gap's interval rests on these
     """
 
     arrays: Arrays
+    firm: NDArray[np.bool_]
 
     def probabilities(self, system: System) -> tuple[tuple[int | str, float], ...]:
         """Class -> probability, mildest first; what is undecided is missing from the sum."""
@@ -44,7 +47,7 @@ class Draws:
 
     def gap_interval_mm(self) -> tuple[float, float] | None:
         """95 % interval of the gap where there is one (0 for a bridge)."""
-        gap = self.arrays["gap_mm"]
+        gap = self.arrays["gap_mm"][self.firm]
         gap = gap[np.isfinite(gap)]
         if not len(gap):
             return None
@@ -75,8 +78,8 @@ def thresholds(used: float, logit_sd: float) -> NDArray[np.float64]:
 
 
 def draw(
-    at: Callable[[int, float], Measured],
-    levels: int,
+    at: Callable[[int, float, NDArray[np.bool_]], Measured],
+    doubts: list[NDArray[np.float64]],
     spread: Spread,
     rng: np.random.Generator,
     count: int,
@@ -86,9 +89,9 @@ def draw(
     Parameters
     ----------
     at
-        (threshold level, contact tolerance in mm) -> the hip measured so.
-    levels
-        How many threshold levels there are, equally likely.
+        (threshold level, contact tolerance in mm, (n, 2) contacts undone) -> the hip measured so.
+    doubts
+        For each threshold level, equally likely: (n, 2) chances that a contact is none.
     spread
         Sizes of the errors.
     rng
@@ -98,24 +101,30 @@ def draw(
     """
     scale = np.clip(1 + spread.relative_sd * rng.standard_normal(count), 0.2, 5.0)
     error = spread.measuring_sd_mm * rng.standard_normal(count)
-    level = rng.integers(levels, size=count)
+    level = rng.integers(len(doubts), size=count)
     # One error for gap and tolerance: a gap read too small is a contact claimed too early.
     tolerance = np.clip((spread.attach_mm - error) / scale, 0.1, None)
     quantiles = np.quantile(tolerance, (np.arange(STEPS) + 0.5) / STEPS)
     step = np.abs(tolerance[:, None] - quantiles[None]).argmin(axis=1)
-    table: dict[tuple[int, int], Quantities] = {}
-    for key in set(zip(level.tolist(), step.tolist(), strict=True)):
-        table[key] = at(key[0], float(quantiles[key[1]])).quantities
-    rows = [table[key] for key in zip(level.tolist(), step.tolist(), strict=True)]
-    arrays = {
-        item.name: np.array([float(getattr(row, item.name)) for row in rows])
-        for item in fields(Quantities)
-    }
+    widest = max(len(chances) for chances in doubts)
+    luck = rng.random((count, widest, 2))
+    names = [item.name for item in fields(Quantities)]
+    rows, firm = np.empty((count, len(names))), np.empty(count, bool)
+    memory: dict[tuple[int, int, bytes], tuple[float, ...]] = {}
+    for i, (own, tight) in enumerate(zip(level.tolist(), step.tolist(), strict=True)):
+        apart = luck[i, : len(doubts[own])] < doubts[own]
+        firm[i] = not apart.any()
+        key = (own, tight, apart.tobytes())
+        if key not in memory:
+            found = at(own, float(quantiles[tight]), apart).quantities
+            memory[key] = tuple(float(getattr(found, name)) for name in names)
+        rows[i] = memory[key]
+    arrays = dict(zip(names, rows.T.copy(), strict=True))
     arrays["longest_mm"] *= scale
     arrays["longest_island_mm"] *= scale
     open_gap = (arrays["gap_mm"] > 0) & np.isfinite(arrays["gap_mm"])
     arrays["gap_mm"][open_gap] = np.maximum((arrays["gap_mm"] * scale + error)[open_gap], 0.01)
-    return Draws(arrays if spread.calibrated else hide_lengths(arrays))
+    return Draws(arrays if spread.calibrated else hide_lengths(arrays), firm)
 
 
 def hide_lengths(arrays: Arrays) -> Arrays:
