@@ -55,6 +55,7 @@ class Reason(StrEnum):
     TIMEOUT = "timeout", "failed", "decoding took longer than the time limit"
     WORKER_DIED = "worker_died", "failed", "the decoding process died"
     OUT_OF_MEMORY = "out_of_memory", "failed", "not enough memory"
+    INTERNAL_ERROR = "internal_error", "failed", "a fault of hoseg, not of the file: please report"
 
     # Which images are hips: attributes
     DUPLICATE = "duplicate", "skipped", "the same SOP instance was already read"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import cv2
 
+import hoseg
 from hoseg.batch.journal import Entry
 from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
-from hoseg.errors import InputError, OutputError
+from hoseg.errors import DeviceError, InputError, OutputError
 from hoseg.pipeline import ImageResult, Pipeline, Predicts
 from hoseg.radiograph import Attributes
-from hoseg.reasons import status_of
+from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
 from hoseg.report.paths import inside, safe_name
 from hoseg.report.png import encode_png
@@ -74,24 +76,41 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
 
 
 def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
-    """Do one task. What is wrong with an input becomes its row; only outputs can raise.
+    """Do one task. What is wrong with an input becomes its row and stops nothing else.
 
     Raises
     ------
     OutputError: the results cannot be written
+    DeviceError: the runtime is gone
     """
+    results: list[ResultFile] = []
     try:
-        radiographs = decode(task.source)
+        for radiograph in decode(task.source):
+            image = pipeline.read(radiograph)
+            result = image.result()
+            if image.status in ("graded", "abstained"):
+                result = write_image(image, result, settings.out)
+            results.append(result)
     except InputError as error:
-        return entry_of(task, [result_for_failure(error, status_of(error.code))])
-    results = []
-    for radiograph in radiographs:
-        image = pipeline.read(radiograph)
-        result = image.result()
-        if image.status in ("graded", "abstained"):
-            result = write_image(image, result, settings.out)
-        results.append(result)
+        results.append(result_for_failure(error, status_of(error.code)))
+    except (OutputError, DeviceError):  # would happen to every other input too
+        raise
+    except Exception as error:  # whatever goes wrong with one input costs that one only
+        results.append(result_for_failure(fault(task.source.name, error)))
     return entry_of(task, results)
+
+
+def fault(source: str, error: Exception) -> InputError:
+    """What nobody foresaw, as the error of one input: what and where, for whoever mends it."""
+    if isinstance(error, MemoryError):
+        text = "not enough memory for this image; use fewer --workers"
+        return InputError(source, text, code=Reason.OUT_OF_MEMORY.value)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if frame.filename.startswith(hoseg.__path__[0])]
+    place = f"{PurePath(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "?"
+    text = f"{type(error).__name__} in {place}: {error}"
+    sentence = f"a fault of hoseg, not of the file; please report it ({text[:300]})"
+    return InputError(source, sentence, code=Reason.INTERNAL_ERROR.value)
 
 
 def entry_of(task: Task, results: Sequence[ResultFile]) -> Entry:
