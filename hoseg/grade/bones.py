@@ -157,10 +157,7 @@ def prepare(
     found = layers(masks) if found is None else found
     visible = None
     if field is not None and not field.all():
-        # Two pixels off the edge, where the border of the field looks like the edge of a bone.
-        visible = Layer(
-            np.asarray(cv2.erode(field.astype(np.uint8), np.ones((5, 5), np.uint8)), np.uint8)
-        )
+        visible = _visible(field)
     mm = np.array(spacing_mm if spacing_mm is not None else _nominal_mm(masks))
     pixel_mm2, mean_mm = float(mm.prod()), float(np.sqrt(mm.prod()))
     pelvic, femoral, metal = (
@@ -181,6 +178,8 @@ def prepare(
     femur = _large(
         trace(femoral.mask, mean_mm, corner=femoral.corner, min_area_px=50 / pixel_mm2), pixel_mm2
     )
+    if visible is not None:
+        pelvis, femur = _exposed(pelvis, visible), _exposed(femur, visible)
     floor_px = MIN_IMPLANT_MM2 / pixel_mm2
     implant = trace(metal.mask, mean_mm, corner=metal.corner, min_area_px=floor_px)
     cleaned = (
@@ -202,6 +201,27 @@ def prepare(
         field=visible,
         overview=_overview(cleaned, shape, mm),
     )
+
+
+def _visible(field: NDArray[np.bool_]) -> Layer:
+    """The exposed field without its holes, two pixels off its edge.
+
+    A field has no holes: they are metal or gas taken for a border. At its edge the border of the
+    field looks like the edge of a bone.
+    """
+    chains, _ = cv2.findContours(field.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    whole = cv2.fillPoly(np.zeros(field.shape, np.uint8), chains, 1)
+    return Layer(np.asarray(cv2.erode(whole, np.ones((5, 5), np.uint8)), np.uint8))
+
+
+def _exposed(outlines: list[Outline], visible: Layer) -> list[Outline]:
+    """Drop pieces that lie outside the exposed field: nothing is seen there."""
+    return [
+        outline
+        for outline in outlines
+        if outline.hole
+        or 2 * np.count_nonzero(sample(visible, outline.points_px)) > len(outline.points_px)
+    ]
 
 
 def _large(outlines: list[Outline], pixel_mm2: float) -> list[Outline]:

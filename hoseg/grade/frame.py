@@ -227,11 +227,23 @@ def _cropped(bones: Bones, hip: Hip, place: tuple[Vector, float, Vector], tip_cu
     if tip_cut:
         missing.append("the greater trochanter")
     above = (centre - 2.0 * unit * down)[None] / bones.mm
-    if not bones.in_field(above, 0.0).all():
+    if not bones.in_field(above, 0.0).all() and not _ilium_seen(bones, place):
         missing.append("the ilium above the joint")
     if not bones.in_field(centre[None] / bones.mm, 0.0).all():
         missing.append("the joint")
     return ", ".join(missing)
+
+
+def _ilium_seen(bones: Bones, place: tuple[Vector, float, Vector]) -> bool:
+    """Whether the pelvis' edge beside the joint reaches two radii above it inside the field."""
+    centre, unit, down = place
+    if not bones.pelvis_outlines:
+        return False
+    points = np.concatenate([piece.points_px for piece in bones.pelvis_outlines])
+    offset = points[bones.in_field(points)] * bones.mm - centre
+    height = -(offset @ down)
+    aside = np.abs(offset[:, 1])
+    return bool(((height > 2.0 * unit) & (aside < 2.0 * unit)).any())
 
 
 def _near(points: Vector, target: Vector, distance: float) -> bool:

@@ -215,3 +215,26 @@ def test_wrong_settings():
         GradeSettings(joint_zone=0.9)
     with pytest.raises(SettingError, match="attach_mm"):
         GradeSettings(attach_mm=0)
+
+
+def test_a_hole_in_the_field_is_no_crop():
+    scene = Scene(opposing_boxes(12.0))
+    masks = scene.masks()
+    plain = only(masks)
+    row, column = (round(x) for x in plain.landmarks.head_px)
+    field = np.ones(masks.shape, bool)
+    field[row - 30 : row + 30, column - 30 : column + 30] = False
+    found = only(masks, field=field)
+    assert found.abstained is None
+    assert found.gap_mm == pytest.approx(plain.gap_mm, abs=0.01)
+
+
+def test_a_false_piece_outside_the_field_does_not_crop_the_hip():
+    masks = Scene(opposing_boxes(12.0), size=(210.0, 250.0)).masks()
+    plain = only(masks)
+    field = np.ones(masks.shape, bool)
+    field[:, 420:] = False
+    masks[20:330, 430:495] |= 2
+    found = only(masks, field=field)
+    assert found.abstained is None
+    assert found.gap_mm == pytest.approx(plain.gap_mm, abs=0.01)
