@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 
 import cv2
 import numpy as np
@@ -198,54 +199,89 @@ METHODS = {
 }
 
 
-def run_baseline(args: argparse.Namespace, paths: list[Path]) -> dict:
-    """One warm-up film, then every film once; then forward passes alone."""
+def run_baseline(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
+    """Each encoding: one warm-up film, then films for some seconds; forward passes alone."""
+    args.shape = _padded_shape(args, folders[0])
     film, network = METHODS[args.method](args)
-    film(paths[0])
-    start = time.perf_counter()
-    for path in paths:
-        film(path)
-    end_to_end = len(paths) / (time.perf_counter() - start)
-    network()
-    start = time.perf_counter()
-    for _ in range(4):
-        network()
-    alone = 4 / (time.perf_counter() - start)
-    return {"end_to_end": end_to_end, "network": alone}
+    alone = 1 / median(_times(network, 6)[1:])
+    found = {}
+    for folder in folders:
+        paths = sorted(folder.glob("*.dcm"))
+        film(paths[0])
+        times: list[float] = []
+        while len(times) < 2 or sum(times) < args.seconds:
+            path = paths[(len(times) + 1) % len(paths)]
+            times += _times(lambda path=path: film(path), 1)
+        found[folder.name] = {"end_to_end": len(times) / sum(times), "network": alone}
+    return found
 
 
-def run_hoseg(args: argparse.Namespace, paths: list[Path]) -> dict:
+def _times(work: NetworkWork, count: int) -> list[float]:
+    """Seconds of each of some calls."""
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _padded_shape(args: argparse.Namespace, folder: Path) -> tuple[int, int]:
+    """What a film becomes at the network's spacing."""
+    from hoseg.segment.weights import load_model
+
+    spacing_mm = load_model(args.model).card.spacing_mm
+    pixels, mm = _read(min(folder.glob("*.dcm")))
+    height, width = (-(-round(n * mm / spacing_mm) // 32) * 32 for n in pixels.shape)
+    return height, width
+
+
+def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg's own path: the batch the command line runs, down to masks.png."""
     from hoseg.cli.bench import open_pipeline
     from hoseg.segment.bench import measure
 
     pipeline = open_pipeline(args.model, args.device, args.runtime, args.precision)
-    bench = measure(pipeline, paths, args.out, passes=1)
-    return asdict(bench) | {
-        "end_to_end": bench.end_to_end.median,
-        "network": bench.network.median,
-        "choice": asdict(pipeline.predictor.choice),
-    }
+    choice = asdict(pipeline.predictor.choice)
+    found = {}
+    for folder in folders:
+        bench = measure(pipeline, sorted(folder.glob("*.dcm")), args.out, passes=1)
+        rates = {"end_to_end": bench.end_to_end.median, "network": bench.network.median}
+        found[folder.name] = asdict(bench) | rates | {"choice": choice}
+    return found
+
+
+def run_growth(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
+    """hoseg on folders of any size: each film once, after a few to warm up."""
+    from hoseg.cli.bench import open_pipeline
+    from hoseg.segment.bench import measure_folder, peak_memory_mb
+
+    pipeline = open_pipeline(args.model, args.device, args.runtime, args.precision)
+    found = {}
+    for folder in folders:
+        paths = sorted(folder.glob("*.dcm"))
+        speed = measure_folder(pipeline, paths, args.out)
+        found[folder.name] = {"films_s": speed, "peak_memory_mb": peak_memory_mb()}
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("method")
-    parser.add_argument("--films", type=Path, required=True)
+    parser.add_argument("--films", type=Path, nargs="+", required=True, help="folders")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--runtime")
     parser.add_argument("--precision")
-    parser.add_argument("--shape", type=int, nargs=2, default=(864, 704))
+    parser.add_argument("--seconds", type=float, default=4.0)
     args = parser.parse_args()
     from hoseg.segment.bench import peak_memory_mb
 
-    paths = sorted(args.films.glob("*.dcm"))
     # The baselines decode with what pydicom finds by itself.
-    measured = run_baseline if args.method in METHODS else run_hoseg
-    result = measured(args, paths)
-    print(json.dumps(result | {"peak_memory_mb": peak_memory_mb()}))
+    work = {"hoseg": run_hoseg, "growth": run_growth}.get(args.method, run_baseline)
+    found = work(args, args.films)
+    print(json.dumps({"folders": found, "peak_memory_mb": peak_memory_mb()}))
 
 
 if __name__ == "__main__":

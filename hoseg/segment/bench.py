@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from hoseg.segment.gpu.server import Address, RemotePredictor
 
 T = TypeVar("T")
+FILMS_A_PASS = 24
+
 Decode = Callable[[Path], Radiograph]
 Write = Callable[[Path, NDArray[np.uint8]], None]
 
@@ -85,19 +88,21 @@ class Pipeline:
 def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -> Bench:
     """Measure one predictor on films.
 
-    paths: DICOM files; each is read ``passes + 1`` times
+    paths: DICOM files; a pass reads each as often as it takes to see 24 films
     out: an empty folder for masks
     """
     predictor = pipeline.predictor
     on_gpu = predictor.choice.device != "cpu"
     workers = usable_cores() if on_gpu else predictor.options.parallel_films
+    # A pass ends when its last film does: the longer it is, the less one waiting core counts.
+    many = list(islice(cycle(paths), max(len(paths), FILMS_A_PASS)))
     if on_gpu:
-        end_to_end = gpu_rate(pipeline, paths, out, workers, passes)
+        end_to_end = gpu_rate(pipeline, many, out, workers, passes)
     else:
-        end_to_end = rate(lambda path: pipeline.film(path, out), paths, workers, passes)
+        end_to_end = rate(lambda path: pipeline.film(path, out), many, workers, passes)
     stages = time_stages(pipeline, paths, out)
     films = [prepare(pipeline.decode(path), predictor.spacing_mm) for path in paths[:4]]
-    repeated = [films[i % len(films)] for i in range(len(paths))]
+    repeated = [films[i % len(films)] for i in range(len(many))]
     if on_gpu:
         network = rate(lambda _: predictor.predict(repeated), [None], 1, passes)
         network = scaled(network, len(repeated))
@@ -108,6 +113,20 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
         bound = 1000 * workers / sum(stages.values())
     share = end_to_end.median / bound
     return Bench(end_to_end, network, stages, bound, share, peak_memory_mb())
+
+
+def measure_folder(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> float:
+    """Films a second over a folder of any size, each film once; the first few warm up."""
+    predictor = pipeline.predictor
+    if predictor.choice.device != "cpu":
+        return gpu_rate(pipeline, paths, out, usable_cores(), 1).median
+    with ThreadPoolExecutor(predictor.options.parallel_films) as pool:
+        for _ in pool.map(lambda path: pipeline.film(path, out), paths[:4]):
+            pass
+        start = time.perf_counter()
+        for _ in pool.map(lambda path: pipeline.film(path, out), paths):
+            pass
+        return len(paths) / (time.perf_counter() - start)
 
 
 def gpu_rate(
@@ -198,6 +217,14 @@ def time_stages(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> dict[st
 
 
 def peak_memory_mb() -> float:
-    """Largest resident size of this process so far (MB)."""
+    """Largest resident size of this process so far (MB).
+
+    Linux is asked for the process itself: ``getrusage`` goes on counting from its parent's.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1e3
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size / (1e6 if sys.platform == "darwin" else 1e3)

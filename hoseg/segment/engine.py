@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol
 
 import numpy as np
@@ -77,10 +77,12 @@ class CpuEngine:
     def segment(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
         """Predict a stream of films, at most two for each thread in flight."""
         parallel = self._deployment.options.parallel_films
-        if parallel == 1:
-            yield from map(self.film, films)
-            return
         source = iter(films)
+        first = list(islice(source, 2))
+        if parallel == 1 or len(first) == 1:
+            yield from map(self.film, chain(first, source))
+            return
+        source = chain(first, source)
         with ThreadPoolExecutor(parallel, thread_name_prefix="film") as pool:
             waiting: deque[Future[Segmentation]] = deque()
             try:
