@@ -22,6 +22,8 @@ from hoseg.grade import grade
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
 
 ROMAN = ("0", "I", "II", "III", "IV")
+Chances = list[tuple[int, list[float]]]
+"""Class in 3D and probability of each class, hip by hip."""
 
 
 def findings_of(folder: Path, truth: dict) -> dict[str, dict]:
@@ -63,8 +65,31 @@ def cause(built: int, hip: dict, finding: dict) -> str:
     return "other"
 
 
-def compare(root: Path) -> tuple[np.ndarray, Counter, Counter, list[float]]:
-    """(5, 5) counts 3D by 2D, abstentions by code, causes, and gap differences (mm)."""
+def kappa(table: np.ndarray) -> float:
+    """Quadratic weighted kappa of a (5, 5) table."""
+    weights = np.subtract.outer(np.arange(5), np.arange(5)) ** 2
+    chance = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    return float(1 - (weights * table).sum() / (weights * chance).sum())
+
+
+def auc(severe: np.ndarray, score: np.ndarray) -> float:
+    """Chance that a severe hip scores above another; ties count half."""
+    apart = score[severe][:, None] - score[~severe][None]
+    return float((apart > 0).mean() + 0.5 * (apart == 0).mean()) if apart.size else float("nan")
+
+
+def show_ceiling(table: np.ndarray, chances: Chances) -> None:
+    """What grading reaches from the true masks: no network can be expected to do better."""
+    severe = np.array([built >= 3 for built, _ in chances])
+    p = np.array([values for _, values in chances])
+    print(f"quadratic kappa: {kappa(table):.3f}")
+    print(f"severe AUC by P(III) + P(IV): {auc(severe, p[:, 3:].sum(axis=1)):.3f}")
+    print(f"severe AUC by the expected class: {auc(severe, p @ np.arange(5)):.3f}")
+
+
+def compare(root: Path) -> tuple[np.ndarray, Counter, Counter, list[float], Chances]:
+    """(5, 5) counts 3D by 2D, abstentions, causes, gap differences (mm), class and P(class)."""
+    chances: Chances = []
     table = np.zeros((5, 5), int)
     abstained: Counter = Counter()
     causes: Counter = Counter()
@@ -81,18 +106,19 @@ def compare(root: Path) -> tuple[np.ndarray, Counter, Counter, list[float]]:
                 continue
             built, found = int(hip["brooker_3d"]), int(finding["classes"]["brooker"])
             table[built, found] += 1
+            chances.append((built, finding["class_probabilities"]["brooker"]))
             if built != found:
                 causes[cause(built, hip, finding)] += 1
             elif found in (2, 3) and hip.get("gap_3d_mm") is not None:
                 gaps.append(finding["gap_mm"] - hip["gap_3d_mm"])
-    return table, abstained, causes, gaps
+    return table, abstained, causes, gaps, chances
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="output of hoseg simulate")
     folder = parser.parse_args().folder
-    table, abstained, causes, gaps = compare(folder)
+    table, abstained, causes, gaps, chances = compare(folder)
     if not table.sum() and not abstained:
         print(
             f"{folder}: no truth.json below it; make films with hoseg simulate --out",
@@ -107,6 +133,7 @@ def main() -> int:
         print(
             f"agreement of {table.sum()} graded hips: {100 * np.trace(table) / table.sum():.1f} %"
         )
+        show_ceiling(table, chances)
     print("not graded:", dict(abstained.most_common()))
     print("causes of disagreement:")
     for text, count in causes.most_common():
