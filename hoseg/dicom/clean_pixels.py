@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -10,13 +13,30 @@ from hoseg.dicom.burned_in import MAX_MASKED_SHARE, Box, find_text, masked_share
 from hoseg.dicom.deidentify import Policy
 from hoseg.dicom.pixels import Pixels, iter_frames, keep_stored_bits, read_layout
 from hoseg.dicom.source import Limits, Source
+from hoseg.dicom.unexposed import fill_flat, unexposed
 from hoseg.errors import InputError
+
+
+@dataclass(frozen=True)
+class Painted:
+    """What was painted out.
+
+    boxes: round text inside the exposed field
+    border_share: of the image, the unexposed border that became one grey
+    """
+
+    boxes: tuple[Box, ...] = ()
+    border_share: float = 0.0
 
 
 def clean_pixels(
     clean: Dataset, original: Dataset, policy: Policy, source: Source, limits: Limits
-) -> list[Box]:
+) -> Painted:
     """Put cleaned pixel data into a de-identified dataset; returns what was painted out.
+
+    Where no beam arrived there is nothing of the patient and often text: with the policy "mask"
+    the border outside the exposed field becomes flat, whatever is seen in it. Inside the field,
+    boxes are painted over what looks like text.
 
     The pixels are always decoded and written uncompressed, as they are or painted: comments
     inside a compressed stream, bytes after the last frame and overlays in unused bits are gone.
@@ -45,17 +65,39 @@ def clean_pixels(
     lossy = str(original.get("LossyImageCompression", "")) == "01"
     decoded = list(iter_frames(original, layout, source))
     frames = [keep_stored_bits(pixels, layout, lossy=lossy)[0] for pixels, _ in decoded]
-    boxes = [] if policy.pixels == "keep" else _find(frames, policy, original, source)
-    painted = [paint_out(frame, boxes) for frame in frames] if boxes else frames
+    if policy.pixels == "keep":
+        _store(clean, frames, decoded[-1][1])
+        return Painted()
+    inverted = decoded[-1][1] == "MONOCHROME1" or original.get("PresentationLUTShape") == "INVERSE"
+    borders = [unexposed(frame, inverted=inverted) for frame in frames]
+    boxes = _find(frames, borders, policy, original, source)
+    painted = [
+        fill_flat(paint_out(frame, boxes), border)
+        for frame, border in zip(frames, borders, strict=True)
+    ]
     _store(clean, painted, decoded[-1][1])
-    if policy.pixels != "keep":
-        clean.BurnedInAnnotation = "NO"
-    return boxes
+    clean.BurnedInAnnotation = "NO"
+    return Painted(tuple(boxes), float(np.mean([border.mean() for border in borders])))
 
 
-def _find(frames: list[Pixels], policy: Policy, original: Dataset, source: Source) -> list[Box]:
-    boxes = list(dict.fromkeys(box for frame in frames for box in find_text(frame)))
-    if not boxes and str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES":
+def _find(
+    frames: list[Pixels],
+    borders: list[NDArray[np.bool_]],
+    policy: Policy,
+    original: Dataset,
+    source: Source,
+) -> list[Box]:
+    """Boxes round text that is not all in the border; anywhere when that decides to refuse."""
+    says_so = str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES"
+    boxes = list(
+        dict.fromkeys(
+            box
+            for frame, border in zip(frames, borders, strict=True)
+            for box in _text_of(frame, border)
+            if says_so or policy.pixels == "refuse" or not border[box.slices].all()
+        )
+    )
+    if not boxes and says_so:
         raise InputError(
             source.name,
             "Burned In Annotation (0028,0301) = YES, and no text was found; look at the image "
@@ -71,6 +113,11 @@ def _find(frames: list[Pixels], policy: Policy, original: Dataset, source: Sourc
             code="burned_in_text",
         )
     return boxes
+
+
+def _text_of(frame: Pixels, border: NDArray[np.bool_]) -> list[Box]:
+    """Text on the whole film, and what is seen only when its border is taken away."""
+    return find_text(frame) + (find_text(frame, border) if border.any() else [])
 
 
 def _store(clean: Dataset, frames: list[Pixels], photometric: str) -> None:

@@ -29,6 +29,7 @@ class FileRecord:
     output: path below DIR, "" when refused
     reason: stable code when refused
     masked_px: [row, column, row, column] of every painted box, ends exclusive
+    border_share: of the image, the unexposed border that was made flat
     """
 
     number: int
@@ -38,6 +39,7 @@ class FileRecord:
     reason: str = ""
     actions: dict[str, int] = field(default_factory=dict)
     masked_px: tuple[tuple[int, int, int, int], ...] = ()
+    border_share: float = 0.0
 
 
 def deidentify_source(
@@ -66,7 +68,7 @@ def deidentify_source(
         whole = dcmread(io.BytesIO(data), force=True)
         whole.file_meta = original.file_meta
         clean, actions = deidentify_dataset(whole, policy, pseudonyms)
-        boxes = clean_pixels(clean, original, policy, source, limits)
+        painted = clean_pixels(clean, original, policy, source, limits)
         buffer = io.BytesIO()
         clean.save_as(buffer, enforce_file_format=True)
     except PARSE_ERRORS as error:
@@ -87,7 +89,8 @@ def deidentify_source(
             output=path,
             sha256=hashlib.sha256(content).hexdigest(),
             actions=actions,
-            masked_px=tuple((b.row, b.column, b.row_end, b.column_end) for b in boxes),
+            masked_px=tuple((b.row, b.column, b.row_end, b.column_end) for b in painted.boxes),
+            border_share=round(painted.border_share, 4),
         ),
     )
 

@@ -99,6 +99,7 @@ NESTED = ["INSURER-PLAN-88", "RPID-20019", "1.2.826.0.1.3680043.2.1125.77.9", "G
 PRIVATE = ["PRIVATE-OWNER-ZYX", "private Hortensie", "deep private Iris"]
 META = ["NIMMERLEINPACS", "meta private Jasmin"]
 PIXELS = ["ZYXWOLF QUENTIN", "1947-03-13", "MRN 7734562", "Nimmerlein Klinik"]
+BORDERS = ["ZYXWOLF QUENTIN", "MRN 7734562", "NIMMERLEIN", "JQZ"]  # planted in white borders
 OVERLAY = ["Overlay Kornblume"]
 TRAILING = ["trailing Lavendel"]
 CODE = ["Zyxwolf marker"]
@@ -116,7 +117,7 @@ def planted():
 def film():
     """A soft picture with noise: bright shaft and ball on a grey ramp."""
     rng = np.random.default_rng(5)
-    picture = np.linspace(300, 1400, COLUMNS)[None, :] * np.ones((ROWS, 1))
+    picture = np.add.outer(np.linspace(0, 500, ROWS), np.linspace(300, 1100, COLUMNS))
     cv2.circle(picture, (450, 300), 110, 2400, -1)
     cv2.rectangle(picture, (410, 380), (490, 699), 2600, -1)
     picture = cv2.GaussianBlur(picture, (0, 0), 6) + rng.normal(0, 12, picture.shape)
@@ -250,6 +251,11 @@ def ocr(picture, path):
     for (top, bottom), (left, right), turns in PLACES:
         part = np.rot90(picture[top:bottom, left:right], turns)
         views.append((part, "7"))
+    return words_in(views, path)
+
+
+def words_in(views, path):
+    """What tesseract reads in (picture, page segmentation mode) pairs."""
     words = []
     for view, mode in views:
         large = cv2.resize(np.ascontiguousarray(view), None, fx=2, fy=2)
@@ -283,6 +289,69 @@ def test_ocr_reads_the_text_before_and_nothing_after(tmp_path):
     assert [f for f in fragments if f in read] == []
     assert len(record.masked_px) == 4
     assert after.BurnedInAnnotation == "NO"
+
+
+def bordered(rng):
+    """A collimated film with scatter in its white borders, texts in them and across an edge."""
+    pixels = film().astype(np.float64)
+    pixels[:, :170] = 3300 + rng.normal(0, 3, (ROWS, 170))
+    pixels[:, 760:] = 3250 + 0.5 * np.arange(COLUMNS - 760) + rng.normal(0, 3, (ROWS, 140))
+    pixels = np.clip(pixels, 0, 4095).astype(np.uint16)
+    upright = np.ascontiguousarray(np.rot90(pixels, -1))
+    upright = write_text(upright, BORDERS[0], 40, 60, 1.0, value=3345)  # hardly brighter
+    upright = write_text(upright, BORDERS[1], 300, 150, 0.8, value=2600)
+    upright = write_text(upright, BORDERS[2], 60, 850, 0.9, value=3150)  # darker, in a slope
+    pixels = np.ascontiguousarray(np.rot90(upright))
+    pixels = write_text(pixels, BORDERS[3], 20, 40, 1.0, value=3360)  # initials
+    return write_text(pixels, BORDERS[0], 60, 640, 0.9, value=3300)  # half of it unseen
+
+
+def enhanced(picture, rows, columns):
+    """A part of a picture as 8 bits with all the contrast there is."""
+    part = picture[rows, columns].astype(np.float64)
+    return cv2.normalize(part, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+
+
+@pytest.mark.slow
+@pytest.mark.tools
+def test_ocr_reads_nothing_in_white_borders(tmp_path):
+    if shutil.which("tesseract") is None:
+        pytest.skip("tesseract is not installed")
+    before = bordered(np.random.default_rng(3))
+    path = saved(identified(before), tmp_path / "film.dcm")
+    _, content, record = clean(path)
+    after = pydicom.dcmread(io.BytesIO(content)).pixel_array
+    places = [
+        (np.s_[350:700], np.s_[20:80], -1), (np.s_[200:450], np.s_[110:160], -1),
+        (np.s_[380:690], np.s_[800:890], -1), (np.s_[5:60], np.s_[5:130], 0),
+    ]  # fmt: skip
+    read = []
+    for picture in (before, after):
+        views = [np.rot90(enhanced(picture, r, c), turns) for r, c, turns in places]
+        views += [255 - view for view in views]
+        read.append(words_in([(view, "11") for view in views], tmp_path / "view.png"))
+    fragments = ["zyxwolf", "7734562", "nimmer", "jqz"]
+    assert [f for f in fragments if f in read[0]] == fragments  # the oracle can read
+    assert [f for f in fragments if f in read[1]] == []
+    changed = before != after
+    assert changed[:, :165].all() or np.ptp(after[5:-5, 5:160]) == 0
+    assert np.ptp(after[5:-5, 770:-5]) == 0
+    assert 0.25 < record.border_share < 0.45
+    np.testing.assert_array_equal(after[:560, 200:750], before[:560, 200:750])  # anatomy
+
+
+def test_the_border_becomes_flat_and_nothing_else(tmp_path):
+    pixels = film()
+    pixels[:, :200] = 3900
+    marked = write_text(pixels, "J", 60, 400, 2.0, value=3904)  # a lone letter, invisible to most
+    _, content, record = clean(saved(identified(marked), tmp_path / "film.dcm"))
+    after = pydicom.dcmread(io.BytesIO(content)).pixel_array
+    assert np.ptp(after[:, :200]) == 0
+    np.testing.assert_array_equal(after[:, 230:], pixels[:, 230:])
+    assert record.border_share == pytest.approx(200 / 900, abs=0.03)
+    kept = deidentify_source(Source(tmp_path / "film.dcm", "f"), Policy(pixels="keep"), NAMES)
+    array = pydicom.dcmread(io.BytesIO(kept[1])).pixel_array
+    np.testing.assert_array_equal(array, marked)
 
 
 def test_only_text_is_painted_out(tmp_path):

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.datasets.rle import encode
 from hoseg.radiograph import Structure
 from hoseg.report.contours import Contour, Contours, trace
 from hoseg.report.schema import ResultFile
@@ -71,8 +70,10 @@ def runs(mask: NDArray[np.bool_]) -> dict[str, Any] | None:
     column, row, columns, rows = cv2.boundingRect(mask.view(np.uint8))
     if not rows:
         return None
-    part = mask[row : row + rows, column : column + columns]
-    return {"box": [row, column, rows, columns], "counts": encode(part.T)}
+    flat = mask[row : row + rows, column : column + columns].ravel()
+    ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
+    counts = np.diff([0, *([0] if flat[0] else []), *ends]).tolist()
+    return {"box": [row, column, rows, columns], "counts": counts}
 
 
 def to_script_json(value: Any) -> str:
