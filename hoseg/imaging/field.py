@@ -26,7 +26,9 @@ _FLAT = 0.012  # share of the grey range within which a painted border stays
 _SMALLEST_SHARE = 0.05  # a field smaller than this is a mistake
 _EVEN = 0.002  # share of the grey range within which a grey border stays
 _COMMON_SHARE = 0.15  # share of the image's edge that is painted in one grey
-_PART_SHARE = 0.15  # parts of the field smaller than this share of the largest are markers
+_PART_SHARE = 0.15  # parts of the field below this share of the largest are markers
+_FEW_CORNERS = 4  # of a field that is a shape of its own
+_FULL_SHARE = 0.96  # a hull that fills this share of its rectangle or circle is that shape
 _TILTS = np.tan(np.radians(np.arange(-9, 9.1, 0.5)))
 _TILT_STEP = float(np.tan(np.radians(2.0)))
 _DENSE = 0.72  # grey level, as a share of the range, that the border above or below has
@@ -125,10 +127,8 @@ def find_painted(picture: Picture, valid: Mask | None = None) -> Mask:
     (h, w) bool, one or a few convex parts; everywhere when no border is found
     """
     inside = np.ones(picture.shape, bool) if valid is None else valid.copy()
-    low, high = (
-        float(picture[inside].min(initial=np.inf)),
-        float(picture[inside].max(initial=-np.inf)),
-    )
+    low = float(picture[inside].min(initial=np.inf))
+    high = float(picture[inside].max(initial=-np.inf))
     if not high > low:
         return inside
     margin, even = _FLAT * (high - low), _EVEN * (high - low)
@@ -201,15 +201,21 @@ def _completed(inside: Mask) -> Mask:
 
 
 def _filled_around(hull: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
-    """Return the rectangle or the circle around a hull, whichever is smaller on the image."""
-    box, disc = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
-    corners = cv2.boxPoints(cv2.minAreaRect(hull))
-    cv2.fillConvexPoly(box, np.round(corners).astype(np.int32), (1,))
+    """Return the rectangle or the circle around a hull, whichever is smaller on the image.
+
+    A hull that all but fills it, or has few corners itself, is the field as it stands.
+    """
+    own, box, disc = (np.zeros(shape, np.uint8) for _ in range(3))
+    cv2.fillConvexPoly(own, hull, (1,))
+    corners = np.round(cv2.boxPoints(cv2.minAreaRect(hull))).astype(np.int32)
+    cv2.fillConvexPoly(box, corners, (1,))
     (x, y), radius = cv2.minEnclosingCircle(hull)
     cv2.circle(disc, (round(x), round(y)), round(radius), (1,), cv2.FILLED)
-    smaller = box if np.count_nonzero(box) <= np.count_nonzero(disc) else disc
-    cv2.fillConvexPoly(smaller, hull, (1,))  # rounding must not cut into the hull
-    return smaller.astype(bool)
+    smaller = min(box, disc, key=np.count_nonzero)
+    few = len(cv2.approxPolyDP(hull, 0.01 * cv2.arcLength(hull, True), True)) <= _FEW_CORNERS
+    if few or np.count_nonzero(own) >= _FULL_SHARE * np.count_nonzero(smaller):
+        return own.astype(bool)
+    return (own | smaller).astype(bool)
 
 
 def _collimated(dense: Picture, painted: Mask) -> Mask:
@@ -237,12 +243,10 @@ def _collimated(dense: Picture, painted: Mask) -> Mask:
 def _find_left_edge(level: Picture) -> tuple[float, float] | None:
     """Find the edge of a border on the left side.
 
-    Under the collimator only scatter arrives: from the outside to the edge the level never rises,
-    and at the edge it falls in most rows at once. Anatomy does neither.
+    Under the collimator only scatter arrives: from outside the level never rises on the way to the
+    edge, and there it falls in most rows at once. Anatomy does neither.
 
-    Returns
-    -------
-    (column at half height, tilt as columns a row) in pixels of ``level``; None without a border
+    Returns (column at half height, tilt as columns a row) in pixels of ``level``, or None.
     """
     h, w = level.shape
     # Rows that are dense from side to side are the border above or below.
@@ -253,7 +257,7 @@ def _find_left_edge(level: Picture) -> tuple[float, float] | None:
     rise = np.maximum.accumulate(level - np.minimum.accumulate(level, axis=1), axis=1)[:, 1:-2]
     planes = np.stack([step > _STEP, rise <= _STEP, np.clip(step, 0, 1)], axis=-1)
     evidence = (planes[:, : int(_DEEPEST_CUT * w)] * 255).astype(np.uint8)
-    # Steps a little off a line count in the first pass.
+    # In the first pass, steps a little off a line count.
     wide = cv2.dilate(evidence, np.ones((1, 5), np.uint8)).astype(np.uint8)
     coarse = max((*_fall_across(wide, rows, tilt), tilt) for tilt in _TILTS[::6])
     if coarse[0] <= 0:

@@ -104,7 +104,7 @@ def test_black_air_within_a_painted_border_does_not_cut_the_corners():
     pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
     inside = rectangle(SHAPE, (0.8, 0.8), 0)
     rows, columns = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    pixels[~inside | (rows - 90 + columns - 76 < 150)] = 0
+    pixels[~inside | (rows - 90 + columns - 76 < 240)] = 0
     assert found(pixels).thumbnail[shrink_mask(inside)].mean() > 0.99
 
 
