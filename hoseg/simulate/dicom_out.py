@@ -132,8 +132,8 @@ def _positioning(ds: Dataset, acquisition: Acquisition, variant: DicomVariant) -
         ds.ImageLaterality = side if variant.awkward != "no_side" else "U"
         region = ("29836001", "Hip") if ds.BodyPartExamined == "HIP" else ("12921003", "Pelvis")
         ds.AnatomicRegionSequence = Sequence([_code(*region)])
-    elif variant.awkward != "no_side" and side != "B":
-        ds.Laterality = side
+    elif ds.BodyPartExamined == "HIP":  # type 2C for a paired part (PS3.3 C.7.3.1)
+        ds.Laterality = side if variant.awkward != "no_side" and side != "B" else ""
     code, meaning, position = _VIEWS.get(acquisition.view, _VIEWS[View.AP_HIP])
     if variant.awkward == "no_view":
         if not is_dx:

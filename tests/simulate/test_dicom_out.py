@@ -1,6 +1,7 @@
 import io
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -128,9 +129,10 @@ def test_signed_pixels_are_no_dx():
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")
 def test_dciodvfy_finds_no_errors_in_drawn_variants(tmp_path):
     rng = np.random.default_rng(0)
-    for number in range(60):
+    for number in range(80):
         path = tmp_path / f"{number}.dcm"
         variant = sample_variant(rng)
-        write_dicom(path, PIXELS, 12, FILM, variant)
+        view, side = ((View.AP_PELVIS, Side.UNKNOWN), (View.AP_HIP, Side.LEFT))[number % 2]
+        write_dicom(path, PIXELS, 12, replace(FILM, view=view, side=side), variant)
         said = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False)
         assert "Error" not in said.stderr, (variant, said.stderr)
