@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hoseg.grade import HipFinding, Probabilities, combine, grade
 from hoseg.imaging.display import display
-from hoseg.imaging.prepare import prepare
+from hoseg.imaging.prepare import exposed_on_film, prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
 from hoseg.report.contours import Contours, trace
@@ -190,6 +190,7 @@ class Pipeline:
             orientation=radiograph.orientation,
             view=radiograph.view,
             image=grey,
+            field=exposed_on_film(prepared),
             probabilities=Probabilities(segmentation.probabilities, segmentation.grid),
             rng=np.random.default_rng(self.seed),
         )
