@@ -254,14 +254,14 @@ def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
 def run_growth(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg on folders of any size: each film once, after a few to warm up."""
     from hoseg.cli.bench import open_pipeline
-    from hoseg.segment.bench import measure_folder, peak_memory_mb
+    from hoseg.segment.bench import measure_folder
 
     pipeline = open_pipeline(args.model, args.device, args.runtime, args.precision)
     found = {}
     for folder in folders:
         paths = sorted(folder.glob("*.dcm"))
-        speed = measure_folder(pipeline, paths, args.out)
-        found[folder.name] = {"films_s": speed, "peak_memory_mb": peak_memory_mb()}
+        speed, memory_mb = measure_folder(pipeline, paths, args.out)
+        found[folder.name] = {"films_s": speed, "peak_memory_mb": memory_mb}
     return found
 
 

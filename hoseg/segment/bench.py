@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
@@ -18,18 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.imaging.prepare import plan, prepare, restore
-from hoseg.radiograph import Radiograph
-from hoseg.segment.options import usable_cores
+from hoseg.radiograph import Radiograph, Segmentation
+from hoseg.segment.options import Options, usable_cores
 from hoseg.segment.predictor import Predictor
 
 if TYPE_CHECKING:
-    from hoseg.segment.gpu.server import Address, RemotePredictor
+    from hoseg.segment.gpu.server import Address
 
 T = TypeVar("T")
 FILMS_A_PASS = 24
 
 Decode = Callable[[Path], Radiograph]
 Write = Callable[[Path, NDArray[np.uint8]], None]
+Connect = Callable[..., Callable[[Radiograph], Segmentation]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Bench:
     stages_ms: median of each stage of one film, alone on one core
     bound_films_s: films a second if all stages kept all cores busy without a gap
     share_of_bound: end_to_end over that
-    peak_memory_mb: largest resident size of this process
+    peak_memory_mb: largest resident sizes of this process and its workers together
     """
 
     end_to_end: Rate
@@ -78,12 +82,6 @@ class Pipeline:
     decode: Decode
     write: Write
 
-    def film(self, path: Path, out: Path) -> None:
-        """One film, from file to masks on disk."""
-        prepared = prepare(self.decode(path), self.predictor.spacing_mm)
-        [found] = self.predictor.predict([prepared])
-        self.write(out / f"{path.stem}.png", found.masks)
-
 
 def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -> Bench:
     """Measure one predictor on films.
@@ -96,10 +94,10 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
     workers = usable_cores() if on_gpu else predictor.options.parallel_films
     # A pass ends when its last film does: the longer it is, the less one waiting core counts.
     many = list(islice(cycle(paths), max(len(paths), FILMS_A_PASS)))
-    if on_gpu:
-        end_to_end = gpu_rate(pipeline, many, out, workers, passes)
-    else:
-        end_to_end = rate(lambda path: pipeline.film(path, out), many, workers, passes)
+    with _open_workers(pipeline, out) as processes:
+        times = [processes.run(many) for _ in range(passes + 1)]
+        end_to_end = rate_of(times[1:], len(many))
+        memory_mb = processes.peak_memory_mb()
     stages = time_stages(pipeline, paths, out)
     films = [prepare(pipeline.decode(path), predictor.spacing_mm) for path in paths[:4]]
     repeated = [films[i % len(films)] for i in range(len(many))]
@@ -112,60 +110,102 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
         network = rate(lambda film: predictor.predict([film]), repeated, workers, passes)
         bound = 1000 * workers / sum(stages.values())
     share = end_to_end.median / bound
-    return Bench(end_to_end, network, stages, bound, share, peak_memory_mb())
+    return Bench(end_to_end, network, stages, bound, share, memory_mb)
 
 
-def measure_folder(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> float:
-    """Films a second over a folder of any size, each film once; the first few warm up."""
-    predictor = pipeline.predictor
-    if predictor.choice.device != "cpu":
-        return gpu_rate(pipeline, paths, out, usable_cores(), 1).median
-    with ThreadPoolExecutor(predictor.options.parallel_films) as pool:
-        for _ in pool.map(lambda path: pipeline.film(path, out), paths[:4]):
-            pass
+def measure_folder(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> tuple[float, float]:
+    """Films a second over a folder of any size after a warm-up, and the peak memory (MB)."""
+    with _open_workers(pipeline, out) as workers:
+        workers.run(paths[:4])
+        seconds = workers.run(paths)
+        return len(paths) / seconds, workers.peak_memory_mb()
+
+
+class _Workers:
+    """Processes that take films from file to masks, as those of ``hoseg run`` do.
+
+    Processes, not threads: a film is a thousand small calls, and threads of one interpreter wait
+    for each other at every one.
+    """
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+        self._memory_mb: dict[int, float] = {}
+
+    def run(self, paths: Sequence[Path]) -> float:
+        """Seconds a pass over the films takes."""
         start = time.perf_counter()
-        for _ in pool.map(lambda path: pipeline.film(path, out), paths):
-            pass
-        return len(paths) / (time.perf_counter() - start)
+        self._memory_mb.update(self._pool.map(_work_film, paths))
+        return time.perf_counter() - start
+
+    def peak_memory_mb(self) -> float:
+        """Peak of all workers and of this process together (MB)."""
+        return sum(self._memory_mb.values()) + peak_memory_mb()
 
 
-def gpu_rate(
-    pipeline: Pipeline, paths: Sequence[Path], out: Path, workers: int, passes: int
-) -> Rate:
-    """Time worker processes that decode and write, with one GPU between them."""
-    context = multiprocessing.get_context("spawn")
-    with (
-        pipeline.predictor.serve() as server,
-        ProcessPoolExecutor(
-            workers, context, _join, (server.address, pipeline.decode, pipeline.write, out)
-        ) as pool,
-    ):
-        times = []
-        for _ in range(passes + 1):
-            start = time.perf_counter()
-            for _ in pool.map(_remote_film, paths):
-                pass
-            times.append(time.perf_counter() - start)
-    return rate_of(times[1:], len(paths))
+@contextmanager
+def _open_workers(pipeline: Pipeline, out: Path) -> Iterator[_Workers]:
+    """Start workers: each with a network of its own, or all with the one GPU between them."""
+    predictor = pipeline.predictor
+    with ExitStack() as stack:
+        if predictor.choice.device == "cpu":
+            count = predictor.options.parallel_films
+            options = replace(
+                predictor.options, precision=predictor.choice.precision, gate=False, films=1
+            )
+            folders = [model.path for model in predictor.models]
+            connect: Connect = _open_own
+            arguments: tuple[object, ...] = (folders, predictor.choice.runtime, options)
+        else:
+            count = usable_cores()
+            connect, arguments = _join, (stack.enter_context(predictor.serve()).address,)
+        context = multiprocessing.get_context("spawn")
+        start = partial(_start_worker, connect, arguments, pipeline.decode, pipeline.write, out)
+        pool = ProcessPoolExecutor(count, context, start)
+        yield _Workers(stack.enter_context(pool))
 
 
-_remote: tuple[RemotePredictor, Decode, Write, Path] | None = None
+_film: Callable[[Path], None] | None = None
 
 
-def _join(address: Address, decode: Decode, write: Write, out: Path) -> None:
-    """Connect a worker process to the process that owns the GPU."""
-    global _remote
+def _start_worker(
+    connect: Connect,
+    arguments: tuple[object, ...],
+    decode: Decode,
+    write: Write,
+    out: Path,
+) -> None:
+    """Make a worker process ready for films."""
+    global _film
+    import cv2
+
+    cv2.setNumThreads(1)  # films run side by side: one thread each
+    segment = connect(*arguments)
+    _film = lambda path: write(out / f"{path.stem}.png", segment(decode(path)).masks)  # noqa: E731
+
+
+def _open_own(
+    folders: list[Path], runtime: str, options: Options
+) -> Callable[[Radiograph], Segmentation]:
+    """Open the networks in this process."""
+    predictor = Predictor(folders, "cpu", runtime, options)
+    return lambda film: predictor.predict([prepare(film, predictor.spacing_mm)])[0]
+
+
+def _join(address: Address) -> Callable[[Radiograph], Segmentation]:
+    """Connect to the process that owns the GPU, which prepares films itself."""
     from hoseg.segment.gpu.server import RemotePredictor
 
-    _remote = (RemotePredictor(address), decode, write, out)
+    predictor = RemotePredictor(address)
+    return lambda film: predictor.predict([plan(film, predictor.spacing_mm)])[0]
 
 
-def _remote_film(path: Path) -> None:
-    if _remote is None:
-        raise RuntimeError("this process has not joined a server")
-    predictor, decode, write, out = _remote
-    [found] = predictor.predict([plan(decode(path), predictor.spacing_mm)])
-    write(out / f"{path.stem}.png", found.masks)
+def _work_film(path: Path) -> tuple[int, float]:
+    """One film; returns the process and its peak memory so far (MB)."""
+    if _film is None:
+        raise RuntimeError("this process was not started as a worker")
+    _film(path)
+    return os.getpid(), peak_memory_mb()
 
 
 def rate_of(times_s: Sequence[float], films: int) -> Rate:

@@ -20,7 +20,7 @@ from hoseg.segment.options import Options
 from hoseg.segment.runtimes import REFERENCE, Wish, derived
 from hoseg.segment.weights import Model
 
-FILMS = 6
+FILMS = 12
 SEED = 20_240_601
 
 _LEVELS_A_UNIT = 31.0  # uint8 steps in one unit of normalised grey: +-4 fits into 0..255
@@ -74,13 +74,19 @@ def load_reference(path: Path) -> Reference:
 
 
 def simulate_films(spacing_mm: float) -> list[Prepared]:
-    """Simulate hips and pelves of all classes, with and without implants, and prepare them."""
-    from hoseg.simulate import SceneSettings, project, render, sample_scene
+    """Simulate hips and pelves, each class in turn, with and without implants; prepare them.
+
+    Every view and fluoroscopies are among them, and most hips have ossification to judge: where
+    there is none, no class could change.
+    """
+    from hoseg.simulate import BALANCED, SceneSettings, project, render, sample_scene
 
     films = []
     for index in range(FILMS):
         rng = np.random.default_rng([SEED, index])
-        film = render(project(sample_scene(SceneSettings(), rng), spacing_mm), rng)
+        wanted = list(BALANCED)[index % len(BALANCED)]
+        settings = SceneSettings(brooker={name: float(name == wanted) for name in BALANCED})
+        film = render(project(sample_scene(settings, rng), spacing_mm), rng)
         spacing = Spacing(spacing_mm, spacing_mm, 0.0, SpacingSource.USER)
         films.append(prepare(Radiograph(film.pixels, "reference", spacing), spacing_mm))
     return films
