@@ -28,6 +28,8 @@ from hoseg.grade.settings import GradeSettings
 
 Points = NDArray[np.float64]
 FAR_MM = 1e6
+NEAR_MM = 4.0
+"""Beyond this no error of reading makes a contact."""
 COARSE = 16
 SUPERIMPOSED = ((0.0, 0.02, 0.1, 0.2, 0.9, 1.0), (0.45, 0.45, 0.3, 0.0, 0.0, 0.35))
 """Chance that a contact is superimposition only, by the share of the ossification that lies over
@@ -150,7 +152,8 @@ class Contacts:
         """(n, 2) chance that contact with the pelvis, the femur is superimposition only."""
         over = [(item.over_pelvis.mean(), item.over_femur.mean()) for item in self.items]
         shares = np.array(over, float).reshape(-1, 2)
-        return np.asarray(np.interp(shares, *SUPERIMPOSED))
+        near = self.edges[:-2, -2:] < NEAR_MM
+        return np.where(near, np.interp(shares, *SUPERIMPOSED), 0.0)
 
     def without(self, apart: NDArray[np.bool_]) -> Contacts:
         """The same with some contacts, (n, 2) with the pelvis and the femur, undone."""
@@ -167,8 +170,9 @@ class Contacts:
     def attached(self, tolerance_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which ossifications hang on the pelvis and which on the femur, over others too."""
         n = len(self.items)
-        pelvic = _minimax(np.delete(np.delete(self.edges, n + 1, 0), n + 1, 1))[:n, n]
-        femoral = _minimax(np.delete(np.delete(self.edges, n, 0), n, 1))[:n, n]
+        pelvic = _minimax(self.edges[: n + 1, : n + 1])[:n, n]
+        others = [*range(n), n + 1]
+        femoral = _minimax(self.edges[others][:, others])[:n, n]
         return pelvic <= tolerance_mm, femoral <= tolerance_mm
 
     def lesions(self, tolerance_mm: float) -> list[int]:
@@ -180,8 +184,10 @@ class Contacts:
         return [sorted(set(first)).index(index) for index in first]
 
 
-def find_contacts(items: list[Ossification], around: Surroundings) -> Contacts:
-    """Measure what touches what about one hip."""
+def find_contacts(
+    items: list[Ossification], around: Surroundings, bound_mm: float = np.inf
+) -> Contacts:
+    """Measure what touches what about one hip; distances beyond the bound are not measured."""
     n = len(items)
     to_pelvis, to_femur, contact = np.full((3, n), FAR_MM)
     edges = np.full((n + 2, n + 2), FAR_MM)
@@ -189,11 +195,15 @@ def find_contacts(items: list[Ossification], around: Surroundings) -> Contacts:
     trees = [cKDTree(points) for points in outlines]
     for i, (item, points) in enumerate(zip(items, outlines, strict=True)):
         if len(around.pelvis):
-            to_pelvis[i] = 0 if item.over_pelvis.any() else _nearest(around.pelvis_tree, points)
+            to_pelvis[i] = (
+                0 if item.over_pelvis.any() else _nearest(around.pelvis_tree, points, bound_mm)
+            )
         if len(around.femur):
-            to_femur[i] = 0 if item.over_femur.any() else _nearest(around.femur_tree, points)
+            to_femur[i] = (
+                0 if item.over_femur.any() else _nearest(around.femur_tree, points, bound_mm)
+            )
         if len(around.femur_contact):
-            contact[i] = _nearest(around.contact_tree, points)
+            contact[i] = _nearest(around.contact_tree, points, bound_mm)
         if item.over_femur.any():
             over = item.pixels_mm[item.over_femur]
             if _beyond(over, around.frame, around.head_clearance_mm).any():
@@ -287,9 +297,10 @@ def _between(a: Points, b: cKDTree) -> float:
     return _nearest(b, a)
 
 
-def _nearest(tree: cKDTree, points: Points) -> float:
-    """Shortest distance from any of (N, 2) points to a tree's."""
-    return _closest(tree, points)[0]
+def _nearest(tree: cKDTree, points: Points, bound_mm: float = np.inf) -> float:
+    """Shortest distance from any of (N, 2) points to a tree's; far when beyond the bound."""
+    distance, found, _ = _closest(tree, points, bound_mm)
+    return distance if found >= 0 else FAR_MM
 
 
 def _closest(tree: cKDTree, points: Points, bound: float = np.inf) -> tuple[float, int, int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hoseg.errors import SettingError
 from hoseg.grade.abstain import nothing_to_grade
 from hoseg.grade.bones import Bones, Layer, check_masks, layers, prepare
-from hoseg.grade.contacts import Contacts, Surroundings, find_contacts, surroundings
+from hoseg.grade.contacts import NEAR_MM, Contacts, Surroundings, find_contacts, surroundings
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.frame import Frame, find_frame
 from hoseg.grade.hips import find_hips, sides
@@ -111,8 +111,12 @@ def grade(
     findings = []
     for index, named in enumerate(sides(hips, side, orientation)):
         around = surroundings(bones, hips[index], frames[index], settings)
-        sorted_out = [_sort_out(_own(items, frames, index), around) for items in levels]
-        contacts, excluded = sorted_out[len(sorted_out) // 2]
+        middle = len(levels) // 2
+        sorted_out = [
+            _sort_out(_own(items, frames, index), around, np.inf if i == middle else NEAR_MM)
+            for i, items in enumerate(levels)
+        ]
+        contacts, excluded = sorted_out[middle]
         case = Case(
             hip=hips[index],
             around=around,
@@ -176,10 +180,10 @@ def _own(items: list[Ossification], frames: list[Frame], index: int) -> list[Oss
 
 
 def _sort_out(
-    items: list[Ossification], around: Surroundings
+    items: list[Ossification], around: Surroundings, bound_mm: float
 ) -> tuple[Contacts, tuple[tuple[Ossification, str], ...]]:
     """Leave out what touches nothing and is not about the hip, saying why."""
-    contacts = find_contacts(items, around)
+    contacts = find_contacts(items, around, bound_mm)
     frame, tolerance = around.frame, around.settings.attach_mm
     kept, excluded = [], []
     for item, touching in zip(items, np.logical_or(*contacts.attached(tolerance)), strict=True):
@@ -194,7 +198,7 @@ def _sort_out(
             excluded.append((item, "inside_pelvis"))
         else:
             kept.append(item)
-    return (find_contacts(kept, around) if excluded else contacts), tuple(excluded)
+    return (find_contacts(kept, around, bound_mm) if excluded else contacts), tuple(excluded)
 
 
 def _draw(
