@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.contacts import Contacts, Gap, Surroundings, find_gap
+from hoseg.grade.contacts import Contacts, Surroundings
+from hoseg.grade.gap import Gap, find_gap
 from hoseg.grade.sites import find_sites
 
 
