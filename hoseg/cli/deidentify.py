@@ -46,9 +46,10 @@ def deidentify(
 ) -> None:
     """Copy DICOM images by the basic profile of PS3.15 Annex E.
 
-    Names, identifiers, dates, private attributes, overlays and burned-in text go; UIDs are
-    replaced by a keyed hash, so that studies stay together. The same key gives the same names.
-    Look at the copies before you share them: no program finds every handwritten word.
+    Names, identifiers, dates, private attributes, overlays and burned-in text go, and the border
+    outside the exposed field becomes flat (a side marker in it too). UIDs are replaced by a keyed
+    hash, so that studies stay together. The same key gives the same names. Look at
+    the copies before you share them: no program finds every handwritten word.
     """
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn

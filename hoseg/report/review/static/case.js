@@ -26,7 +26,7 @@ class Case {
     this.gallery = gallery;
     this.selected = 0;
     this.hips = data.result.hips.length ? data.result.hips : this.sidesShown().map((side) => ({ side, empty: true }));
-    this.viewer = new Viewer(data, `${data.result.image.patient_id || "no patient ID"} · ${words(data.result.image.view)} · ${day(data.result.image.study_date)}`);
+    this.viewer = new Viewer(data, `${data.result.image.patient_id || "no patient ID"} · ${viewName(data.result.image.view)} · ${day(data.result.image.study_date)}`);
     this.views = make("div", { class: "views" }, this.viewer.root);
     this.panel = make("section", { class: "panel", "aria-label": "Findings and review" });
     root.replaceChildren(this.views, this.panel);
@@ -71,8 +71,8 @@ class Case {
     const spacing = image.spacing;
     const scale = spacing ? `${spacing.row_mm.toFixed(3)} mm a pixel (${words(spacing.source)})` : "no millimetre calibration";
     const side = image.side === "unknown" ? [] : [image.side];
-    const facts = [words(image.view), ...side, day(image.study_date), `${this.data.rows} × ${this.data.columns} pixels`, scale];
-    return [`${facts.join(", ")}.`, ...this.data.result.notes.map((note) => note.text)].join(" ");
+    const facts = [viewName(image.view), ...side, day(image.study_date), `${this.data.rows} × ${this.data.columns} pixels`, scale];
+    return [sentence(facts.join(", ")), ...this.data.result.notes.map((note) => note.text)].join(" ");
   }
 
   legend() {
@@ -134,7 +134,7 @@ class Case {
     const chances = hip.class_probabilities?.brooker;
     const likely = (chances || []).map((p, k) => [ROMAN[k], Math.round(100 * p)]).filter(([, percent]) => percent > 0);
     if (likely.length) parts.push(make("p", { class: "quiet" }, "Probability: " + likely.map(([roman, percent]) => `class ${roman} ${percent} %`).join(", ") + "."));
-    for (const note of hip.caveats || []) parts.push(make("p", { class: "quiet" }, note.text));
+    for (const note of hip.caveats || []) parts.push(make("p", { class: "quiet" }, sentence(note.text)));
     const lines = (hip.trace || []).filter((line) => line.system === "brooker" || line.fired);
     parts.push(make("details", {}, make("summary", {}, "Why"), make("ul", { class: "trace" },
       ...lines.map((line) => make("li", { class: line.fired ? "fired" : "" }, (line.fired ? "✓ " : "") + line.sentence)),

@@ -16,6 +16,8 @@ function make(tag, attributes = {}, ...children) {
 const ROMAN = ["0", "I", "II", "III", "IV"];
 const day = (date) => (date ? date.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3") : "no date");
 const words = (code) => String(code || "").replaceAll("_", " ");
+const viewName = (view) => (view === "unknown" ? "view unknown" : words(view));
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 const fileOf = (id, name) => id.split("/").map(encodeURIComponent).join("/") + "/" + name;
 
 const PORTION = 60; // cards drawn at a time: thousands at once would keep the reader waiting
@@ -115,7 +117,8 @@ class Gallery {
     return make("li", { class: "card" }, make("button", { type: "button", onclick: () => this.open(entry.id) },
       make("img", { src: fileOf(entry.id, "thumb.jpg"), loading: "lazy", decoding: "async", alt: `Film of ${entry.patient || "unnamed patient"}` }),
       badges,
-      make("span", { class: "quiet" }, `${entry.patient || "no patient ID"} · ${day(entry.date)} · ${words(entry.view)}`),
+      make("span", { class: "quiet" }, entry.patient || "no patient ID"),
+      make("span", { class: "quiet" }, make("span", { class: "whole" }, day(entry.date)), ` · ${viewName(entry.view)}`),
       entry.reason ? make("span", { class: "quiet" }, words(entry.reason)) : null));
   }
 

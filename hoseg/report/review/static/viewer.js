@@ -17,6 +17,7 @@ class Viewer {
   constructor(data, caption) {
     this.data = data;
     this.scale = 1;
+    this.letter = parseFloat(getComputedStyle(document.documentElement).fontSize); // larger on a 4K screen
     this.x = 0;
     this.y = 0;
     const size = { width: data.columns, height: data.rows };
@@ -74,7 +75,7 @@ class Viewer {
   }
 
   place() {
-    this.svg.style.setProperty("--pen", String(1.8 / this.scale)); // the same on screen at every zoom
+    this.svg.style.setProperty("--pen", String((0.12 * this.letter) / this.scale)); // the same on screen at every zoom
     this.stage.style.transform = `translate(${this.x}px, ${this.y}px) scale(${this.scale})`;
     this.moved?.();
   }
