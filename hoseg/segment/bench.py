@@ -59,7 +59,7 @@ class Bench:
     stages_ms: median of each stage of one film, alone on one core
     bound_films_s: films a second if all stages kept all cores busy without a gap
     share_of_bound: end_to_end over that
-    peak_memory_mb: largest resident sizes of this process and its workers together
+    peak_memory_mb: largest resident sizes of the workers together
     """
 
     end_to_end: Rate
@@ -139,8 +139,8 @@ class _Workers:
         return time.perf_counter() - start
 
     def peak_memory_mb(self) -> float:
-        """Peak of all workers and of this process together (MB)."""
-        return sum(self._memory_mb.values()) + peak_memory_mb()
+        """Peaks of all workers together (MB); this process may have done other work before."""
+        return sum(self._memory_mb.values())
 
 
 @contextmanager

