@@ -93,10 +93,10 @@ def main() -> None:
         figures = score(predict(network, crops, torch.device("cpu")), crops, config.spacing_mm)
         rows.append({"arm": name, **{key: round(value, 4) for key, value in figures.items()}})
         print(rows[-1], flush=True)
-    with (arguments.out / "ablation.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+        with (arguments.out / "ablation.csv").open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 if __name__ == "__main__":
