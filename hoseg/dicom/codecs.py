@@ -57,11 +57,27 @@ def _jpeg_2000(frame: bytes, runner: DecodeRunner, size: FrameSize) -> Frame:
 
 
 def _rle(frame: bytes, runner: DecodeRunner) -> Frame:
-    """Decode RLE into an array of the stated size, so that a bomb has nowhere to go."""
-    dtype = np.dtype(f"<u{runner.bits_allocated // 8}")
-    samples = runner.samples_per_pixel * runner.rows * runner.columns
-    out = np.zeros(samples * dtype.itemsize, np.uint8)
-    imagecodecs.dicomrle_decode(frame, dtype, out=out.data)
+    """Decode RLE: a segment for each byte of a composite pixel, most significant first (PS3.5 G.2).
+
+    No segment may hold more than the attributes promise, so that a bomb has nowhere to go.
+    """
+    pixels = runner.rows * runner.columns
+    width = runner.bits_allocated // 8
+    header = np.frombuffer(frame[:64].ljust(64, b"\0"), "<u4")
+    count = int(header[0])
+    if count != runner.samples_per_pixel * width:
+        raise ValueError(
+            f"the RLE header names {count} segments, but Samples per Pixel x Bits Allocated / 8 "
+            f"is {runner.samples_per_pixel * width}"
+        )
+    ends = [*(int(offset) for offset in header[2 : count + 1]), len(frame)]
+    out = np.empty((runner.samples_per_pixel, pixels, width), np.uint8)
+    for segment, (start, end) in enumerate(zip(header[1 : count + 1], ends, strict=True)):
+        values = imagecodecs.packbits_decode(frame[int(start) : end], out=pixels + 1)
+        if len(values) < pixels:
+            raise ValueError(f"RLE segment {segment} holds {len(values)} of {pixels} values")
+        sample, place = divmod(segment, width)
+        out[sample, :, width - 1 - place] = np.frombuffer(values, np.uint8, pixels)
     runner.set_option("planar_configuration", 1)
     return out
 

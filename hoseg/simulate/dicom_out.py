@@ -191,7 +191,9 @@ def _pixels(ds: Dataset, pixels: NDArray[np.uint16], bits: int, variant: DicomVa
         syntax = ExplicitVRLittleEndian
     if variant.awkward == "no_file_meta":
         syntax = ImplicitVRLittleEndian
-    ds.PixelData = stored.astype("<u2").tobytes()
+    if syntax == RLELossless and bits <= 8:  # pydicom writes one segment for such values
+        ds.BitsAllocated = 8
+    ds.PixelData = stored.astype(f"<u{ds.BitsAllocated // 8}").tobytes()
     ds["PixelData"].VR = "OW"
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = (

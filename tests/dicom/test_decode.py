@@ -63,6 +63,25 @@ def test_rle_and_uncompressed_syntaxes_agree(tmp_path):
         assert got.pixels.dtype.isnative
 
 
+@pytest.mark.parametrize(("stored", "word"), [(8, "RLE segment 0 holds"), (1, "1 segments")])
+def test_rle_that_holds_less_than_the_attributes_say_is_refused(tmp_path, stored, word):
+    """A codec that fills what it is given would show half a film twice."""
+    pixels = film()
+    ds = dataset(pixels)
+    ds.compress(uid.RLELossless, encoding_plugin="pydicom")
+    frame = pydicom.encaps.get_frame(ds.PixelData, 0, number_of_frames=1)
+    if stored == 1:
+        frame = struct.pack("<I", 1) + frame[4:]
+    else:
+        half = pixels[: pixels.shape[0] // 2]
+        small = dataset(half)
+        small.compress(uid.RLELossless, encoding_plugin="pydicom")
+        frame = pydicom.encaps.get_frame(small.PixelData, 0, number_of_frames=1)
+    ds.PixelData = pydicom.encaps.encapsulate([frame])
+    with pytest.raises(InputError, match=word):
+        read_one(ds, tmp_path)
+
+
 def test_file_without_preamble_meta_or_extension(tmp_path):
     pixels = film()
     for syntax, implicit, little in (

@@ -7,6 +7,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from hoseg.dicom import load
 from hoseg.errors import SettingError
 from hoseg.radiograph import Side, View
 from hoseg.simulate.dicom_out import dicom_dataset, write_dicom
@@ -44,6 +45,18 @@ def test_pixels_survive_every_transfer_syntax(tmp_path, syntax, inverted):
     else:
         stored = dataset.pixel_array
     np.testing.assert_array_equal(4095 - stored if inverted else stored, PIXELS)
+
+
+@pytest.mark.parametrize("awkward", ["none", "signed"])
+@pytest.mark.parametrize("syntax", TRANSFER_SYNTAXES)
+def test_films_of_8_bits_are_read_as_written(tmp_path, syntax, awkward):
+    pixels = (PIXELS >> 4)[:39, :55]
+    variant = DicomVariant("CR", syntax=syntax, awkward=awkward)
+    write_dicom(tmp_path / "film.dcm", pixels, 8, FILM, variant)
+    (film,) = load(tmp_path / "film.dcm")
+    np.testing.assert_array_equal(
+        film.pixels.astype(int) + (128 if awkward == "signed" else 0), pixels
+    )
 
 
 @pytest.mark.parametrize(
