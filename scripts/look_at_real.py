@@ -1,6 +1,6 @@
 """Overlays of a model on real films, at the network's resolution, and Dice where a truth exists.
 
-    python scripts/look_at_real.py runs/a/last.ckpt FILM... --truth RG2_truth.png --out /tmp/look
+    python scripts/look_at_real.py runs/a/last.ckpt FILM... --truth RG2_truth.png --out looks
 
 MODEL is a model folder or name, or a training checkpoint (its averaged weights are used).
 """
