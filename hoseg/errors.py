@@ -53,6 +53,16 @@ class SettingError(HosegError):
         super().__init__(f"{place}{key} = {value!r}; expected {allowed}")
         self.key = key
         self.value = value
+        self.allowed = allowed
+        self.where = where
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way back from a worker process."""
+        return (_setting_error, (self.key, self.value, self.allowed, self.where))
+
+
+def _setting_error(key: str, value: object, allowed: str, where: str) -> SettingError:
+    return SettingError(key, value, allowed, where=where)
 
 
 class ModelError(HosegError):

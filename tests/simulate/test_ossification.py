@@ -102,6 +102,26 @@ def test_a_chosen_gap_comes_out_within_half_a_millimetre(seed, brooker, site, ga
             assert growth.chosen_gap_mm == gap, "only class II may take a smaller gap"
 
 
+@pytest.mark.slow
+def test_many_gaps_chosen_at_random_come_out_within_half_a_millimetre():
+    rng = np.random.default_rng(0)
+    errors_mm = []
+    for seed in range(1000, 1040):
+        brooker = int(rng.choice([2, 3]))
+        site = str(rng.choice(["lateral", "central", "medial"]))
+        gap = float(rng.uniform(1.5, 9.5) if brooker == 3 else rng.uniform(10.5, 25))
+        wanted = HipPlan(brooker, site, gap, "none", True)
+        scene = build(seed, wanted, wanted)
+        errors_mm += [
+            exact_gap(scene, hip) - hip.growth.chosen_gap_mm
+            for hip in scene.hips
+            if hip.growth.chosen_gap_mm is not None
+        ]
+    assert len(errors_mm) > 60
+    print(f"{len(errors_mm)} gaps, largest error {np.abs(errors_mm).max():.2f} mm")
+    assert np.abs(errors_mm).max() <= 0.5
+
+
 def test_classes_are_what_their_definition_says():
     plans = [HipPlan(k, s, 14.0 if k == 2 else 5.0 if k == 3 else None, "none", False)
              for k, s in ((0, ""), (1, "lateral"), (2, "trochanteric"), (2, "supra_acetabular"),
