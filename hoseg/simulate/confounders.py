@@ -52,13 +52,20 @@ class ConfounderRates:
 
 @dataclass(frozen=True, eq=False)
 class Confounders:
-    """Path lengths to add (mm), each (H, W) float32, and the kinds that were drawn."""
+    """Path lengths to add (mm), each (H, W) float32, and the kinds that were drawn.
+
+    loose: (H, W) bool, metal and cement that surgery left in the patient: no implant, but no
+        error either if it is called one
+    """
 
     calcium_mm: NDArray[np.float32]
     metal_mm: NDArray[np.float32]
     cement_mm: NDArray[np.float32]
+    loose: NDArray[np.bool_]
     kinds: tuple[str, ...]
 
+
+_LOOSE = ("cement_crumbs", "clips", "loose_wire", "sutures")
 
 _DRAUGHTSMEN: dict[str, Callable[[Sheet], None]] = {
     "phleboliths": calcifications.phleboliths,
@@ -103,14 +110,18 @@ def draw_confounders(
     bladder_mm: (H, W) length of each ray in the bladder, which contrast medium fills
     """
     sheet = Sheet(frame, shape, rng, bladder_mm)
+    loose = np.zeros(shape, bool)
     for kind in kinds:
         if kind not in _DRAUGHTSMEN:
             raise SettingError("confounder", kind, "one of " + ", ".join(sorted(_DRAUGHTSMEN)))
         sheet.sign = -1.0 if rng.random() < 0.5 else 1.0
+        before = sheet.metal + sheet.cement if kind in _LOOSE else None
         _DRAUGHTSMEN[kind](sheet)
+        if before is not None:
+            loose |= sheet.metal + sheet.cement > before
     if sheet.calcium.any():
         grain = fractal_noise(shape, 3.0 / frame.spacing_mm, rng, 2)
         sheet.calcium *= np.clip(1 + 0.3 * grain, 0.3, 1.8)
     return Confounders(
-        np.maximum(sheet.calcium, 0), np.maximum(sheet.metal, 0), sheet.cement, tuple(kinds)
+        np.maximum(sheet.calcium, 0), np.maximum(sheet.metal, 0), sheet.cement, loose, tuple(kinds)
     )

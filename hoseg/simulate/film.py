@@ -17,7 +17,7 @@ from hoseg.simulate.confounders import (
     sample_kinds,
 )
 from hoseg.simulate.drawing import fractal_noise, oriented_noise
-from hoseg.simulate.labels import visible_ossification
+from hoseg.simulate.labels import small_metal, visible_ossification
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.materials import Material
 from hoseg.simulate.physics import Exposure, expose, sample_exposure, transmit
@@ -25,6 +25,10 @@ from hoseg.simulate.processing import Processing, process, sample_processing
 from hoseg.simulate.soft_tissue import Tissue, sample_body, soft_tissue
 
 _MINERAL = (Material.CORTICAL, Material.TRABECULAR, Material.OSSIFICATION)
+_METALS = (Material.TITANIUM, Material.COBALT_CHROME, Material.STEEL)
+
+METAL_SEEN_MM = 0.3
+"""Path in metal from which on a pixel counts as metal for the window of a film."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class SimulatedFilm:
     pixels: (H, W) uint16 in [0, 2**bits - 1]
     masks: (H, W) uint8, bits of ``Structure``; ossification only where it is visible
     ignore: (H, W) uint8, the same bits where no label is given: outside the field all of them,
-        ossification where it exists but cannot be seen
+        ossification where it exists but cannot be seen, implant where there are clips, sutures
+        and other small metal or cement that no reader would call an implant for certain
     ossification: (H, W) bool, all ossification by geometry, inside the field
     sacrum: (H, W) bool, sacrum and spine (not a structure of its own, useful to a network)
     field: (H, W) bool, exposed
@@ -117,17 +122,23 @@ def render(
     primary = blades(primary, exposed, recipe.collimation, spacing)
     without = blades(without, exposed, recipe.collimation, spacing)
     signal = expose(primary, without, exposure, spacing, rng)
-    pixels = process(signal.total, exposed, recipe.processing, spacing)
+    metal = _metal(materials, lengths)
+    pixels = process(signal.total, exposed, recipe.processing, spacing, metal)
     pixels = shutter(pixels, exposed, recipe.collimation, recipe.processing.bits)
     if rng.random() < settings.text:
         pixels = burn_text(pixels, recipe.processing.bits, rng)
 
     geometric = ((layers.masks & Structure.OSSIFICATION) > 0) & exposed
     visible = visible_ossification(geometric, signal, spacing)
+    implant = ((layers.masks & Structure.IMPLANT) > 0) & exposed
+    small = small_metal(implant, spacing)
     masks = np.where(exposed, layers.masks & ~np.uint8(Structure.OSSIFICATION), 0).astype(np.uint8)
     masks |= visible.astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
+    masks &= ~(small.astype(np.uint8) * np.uint8(Structure.IMPLANT))
     ignore = np.where(exposed, 0, 255).astype(np.uint8)
     ignore |= (geometric & ~visible).astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
+    open_metal = small | (extra.loose & ~implant)
+    ignore |= open_metal.astype(np.uint8) * np.uint8(Structure.IMPLANT)
     return SimulatedFilm(
         pixels, masks, ignore, geometric, layers.sacrum & exposed, exposed, spacing, recipe
     )
@@ -190,6 +201,12 @@ def _lengths(
     return materials, lengths
 
 
+def _metal(materials: tuple[Material, ...], lengths: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where (H, W) a ray passes through metal."""
+    rows = [row for row, material in zip(lengths, materials, strict=True) if material in _METALS]
+    return np.any([row > METAL_SEEN_MM for row in rows] or [np.zeros(lengths.shape[1:], bool)], 0)
+
+
 def _bladder_mm(layers: Layers) -> NDArray[np.float32]:
     """Length (H, W) of each ray in urine."""
     if Material.URINE not in layers.materials:
@@ -237,7 +254,8 @@ def burn_text(
     """Text burned into the pixels near an edge, in full white or black."""
     height, width = pixels.shape
     canvas = np.zeros(pixels.shape, np.uint8)
-    scale = height / 384 * rng.uniform(0.35, 1.1)
+    face, scale = cv2.FONT_HERSHEY_SIMPLEX, height / 384 * rng.uniform(0.35, 1.1)
+    thickness = max(1, round(1.4 * scale))
     for _ in range(int(rng.integers(1, 4))):
         word = str(rng.choice(_WORDS))
         if rng.random() < 0.35:
@@ -245,10 +263,9 @@ def burn_text(
         along = int(rng.uniform(0.02, 0.8) * width)
         near = rng.uniform(0.04, 0.14)
         down = int((near if rng.random() < 0.5 else 1 - near + 0.03) * height)
-        cv2.putText(
-            canvas, word, (along, down), cv2.FONT_HERSHEY_SIMPLEX, scale, 255,
-            max(1, round(1.4 * scale)), cv2.LINE_AA,
-        )  # fmt: skip
+        (wide, high), below = cv2.getTextSize(word, face, scale, thickness)
+        if not canvas[max(0, down - high) : down + below, along : along + wide].any():
+            cv2.putText(canvas, word, (along, down), face, scale, 255, thickness, cv2.LINE_AA)
     ink = 0 if rng.random() < 0.2 else 2**bits - 1
     share = canvas.astype(np.float32) / np.float32(255)
     return np.asarray(pixels * (1 - share) + ink * share + np.float32(0.5), np.uint16)

@@ -26,6 +26,9 @@ REACH_MM = 16.0
 SMALLEST_MM2 = 2.0
 """Visible specks below this area carry no label."""
 
+SMALLEST_IMPLANT_MM2 = 15.0
+"""Pieces of metal below this area (clips, slivers at the edge of the field) are left open."""
+
 
 def visible_ossification(
     ossification: NDArray[np.bool_], signal: Signal, spacing_mm: float
@@ -52,6 +55,14 @@ def visible_ossification(
     seen = np.zeros_like(ossification)
     seen[box] = _tidy(part & (contrast > np.maximum(needed, CONTRAST_FLOOR)), part, spacing_mm)
     return seen
+
+
+def small_metal(implant: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.bool_]:
+    """Pieces of an implant mask (H, W) too small to tell an implant from a surgical clip."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(implant.astype(np.uint8), connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] * spacing_mm**2 < SMALLEST_IMPLANT_MM2
+    small[0] = False
+    return np.asarray(small[labels])
 
 
 def _surrounding(mask: NDArray[np.bool_], margin_px: float) -> tuple[slice, slice]:

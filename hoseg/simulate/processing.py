@@ -17,6 +17,9 @@ DIRECT = 0.3
 METAL = 2.4
 """Density (natural logarithm) above the middle of the patient that bone hardly reaches."""
 
+METAL_REACH = 0.7
+"""Density above the densest anatomy from which on metal is one white."""
+
 
 @dataclass(frozen=True)
 class Processing:
@@ -84,18 +87,22 @@ def process(
     field: NDArray[np.bool_],
     recipe: Processing,
     spacing_mm: float,
+    metal: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint16]:
     """Turn a signal (H, W) into stored pixels in [0, 2**bits - 1].
 
-    ``field`` (H, W) marks the exposed part; the patient in it decides the window.
+    ``field`` (H, W) marks the exposed part; the patient in it decides the window, without
+    ``metal`` (H, W), which vendors' histogram analyses leave out.
     """
     patient = _patient(signal, field)
     middle = np.float32(np.median(signal[patient])) if patient.any() else np.float32(0.1)
+    if metal is not None and not (patient & ~metal).sum() < 0.02 * patient.sum():
+        patient &= ~metal
     # The logarithm has an offset, and what is far denser than bone is cut off before the
     # pyramid: neither metal nor the blades may darken what lies beside them.
     density = -np.log(signal + np.float32(0.003) * middle)
-    np.minimum(density, np.float32(METAL) - np.log(middle), out=density)
-    patient &= density < np.float32(0.8 * METAL) - np.log(middle)
+    cut = max(METAL - float(np.log(middle)), _densest(density, patient) + METAL_REACH)
+    np.minimum(density, np.float32(cut), out=density)
     density = equalise(density, recipe, spacing_mm)
     low, high = _window(density, patient, recipe)
     shown = np.clip((density - low) / (high - low), 0, 1)
@@ -133,13 +140,24 @@ def _patient(signal: NDArray[np.float32], field: NDArray[np.bool_]) -> NDArray[n
     return patient if patient.mean() > 0.02 else field.copy()
 
 
+def _densest(density: NDArray[np.float32], patient: NDArray[np.bool_]) -> float:
+    """Density that a two-hundredth of the patient exceeds."""
+    seen = _thinned(density, patient)
+    return float(np.percentile(seen, 99.5)) if seen.size else -np.inf
+
+
+def _thinned(density: NDArray[np.float32], patient: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Some ten thousand values of the patient, evenly spread over the film."""
+    step = max(1, int(np.sqrt(density.size / 10_000)))
+    return density[::step, ::step][patient[::step, ::step]]
+
+
 def _window(
     density: NDArray[np.float32], patient: NDArray[np.bool_], recipe: Processing
 ) -> tuple[np.float32, np.float32]:
-    step = max(1, int(np.sqrt(density.size / 10_000)))
-    seen = density[::step, ::step][patient[::step, ::step]]
+    seen = _thinned(density, patient)
     if seen.size < 16:
-        seen = density[::step, ::step].ravel()
+        seen = density.ravel()
     low, high = np.percentile(seen, recipe.window)
     # A film of one tissue still gets a window of a tenth of a density: nothing is washed out.
     reach = max(float(high - low), 0.1)

@@ -61,3 +61,14 @@ def test_contrast_medium_fills_the_bladder_alone():
         frame(), (192, 192), ("bladder_contrast",), np.random.default_rng(0), bladder
     )
     assert np.array_equal(sheet.calcium_mm > 0, bladder > 0)
+
+
+def test_metal_left_by_surgery_is_left_open_and_what_lies_outside_is_not():
+    shape = (400, 400)
+    inside, outside = (
+        draw_confounders(frame(shape, 1.0), shape, kinds, np.random.default_rng(1))
+        for kinds in (("clips",), ("coin", "zip"))
+    )
+    np.testing.assert_array_equal(inside.loose, inside.metal_mm > 0)
+    assert inside.loose.any()
+    assert not outside.loose.any()

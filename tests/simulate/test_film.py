@@ -71,3 +71,15 @@ def test_confounders_carry_no_label():
     film = render(bare, np.random.default_rng(0), replace(PLAIN, confounders=every))
     assert len(film.recipe.confounders) == len(ConfounderRates.__dataclass_fields__)
     assert (film.masks == bare.masks).all()
+
+
+def test_small_metal_is_left_open_and_an_implant_is_labelled():
+    bones = layers()
+    masks = bones.masks.copy()
+    masks[10:12, 10:13] |= np.uint8(Structure.IMPLANT)
+    masks[100:140, 100:140] |= np.uint8(Structure.IMPLANT)
+    film = render(replace(bones, masks=masks), np.random.default_rng(0), PLAIN)
+    for part, name in ((film.masks, slice(100, 140)), (film.ignore, slice(10, 12))):
+        assert (part[name, name.start + 1] & Structure.IMPLANT).all()
+    assert not (film.masks[10:12, 10:13] & Structure.IMPLANT).any()
+    assert not (film.ignore[100:140, 100:140] & Structure.IMPLANT).any()

@@ -63,3 +63,23 @@ def test_no_drawn_recipe_washes_the_film_out():
 def test_bad_recipes_name_the_setting(bad):
     with pytest.raises(SettingError, match=next(iter(bad))):
         Processing(**bad)
+
+
+def test_thick_anatomy_beside_a_thin_thigh_keeps_its_structure():
+    thigh = np.full((96, 96), np.exp(-2.0), np.float32)
+    thigh[:20] = np.exp(-np.linspace(4.6, 5.6, 96, dtype=np.float32))  # a pelvis above it
+    recipe = Processing(compression=1, detail=(1, 1, 1), window=(1, 99.9), curve="linear")
+    pelvis = process(thigh, EVERYWHERE, recipe, 0.6)[:10].astype(int)
+    assert np.ptp(pelvis) > 500
+    assert (pelvis == 4095).mean() < 0.05
+
+
+def test_metal_does_not_decide_the_window():
+    signal = _ramp()
+    metal = np.zeros_like(EVERYWHERE)
+    metal[30:60, 30:60] = True
+    with_metal = np.where(metal, np.float32(1e-4), signal)
+    recipe = Processing(compression=1, detail=(1, 1, 1), window=(1, 98.5), curve="linear")
+    beside = process(with_metal, EVERYWHERE, recipe, 0.6, metal)[90].astype(int)
+    alone = process(signal, EVERYWHERE, recipe, 0.6)[90].astype(int)
+    assert np.abs(beside - alone).max() < 0.08 * 4095
