@@ -3,9 +3,10 @@
     python scripts/ablate.py configs/hip-sim-1.yaml --out runs/ablation --steps 600
 
 Every arm has the same budget, seed and anatomies, and is judged on the validation crops of the
-unchanged configuration (for another spacing: the same films at that spacing). Writes
-``ablation.csv``. ``--threads`` as for ``hoseg train``. A rehearsal of a few minutes:
-``--steps 40 --pool 16 --films 8``.
+unchanged configuration (for another spacing: the same films at that spacing). With ``--film`` and
+``--truth`` also on a real film, whole, cropped and at other scales (see ``evaluate_real.py``): what
+a simulated film cannot say. Writes ``ablation.csv``. ``--threads`` as for ``hoseg train``. A
+rehearsal of a few minutes: ``--steps 40 --pool 16 --films 8``.
 """
 
 from __future__ import annotations
@@ -17,12 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from evaluate_real import read_truth, variants
 
+from hoseg.dicom.decode import load
 from hoseg.segment.network import build_network
+from hoseg.segment.options import Options
+from hoseg.segment.predictor import Predictor
 from hoseg.simulate.confounders import ConfounderRates
 from hoseg.train.checkpoint import LAST, read_checkpoint
 from hoseg.train.config import TrainConfig, read_config
 from hoseg.train.loop import RunOptions, train
+from hoseg.train.release import release
 from hoseg.train.sources import validation_crops
 from hoseg.train.validate import predict, score
 
@@ -65,6 +71,21 @@ def arm_config(base: TrainConfig, arm: dict[str, Any], steps: int) -> TrainConfi
     return TrainConfig.model_validate(content)
 
 
+def real_figures(model: Path, film: Path, truth: Path, threads: int) -> dict[str, float]:
+    """Mean Dice and false ossification of a released arm over the readings of a real film."""
+    predictor = Predictor(model, "cpu", "torch", Options(threads=threads))
+    (radiograph,) = load(film)
+    bits = read_truth(truth, radiograph.shape)
+    rows = [row for row, _, _ in variants(predictor, radiograph, bits)]
+    return {
+        "real_pelvis": sum(row.pelvis_dice or 0.0 for row in rows) / len(rows),
+        "real_pelvis_worst": min(row.pelvis_dice or 0.0 for row in rows),
+        "real_femur": sum(row.femur_dice or 0.0 for row in rows) / len(rows),
+        "real_femur_worst": min(row.femur_dice or 0.0 for row in rows),
+        "real_false_ho": sum(row.false_ho for row in rows) / len(rows),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
@@ -73,6 +94,8 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=0, help="anatomies; 0 = as configured")
     parser.add_argument("--films", type=int, default=0, help="to judge by; 0 = as configured")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--film", type=Path, help="a real film to judge by as well")
+    parser.add_argument("--truth", type=Path, help="its hand-drawn truth")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     arguments = parser.parse_args()
     base = smaller(read_config(arguments.config), arguments.pool, arguments.films)
@@ -91,6 +114,11 @@ def main() -> None:
         )
         network.load_state_dict(read_checkpoint(options.out / LAST).average)
         figures = score(predict(network, crops, torch.device("cpu")), crops, config.spacing_mm)
+        if arguments.film:
+            release(options.out, options.out / "model", cache, best=False, films=12)
+            figures |= real_figures(
+                options.out / "model", arguments.film, arguments.truth, arguments.threads
+            )
         rows.append({"arm": name, **{key: round(value, 4) for key, value in figures.items()}})
         print(rows[-1], flush=True)
         with (arguments.out / "ablation.csv").open("w", newline="") as stream:
