@@ -21,17 +21,20 @@ Positive = Annotated[float, Field(gt=0, le=100)]
 class Card(BaseModel):
     """Contents of ``card.json``.
 
-        Channel ``c`` of the network is structure ``structures[c]``. Its probability is
-    XX
-        spacing_mm: pixel spacing of the input at the plane of the hip
-        normalisation: name of the function that prepared the grey levels
-        pad_multiple: height and width of the input must be multiples of this
-        architecture, options: arguments of ``hoseg.segment.network.build_network``
-        recipe: the training configuration, word for word
-        commit: version of the source that trained it
-        data: what it was trained on (counts, sources, seeds)
-        metrics: name to {"value", "low", "high", "cases"} or plain numbers, with their data set
-        sha256: of ``weights.safetensors``
+    Channel ``c`` of the network is structure ``structures[c]``. Its probability is
+    ``sigmoid(logit / temperatures[c])``; the mask is where that reaches ``thresholds[c]``, and of
+    it, where ``peaks[c]`` is a number, only components that reach it (``hoseg.segment.peaks``).
+
+    spacing_mm: pixel spacing of the input at the plane of the hip
+    normalisation: name of the function that prepared the grey levels
+    pad_multiple: height and width of the input must be multiples of this
+    architecture, options: arguments of ``hoseg.segment.network.build_network``
+    classes: calibrated P(class) of a hip, ``hoseg.grade.chances.ClassModel``; None = by draws
+    recipe: the training configuration, word for word
+    commit: version of the source that trained it
+    data: what it was trained on (counts, sources, seeds)
+    metrics: name to {"value", "low", "high", "cases"} or plain numbers, with their data set
+    sha256: of ``weights.safetensors``
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +53,7 @@ class Card(BaseModel):
     thresholds: tuple[Probability, ...] = (0.5, 0.5, 0.5, 0.5)
     temperatures: tuple[Positive, ...] = (1.0, 1.0, 1.0, 1.0)
     peaks: tuple[Probability | None, ...] | None = None
+    classes: dict[str, Any] | None = None
     parameters: int = 0
     recipe: dict[str, Any] = Field(default_factory=dict)
     commit: str = ""

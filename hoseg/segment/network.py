@@ -175,6 +175,36 @@ def fold_batch_norm(network: nn.Module) -> nn.Module:
     return network
 
 
+@torch.no_grad()
+def round_to_bfloat16(network: nn.Module) -> nn.Module:
+    """Make the folded weights of a ``HipUNet`` bfloat16 numbers, in place, for release.
+
+    Half of what bfloat16 changes in masks is the rounding of weights. Here it is done once, before
+    calibration, so that float32 and bfloat16 share one network and differ in activations only.
+    The norms keep their statistics: the network can be trained further.
+    """
+    if not isinstance(network, HipUNet):
+        return network
+    for unit in network.modules():
+        if isinstance(unit, ConvUnit) and isinstance(unit.norm, nn.BatchNorm2d):
+            _round_unit(unit.conv, unit.norm)
+    for conv in (network.head, *network.reduce, *network.deep_heads):
+        for value in conv.parameters():
+            value.copy_(value.bfloat16())
+    return network
+
+
+def _round_unit(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
+    """Move kernel and shift so that both are bfloat16 once the norm is folded in."""
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        raise ValueError("a norm without running statistics cannot be folded")
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    kernel = (conv.weight * scale[:, None, None, None]).bfloat16() / scale[:, None, None, None]
+    conv.weight.copy_(torch.where(scale[:, None, None, None] == 0, conv.weight, kernel))
+    norm.bias.copy_((norm.bias - mean * scale).bfloat16() + mean * scale)
+
+
 def count_parameters(network: nn.Module) -> int:
     """Number of trainable scalars."""
     return sum(p.numel() for p in network.parameters())

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import version
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 import hoseg
 from hoseg.radiograph import STRUCTURES, Spacing, SpacingSource, View
+from hoseg.segment import runtimes
 from hoseg.segment.engine import Engine
 from hoseg.segment.reference import Reference, reference_of
 from hoseg.segment.runtimes import Runtime
@@ -151,8 +153,16 @@ def _timed_masks(
 def _verdict_path(row: Runtime, model: Model) -> Path:
     """File of a verdict: another model, machine or version has another name."""
     facts = [row.label, source_key(model), hoseg.__version__, version(row.package), _machine(row)]
+    facts.append(_source_of_runtimes())
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return cache_root() / "parity" / f"{digest[:24]}.json"
+
+
+@cache
+def _source_of_runtimes() -> str:
+    """Hash of the code that runs networks: a verdict does not outlive a change to it."""
+    files = sorted(Path(runtimes.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _machine(row: Runtime) -> str:

@@ -15,7 +15,12 @@ import hoseg
 from hoseg.errors import ModelError
 from hoseg.radiograph import STRUCTURES
 from hoseg.segment.card import Card
-from hoseg.segment.network import build_network, keep_structures, required_multiple
+from hoseg.segment.network import (
+    build_network,
+    keep_structures,
+    required_multiple,
+    round_to_bfloat16,
+)
 from hoseg.segment.peaks import logit
 from hoseg.segment.weights import save_model
 from hoseg.train.augment import Crop
@@ -54,7 +59,7 @@ def release(
     options = {**config.network.options, "outputs": config.outputs}
     network = build_network(config.network.architecture, options)
     network.load_state_dict(checkpoint.average)
-    network = keep_structures(network).eval()
+    network = round_to_bfloat16(keep_structures(network)).eval()
     options = _released_options(config)
 
     crops = calibration_films(config, cache or run / "geometry", films)

@@ -9,6 +9,7 @@ from hoseg.segment.network import (
     fold_batch_norm,
     keep_structures,
     required_multiple,
+    round_to_bfloat16,
 )
 
 SMALL = {"widths": (8, 8, 16, 16), "deep_levels": (1,)}
@@ -96,3 +97,40 @@ def test_unknown_settings_are_named(architecture: str, options: dict, key: str) 
     with pytest.raises(SettingError) as caught:
         build_network(architecture, options)
     assert caught.value.key == key
+
+
+def is_bfloat16(values: torch.Tensor) -> bool:
+    """Whether values are bfloat16 numbers, but for the last bits of a float32 product."""
+    return bool(torch.all((values - values.bfloat16()).abs() <= 2e-6 * values.abs() + 1e-9))
+
+
+def test_rounded_weights_are_bfloat16_once_the_norms_are_folded() -> None:
+    network = trained_like()
+    assert not is_bfloat16(fold_batch_norm(trained_like()).stem[1].conv.weight)
+    folded = fold_batch_norm(round_to_bfloat16(network))
+    for name, value in folded.named_parameters():
+        assert is_bfloat16(value), name
+
+
+def test_rounding_weights_twice_is_rounding_them_once() -> None:
+    once = round_to_bfloat16(trained_like())
+    state = {name: value.clone() for name, value in once.state_dict().items()}
+    for name, value in round_to_bfloat16(once).state_dict().items():
+        torch.testing.assert_close(value, state[name], atol=1e-6, rtol=1e-5)
+
+
+def test_rounding_weights_hardly_changes_answers_and_leaves_the_norms_in_place() -> None:
+    network = trained_like()
+    x = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        before = network(x)
+        after = round_to_bfloat16(network)(x)
+    assert 0 < (after - before).abs().max() < 0.03 * before.abs().max()
+    assert isinstance(network.stem[1].norm, torch.nn.BatchNorm2d)
+
+
+def test_a_dead_channel_survives_rounding() -> None:
+    network = trained_like()
+    with torch.no_grad():
+        network.stem[1].norm.weight[0] = 0
+    assert all(torch.isfinite(v).all() for v in round_to_bfloat16(network).state_dict().values())

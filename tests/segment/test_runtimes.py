@@ -192,3 +192,18 @@ def test_onnx_runtime_needs_no_torch(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "onnx"
+
+
+def test_lower_precision_does_not_round_the_pixels(model):
+    """Two films that are one in bfloat16 still get the answers of two."""
+    import torch
+
+    from hoseg.segment.runtimes.deploy import deploy
+
+    pixels = torch.from_numpy(make_film((64, 64)).pixels)[None, None]
+    rounded = pixels.bfloat16().float()
+    network = deploy(model).lower_precision(torch.bfloat16)
+    assert network.network.stem[1].conv.weight.dtype == torch.float32
+    assert network.network.head.weight.dtype == torch.bfloat16
+    with torch.no_grad():
+        assert not torch.equal(network(pixels), network(rounded))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from hoseg.radiograph import STRUCTURES
-from hoseg.segment.network import fold_batch_norm
+from hoseg.segment.network import HipUNet, fold_batch_norm
 from hoseg.segment.peaks import FINE_SHIFT
 from hoseg.segment.weights import Model
 
@@ -28,14 +28,21 @@ class Deployed(nn.Module):
         super().__init__()
         self.peaked = peaked
         self.network = fold_batch_norm(network)
-        self.dtype = torch.float32
+        self.dtype = torch.float32  # of the network's input
         scale = 1 / torch.tensor(temperatures, dtype=torch.float32)
         self.register_buffer("scale", scale[:, None, None])
 
     def lower_precision(self, dtype: torch.dtype) -> Deployed:
-        """Compute the network in another type, in place; calibration and sigmoid stay float32."""
+        """Compute the network in another type, in place; calibration and sigmoid stay float32.
+
+        So does the stem of a ``HipUNet``: rounding the pixels costs more than all the rest.
+        """
         self.network.to(dtype)
-        self.dtype = dtype
+        if isinstance(self.network, HipUNet):
+            stem = self.network.stem.float()
+            stem.register_forward_hook(lambda _module, _inputs, found: found.to(dtype))
+        else:
+            self.dtype = dtype
         return self
 
     def forward(self, pixels: Tensor) -> Tensor:

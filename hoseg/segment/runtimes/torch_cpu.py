@@ -16,16 +16,14 @@ class TorchCpu:
 
     def __init__(self, network: Deployed, precision: str, threads: int) -> None:
         torch.set_num_threads(threads)
+        if precision == "bfloat16":
+            network = network.lower_precision(torch.bfloat16)
         self._network = network.to(memory_format=torch.channels_last).eval()
-        self._half = precision == "bfloat16"
 
     def __call__(self, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Map (h, w) pixels to (C, h, w) probabilities x 255."""
         batch = torch.from_numpy(np.ascontiguousarray(pixels))[None, None]
-        with (
-            torch.inference_mode(),
-            torch.autocast("cpu", torch.bfloat16, enabled=self._half),
-        ):
+        with torch.inference_mode():
             found = self._network(batch.contiguous(memory_format=torch.channels_last))
         return np.ascontiguousarray(found[0].numpy())
 
