@@ -3,6 +3,7 @@
 from hoseg.grade.abstain import REASONS
 from hoseg.grade.bones import check_masks
 from hoseg.grade.combine import combine
+from hoseg.grade.exposure import Exposed
 from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine, Verdict
 from hoseg.grade.grading import Probabilities, grade
 from hoseg.grade.rules import SYSTEMS, System
@@ -12,6 +13,7 @@ __all__ = [
     "REASONS",
     "SYSTEMS",
     "Component",
+    "Exposed",
     "GradeSettings",
     "HipFinding",
     "Landmarks",

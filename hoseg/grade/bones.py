@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from hoseg.errors import SettingError
-from hoseg.grade.outlines import Outline, fill, trace
+from hoseg.grade.exposure import Exposed, Visible, find_visible
+from hoseg.grade.outlines import Outline, fill, thin, trace
 from hoseg.radiograph import Structure
 
 MIN_BONE_MM2 = 200.0
@@ -57,7 +60,7 @@ class Bones:
     mm: (2,) row and column spacing; nominal when not calibrated
     shape: (rows, columns) of the image
     pelvis, femur, implant: cleaned
-    field: exposed field, or None for the whole image
+    visible: inside the exposed field, or None for the whole image
     """
 
     mm: NDArray[np.float64]
@@ -69,8 +72,9 @@ class Bones:
     pelvis_outlines: tuple[Outline, ...]
     femur_outlines: tuple[Outline, ...]
     implant_outlines: tuple[Outline, ...]
-    field: Layer | None
+    visible: Visible | None
     overview: Overview
+    _seen: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def mean_mm(self) -> float:
@@ -79,22 +83,61 @@ class Bones:
 
     def in_field(self, points_px: NDArray[np.float64], margin_px: float = 1.5) -> NDArray[np.bool_]:
         """Which (N, 2) points lie inside the image and the exposed field, off their edges."""
-        upper = np.array(self.shape) - 1 - margin_px
-        inside = np.all((points_px >= margin_px) & (points_px <= upper), axis=1)
-        if self.field is not None:
-            inside &= sample(self.field, points_px) > 0
+        inside = within(points_px, self.shape, margin_px)
+        if self.visible is not None:
+            inside &= self.visible.at(points_px)
         return np.asarray(inside, bool)
+
+    def seen(self, piece: Outline) -> NDArray[np.bool_]:
+        """Which points of one of these outlines lie in the field: asked often, found once."""
+        key = id(piece)
+        if key not in self._seen:
+            self._seen[key] = self.in_field(piece.points_px)
+        return self._seen[key]
+
+    def surface(self, pieces: tuple[Outline, ...]) -> NDArray[np.float64]:
+        """Edges inside the field, thinned, (N, 2) in mm: the cut at its edge is no surface."""
+        parts = [thin(piece.points_px[self.seen(piece)] * self.mm) for piece in pieces]
+        return np.concatenate(parts) if parts else np.empty((0, 2))
+
+    @cached_property
+    def pelvis_surface(self) -> NDArray[np.float64]:
+        """(N, 2) pelvic edges in mm."""
+        return self.surface(self.pelvis_outlines)
+
+    @cached_property
+    def pelvis_tree(self) -> cKDTree:
+        """Pelvic edges, for distances."""
+        return tree(self.pelvis_surface)
+
+
+def within(
+    points_px: NDArray[np.float64], shape: tuple[int, ...], margin_px: float = 0.0
+) -> NDArray[np.bool_]:
+    """Which (N, 2) points lie at pixels of an image of a shape, a margin off its edges."""
+    row, column = points_px.T
+    bottom, right = shape[0] - 1 - margin_px, shape[1] - 1 - margin_px
+    inside = (row >= margin_px) & (row <= bottom)
+    return np.asarray(inside & (column >= margin_px) & (column <= right))
+
+
+def tree(points: NDArray[np.float64]) -> cKDTree:
+    """Points for distance queries; halved in space rather than in number, which is soon done."""
+    return cKDTree(points, balanced_tree=False, compact_nodes=False)
 
 
 def sample(layer: Layer, points_px: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Values of a layer at the pixels nearest to (N, 2) points; 0 outside it."""
-    index = np.rint(points_px).astype(np.intp) - layer.corner
-    rows, columns = index[:, 0], index[:, 1]
+    rows, columns = (
+        np.rint(along).astype(np.intp) - first
+        for along, first in zip(points_px.T, layer.corner, strict=True)
+    )
     height, width = layer.mask.shape
-    inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    # As numbers without a sign, places before the first are beyond the last.
+    inside = (rows.view(np.uintp) < height) & (columns.view(np.uintp) < width)
     if inside.all():
         return np.asarray(layer.mask[rows, columns], np.uint8)
-    values = np.zeros(len(index), np.uint8)
+    values = np.zeros(len(rows), np.uint8)
     values[inside] = layer.mask[rows[inside], columns[inside]]
     return values
 
@@ -138,7 +181,7 @@ def layers(masks: NDArray[np.uint8]) -> dict[Structure, Layer]:
 def prepare(
     masks: NDArray[np.uint8],
     spacing_mm: tuple[float, float] | None,
-    field: NDArray[np.bool_] | None,
+    exposed: Exposed | None,
     found: dict[Structure, Layer] | None = None,
 ) -> Bones:
     """Clean the bones of a mask image.
@@ -149,15 +192,14 @@ def prepare(
         (H, W) uint8 in the bits of ``Structure``, checked.
     spacing_mm
         (row, column) spacing, or None: then the femur's own width is the yardstick.
-    field
-        (H, W) bool exposed field, or None.
+    exposed
+        The exposed field, or None.
     found
         The structures of the mask image, where they are at hand.
     """
     found = layers(masks) if found is None else found
-    visible = None
-    if field is not None and not field.all():
-        visible = _visible(field)
+    shape = (int(masks.shape[0]), int(masks.shape[1]))
+    visible = None if exposed is None else find_visible(exposed, shape)
     mm = np.array(spacing_mm if spacing_mm is not None else _nominal_mm(masks))
     pixel_mm2, mean_mm = float(mm.prod()), float(np.sqrt(mm.prod()))
     pelvic, femoral, metal = (
@@ -187,7 +229,6 @@ def prepare(
         Layer(fill(femur, femoral.mask.shape, femoral.corner), femoral.corner),
         metal,
     )
-    shape = (int(masks.shape[0]), int(masks.shape[1]))
     return Bones(
         mm=mm,
         calibrated=spacing_mm is not None,
@@ -198,29 +239,18 @@ def prepare(
         pelvis_outlines=tuple(pelvis),
         femur_outlines=tuple(femur),
         implant_outlines=tuple(implant),
-        field=visible,
+        visible=visible,
         overview=_overview(cleaned, shape, mm),
     )
 
 
-def _visible(field: NDArray[np.bool_]) -> Layer:
-    """The exposed field without its holes, two pixels off its edge.
-
-    A field has no holes: they are metal or gas taken for a border. At its edge the border of the
-    field looks like the edge of a bone.
-    """
-    chains, _ = cv2.findContours(field.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    whole = cv2.fillPoly(np.zeros(field.shape, np.uint8), chains, 1)
-    return Layer(np.asarray(cv2.erode(whole, np.ones((5, 5), np.uint8)), np.uint8))
-
-
-def _exposed(outlines: list[Outline], visible: Layer) -> list[Outline]:
+def _exposed(outlines: list[Outline], visible: Visible) -> list[Outline]:
     """Drop pieces that lie outside the exposed field: nothing is seen there."""
     return [
         outline
         for outline in outlines
         if outline.hole
-        or 2 * np.count_nonzero(sample(visible, outline.points_px)) > len(outline.points_px)
+        or 2 * np.count_nonzero(visible.at(outline.points_px)) > len(outline.points_px)
     ]
 
 

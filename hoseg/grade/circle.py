@@ -9,6 +9,7 @@ head exceeds half a circle, where its bias is small).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import dist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,8 +71,8 @@ def candidates(
     centres, sizes = centres[thin], sizes[thin]
     coverage = _coverage(points, centres, sizes)
     circles: list[Circle] = []
-    for i in np.argsort(-coverage, kind="stable")[: 20 * count]:
-        if all(np.hypot(*(centres[i] - c.centre)) > 0.3 * c.radius for c in circles):
+    for i in np.argsort(-coverage, kind="stable")[: 20 * count].tolist():
+        if all(dist(centres[i], circle.centre) > 0.3 * circle.radius for circle in circles):
             circles.append(refine(points, centres[i], float(sizes[i]), radii))
         if len(circles) == count:
             break
@@ -90,14 +91,20 @@ def refine(
         near = points[off < tolerance * radius]
         if len(near) < 6:
             break
+        # About their mean the normal equations of the algebraic fit are two by two.
         middle = near.mean(axis=0)
-        x = near - middle
-        system = np.column_stack([2 * x, np.ones(len(x))])
-        solution = np.linalg.lstsq(system, (x**2).sum(axis=1), rcond=None)[0]
-        size = float(np.sqrt(max(solution[2] + solution[0] ** 2 + solution[1] ** 2, 0.0)))
+        x, y = (near - middle).T
+        xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
+        square = x * x + y * y
+        p, q = 0.5 * float(x @ square), 0.5 * float(y @ square)
+        area = xx * yy - xy * xy
+        if area <= 1e-12 * (xx + yy) ** 2:
+            break  # on a line
+        shift = np.array([(yy * p - xy * q) / area, (xx * q - xy * p) / area])
+        size = float(np.sqrt((xx + yy) / len(near) + shift @ shift))
         if not radii[0] <= size <= radii[1]:
             break
-        centre, radius = solution[:2] + middle, size
+        centre, radius = shift + middle, size
     coverage = float(_coverage(points, centre[None], np.array([radius]))[0])
     return Circle(centre, radius, coverage)
 
@@ -109,7 +116,7 @@ def _through(
     p, q = b - a, c - a
     area = 2 * (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0])
     area = np.where(np.abs(area) < 1e-9, np.nan, area)
-    pp, qq = (p**2).sum(axis=1), (q**2).sum(axis=1)
+    pp, qq = p[:, 0] ** 2 + p[:, 1] ** 2, q[:, 0] ** 2 + q[:, 1] ** 2
     u = (q[:, 1] * pp - p[:, 1] * qq) / area
     v = (p[:, 0] * qq - q[:, 0] * pp) / area
     radius = np.hypot(u, v)
@@ -120,10 +127,14 @@ def _coverage(
     points: NDArray[np.float64], centres: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Share of sectors of each of K circles that hold a point of the outline near the circle."""
-    delta = points[None] - centres[:, None]
-    off = np.abs(np.hypot(delta[..., 0], delta[..., 1]) - radii[:, None])
-    circle, point = np.nonzero(off < TOLERANCE * radii[:, None])
-    angle = np.arctan2(delta[circle, point, 0], delta[circle, point, 1])
+    rows, columns = (np.subtract.outer(points[:, axis], centres[:, axis]) for axis in (0, 1))
+    # Near the circle by squares: |d - r| < t r where |d^2 - (1 + t^2) r^2| < 2 t r^2.
+    off = rows * rows
+    off += columns * columns
+    off -= (1 + TOLERANCE**2) * radii**2
+    near = np.flatnonzero(np.abs(off, out=off) < 2 * TOLERANCE * radii**2)
+    circle = near % len(centres)
+    angle = np.arctan2(rows.ravel()[near], columns.ravel()[near])
     sector = ((angle / (2 * np.pi) + 0.5) * SECTORS).astype(int) % SECTORS
     hits = np.bincount(circle * SECTORS + sector, minlength=len(centres) * SECTORS)
     return (hits.reshape(len(centres), SECTORS) > 0).mean(axis=1)

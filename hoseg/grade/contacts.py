@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hoseg.grade.bones import Bones, sample
+from hoseg.grade.bones import Bones, sample, tree
 from hoseg.grade.frame import Frame
 from hoseg.grade.hips import Hip
 from hoseg.grade.ossification import Ossification
-from hoseg.grade.outlines import Outline
+from hoseg.grade.outlines import thin
 from hoseg.grade.settings import GradeSettings
 
 Points = NDArray[np.float64]
@@ -32,8 +32,6 @@ NEAR_MM = 4.0
 """Beyond this no error of reading makes a contact."""
 COARSE = 16
 """Every so-many-th point is looked at first."""
-THIN_MM = 0.25
-"""Outlines are thinned to points about this far apart; the error of a distance is below 0.01 mm."""
 SUPERIMPOSED = ((0.0, 0.02, 0.1, 0.2, 0.9, 1.0), (0.45, 0.45, 0.3, 0.0, 0.0, 0.35))
 """Chance that a contact is superimposition only, by the share of the ossification that lies over
 the bone. A spur has a root over its bone: of 338 contacts on simulated films, 5 of 27 were real
@@ -68,33 +66,41 @@ class Surroundings:
         return self.frame.radius + self.settings.attach_mm
 
     @cached_property
-    def pelvis_tree(self) -> cKDTree:
-        """Pelvic edges."""
-        return cKDTree(self.pelvis)
-
-    @cached_property
     def femur_tree(self) -> cKDTree:
         """Femoral edges."""
-        return cKDTree(self.femur)
+        return tree(self.femur)
 
     @cached_property
     def contact_tree(self) -> cKDTree:
         """Femoral edges off the head."""
-        return cKDTree(self.femur_contact)
+        return tree(self.femur_contact)
+
+    @cached_property
+    def pelvis_ends(self) -> Points:
+        """Pelvic edges that a gap may end on."""
+        return self.pelvis[self.may_end(self.pelvis)]
+
+    @cached_property
+    def native_mm(self) -> float:
+        """From the tip of the trochanter to the nearest pelvic edge off the joint zone; or nan."""
+        tip = self.frame.trochanter
+        if tip is None or not len(self.pelvis_ends):
+            return np.nan
+        return nearest_mm(tip, self.pelvis_ends)
 
     @cached_property
     def pelvis_end_tree(self) -> cKDTree:
         """Pelvic edges that a gap may end on."""
-        return cKDTree(self.pelvis[self.may_end(self.pelvis)])
+        return tree(self.pelvis_ends)
 
     @cached_property
     def femur_end_tree(self) -> cKDTree:
         """Femoral edges that a gap may end on."""
-        return cKDTree(self.femur[self.may_end(self.femur)])
+        return tree(self.femur[self.may_end(self.femur)])
 
     def to_pelvis_mm(self, point: Points) -> float:
         """Distance of one point from the pelvic edges (mm)."""
-        return _nearest(self.pelvis_tree, point[None]) if len(self.pelvis) else FAR_MM
+        return nearest_mm(point, self.pelvis) if len(self.pelvis) else FAR_MM
 
     def may_end(self, points: Points) -> NDArray[np.bool_]:
         """Whether a gap may end at (N, 2) points: off the joint zone, metal and field edge."""
@@ -112,8 +118,8 @@ def surroundings(bones: Bones, hip: Hip, frame: Frame, settings: GradeSettings) 
         bones,
         frame,
         settings,
-        pelvis=_surface(bones.pelvis_outlines, bones),
-        femur=_surface(hip.outlines, bones),
+        pelvis=bones.pelvis_surface,
+        femur=bones.surface(hip.outlines),
     )
 
 
@@ -158,17 +164,25 @@ class Contacts:
 
     def attached(self, tolerance_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which ossifications hang on the pelvis and which on the femur, over others too."""
+        pelvic, femoral, _ = self._ways
+        return pelvic <= tolerance_mm, femoral <= tolerance_mm
+
+    @cached_property
+    def _ways(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Longest edge of the best way over ossifications alone (mm): (n,) from each to the
+        pelvis, (n,) to the femur, (n, n) to each other.
+        """
         n = len(self.items)
         pelvic = _minimax(self.edges[: n + 1, : n + 1])[:n, n]
         others = [*range(n), n + 1]
         femoral = _minimax(self.edges[others][:, others])[:n, n]
-        return pelvic <= tolerance_mm, femoral <= tolerance_mm
+        between = _minimax(self.edges[:n, :n])
+        np.fill_diagonal(between, 0)
+        return pelvic, femoral, between
 
     def lesions(self, tolerance_mm: float) -> list[int]:
         """A number for each ossification; those in contact with each other share it."""
-        n = len(self.items)
-        reach = _minimax(self.edges[:n, :n])
-        np.fill_diagonal(reach, 0)
+        reach = self._ways[2]
         first = [int(np.flatnonzero(row <= tolerance_mm)[0]) for row in reach]
         return [sorted(set(first)).index(index) for index in first]
 
@@ -181,16 +195,15 @@ def find_contacts(
     to_pelvis, to_femur, contact = np.full((3, n), FAR_MM)
     edges = np.full((n + 2, n + 2), FAR_MM)
     outlines = [thin(item.outline_mm) for item in items]
-    trees = [cKDTree(points) for points in outlines]
+    trees = [tree(points) for points in outlines]
+    bones = around.bones
     for i, (item, points) in enumerate(zip(items, outlines, strict=True)):
         if len(around.pelvis):
-            to_pelvis[i] = (
-                0 if item.over_pelvis.any() else _nearest(around.pelvis_tree, points, bound_mm)
-            )
+            far = not item.over_pelvis.any()
+            to_pelvis[i] = _nearest(bones.pelvis_tree, points, bound_mm) if far else 0
         if len(around.femur):
-            to_femur[i] = (
-                0 if item.over_femur.any() else _nearest(around.femur_tree, points, bound_mm)
-            )
+            far = not item.over_femur.any()
+            to_femur[i] = _nearest(around.femur_tree, points, bound_mm) if far else 0
         if len(around.femur_contact):
             contact[i] = _nearest(around.contact_tree, points, bound_mm)
         if item.over_femur.any():
@@ -204,21 +217,9 @@ def find_contacts(
     return Contacts(tuple(items), to_pelvis, to_femur, edges)
 
 
-def _surface(pieces: tuple[Outline, ...], bones: Bones) -> Points:
-    """Edges inside the field, thinned, in mm: the cut at the film's edge is no surface."""
-    parts = []
-    for piece in pieces:
-        points = piece.points_px[bones.in_field(piece.points_px)]
-        parts.append(thin(points * bones.mm))
-    return np.concatenate(parts) if parts else np.empty((0, 2))
-
-
-def thin(points: Points) -> Points:
-    """Every so-many-th of a run of outline points, about ``THIN_MM`` apart."""
-    if len(points) < 16:
-        return points
-    step = float(np.median(np.hypot(*np.diff(points[:256], axis=0).T)))
-    return points[:: max(1, int(THIN_MM / max(step, 1e-6)))]
+def nearest_mm(point: Points, points: Points) -> float:
+    """Shortest distance from one point to any of (N, 2): for one, no tree is worth its making."""
+    return float(np.hypot(*(points - point).T).min())
 
 
 def _between(a: Points, b: cKDTree) -> float:
@@ -229,20 +230,20 @@ def _between(a: Points, b: cKDTree) -> float:
     return _nearest(b, a)
 
 
-def _nearest(tree: cKDTree, points: Points, bound_mm: float = np.inf) -> float:
+def _nearest(bone: cKDTree, points: Points, bound_mm: float = np.inf) -> float:
     """Shortest distance from any of (N, 2) points to a tree's; far when beyond the bound."""
-    distance, found, _ = closest(tree, points, bound_mm)
+    distance, found, _ = closest(bone, points, bound_mm)
     return distance if found >= 0 else FAR_MM
 
 
-def closest(tree: cKDTree, points: Points, bound: float = np.inf) -> tuple[float, int, int]:
+def closest(bone: cKDTree, points: Points, bound: float = np.inf) -> tuple[float, int, int]:
     """Shortest distance below a bound, and the indices of the point and of the tree's point.
 
     Every ``COARSE``-th point first: what it finds bounds the search for all others.
     """
     found = (bound, -1, -1)
     for chosen, step in ((points[::COARSE], COARSE), (points, 1)):
-        distance, index = (np.asarray(x) for x in tree.query(chosen, distance_upper_bound=found[0]))
+        distance, index = (np.asarray(x) for x in bone.query(chosen, distance_upper_bound=found[0]))
         i = int(np.argmin(distance))
         if distance[i] < found[0]:
             found = (float(distance[i]), i * step, int(index[i]))
@@ -250,7 +251,8 @@ def closest(tree: cKDTree, points: Points, bound: float = np.inf) -> tuple[float
 
 
 def _beyond(points: Points, frame: Frame, distance_mm: float) -> NDArray[np.bool_]:
-    return np.asarray(((points - frame.centre) ** 2).sum(axis=1) > distance_mm**2)
+    row, column = points.T
+    return (row - frame.centre[0]) ** 2 + (column - frame.centre[1]) ** 2 > distance_mm**2
 
 
 def _minimax(edges: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -63,7 +63,8 @@ def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> Frame:
     else:
         radius = unit = hip.radius_mm
         centre = femur[np.argmin(femur @ down)] + down * radius
-    distal, offset = _shaft(bones, femur_px, centre, unit, down)
+    seen = np.concatenate([bones.seen(piece) for piece in hip.outlines])
+    distal, offset = _shaft(femur, seen, centre, unit, down)
     lateral = np.array([-distal[1], distal[0]])
     if hip.medial and abs(lateral[1]) > 0.35:
         lateral *= -np.sign(lateral[1]) * hip.medial
@@ -72,8 +73,7 @@ def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> Frame:
     axis_offset = float(offset @ lateral)
     u, v = (femur - centre) @ lateral, (femur - centre) @ distal
     tip = _trochanter(u, v, axis_offset, unit)
-    outside = ~bones.in_field(femur_px)
-    tip_cut = tip is None or _near(femur[outside], femur[tip], 0.15 * unit)
+    tip_cut = tip is None or _near(femur[~seen], femur[tip], 0.15 * unit)
     return Frame(
         centre=centre,
         radius=radius,
@@ -89,7 +89,7 @@ def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> Frame:
 
 
 def _shaft(
-    bones: Bones, femur_px: Vector, centre: Vector, unit: float, down: Vector
+    femur: Vector, inside: NDArray[np.bool_], centre: Vector, unit: float, down: Vector
 ) -> tuple[Vector, Vector]:
     """Direction of the shaft to the knee, and the vector from the head across to its axis.
 
@@ -98,8 +98,6 @@ def _shaft(
     a film that shows little of the shaft, or cuts it obliquely, does not turn the axis. Where the
     film ends before the shaft, the image's own vertical.
     """
-    inside = bones.in_field(femur_px)
-    femur = femur_px * bones.mm
     far = np.hypot(*(femur - centre).T)
     upper = femur[inside & (far > 1.3 * unit) & (far <= 2.5 * unit)]
     shaft, cut = femur[inside & (far > 2.5 * unit)], femur[~inside & (far > 2.5 * unit)]
@@ -239,8 +237,9 @@ def _ilium_seen(bones: Bones, place: tuple[Vector, float, Vector]) -> bool:
     centre, unit, down = place
     if not bones.pelvis_outlines:
         return False
-    points = np.concatenate([piece.points_px for piece in bones.pelvis_outlines])
-    offset = points[bones.in_field(points)] * bones.mm - centre
+    pieces = bones.pelvis_outlines
+    points = np.concatenate([piece.points_px[bones.seen(piece)] for piece in pieces])
+    offset = points * bones.mm - centre
     height = -(offset @ down)
     aside = np.abs(offset[:, 1])
     return bool(((height > 2.0 * unit) & (aside < 2.0 * unit)).any())

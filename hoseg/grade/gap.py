@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hoseg.grade.contacts import Contacts, Points, Surroundings, closest, thin
+from hoseg.grade.bones import tree
+from hoseg.grade.contacts import Contacts, Points, Surroundings, closest
+from hoseg.grade.ossification import Ossification
+from hoseg.grade.outlines import thin
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +27,69 @@ class Gap:
     ends_px: tuple[tuple[float, float], tuple[float, float]] | None = None
 
 
+NO_GAP = Gap(np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """One ossification as the end of a gap; what is nearest to it is found once.
+
+    A hip is measured at several contact tolerances, and they change what hangs on which bone,
+    but not where anything is.
+    """
+
+    item: Ossification
+    around: Surroundings
+    _known: dict[int, Gap] = field(default_factory=dict)
+
+    @cached_property
+    def points(self) -> Points:
+        """(N, 2) outline points that a gap may end on (mm)."""
+        points = thin(self.item.outline_mm)
+        return points[self.around.may_end(points)]
+
+    @cached_property
+    def tree(self) -> cKDTree:
+        """The same for distances."""
+        return tree(self.points)
+
+    @cached_property
+    def to_femur(self) -> Gap:
+        """Shortest way from here to the femur."""
+        return self._to(self.around.femur_end_tree)
+
+    @cached_property
+    def to_pelvis(self) -> Gap:
+        """Shortest way from the pelvis to here."""
+        return _swapped(self._to(self.around.pelvis_end_tree))
+
+    def to(self, other: Ends) -> Gap:
+        """Shortest way from here to another ossification."""
+        if id(other) not in self._known:
+            self._known[id(other)] = self._to(other.tree)
+        return self._known[id(other)]
+
+    def _to(self, there: cKDTree) -> Gap:
+        if not len(self.points) or there.n == 0:
+            return NO_GAP
+        distance, i, j = closest(there, self.points)
+        mm = self.around.bones.mm
+        (a, b), (c, d) = self.points[i] / mm, there.data[j] / mm
+        return Gap(distance, ((float(a), float(b)), (float(c), float(d))))
+
+
+def _swapped(gap: Gap) -> Gap:
+    return gap if gap.ends_px is None else Gap(gap.mm, gap.ends_px[::-1])
+
+
+def find_ends(contacts: Contacts, around: Surroundings) -> tuple[Ends, ...]:
+    """The ossifications of one hip as ends of gaps."""
+    return tuple(Ends(item, around) for item in contacts.items)
+
+
 def find_gap(
     contacts: Contacts,
-    around: Surroundings,
+    ends: tuple[Ends, ...],
     tolerance_mm: float,
     without: NDArray[np.bool_] | None = None,
 ) -> Gap:
@@ -35,8 +99,10 @@ def find_gap(
 
     Parameters
     ----------
-    contacts, around
-        The hip.
+    contacts
+        The hip's ossifications and what they touch.
+    ends
+        From ``find_ends``.
     tolerance_mm
         Contact tolerance.
     without
@@ -47,34 +113,8 @@ def find_gap(
         pelvic, femoral = pelvic & ~without, femoral & ~without
     if (pelvic & femoral).any():
         return Gap(0.0)
-    on_pelvis = _ends(contacts, around, pelvic)
-    on_femur = _ends(contacts, around, femoral)
-    best = Gap(np.inf)
-    for upper, tree in (
-        (on_pelvis, around.femur_end_tree),
-        (on_pelvis, cKDTree(on_femur)),
-    ):
-        best = _nearer(best, upper, tree, around, swapped=False)
-    return _nearer(best, on_femur, around.pelvis_end_tree, around, swapped=True)
-
-
-def _nearer(
-    best: Gap, points: Points, tree: cKDTree, around: Surroundings, *, swapped: bool
-) -> Gap:
-    if not len(points) or tree.n == 0:
-        return best
-    distance, i, j = closest(tree, points, best.mm)
-    if i < 0:
-        return best
-    ends = [tuple(float(x) for x in end / around.bones.mm) for end in (points[i], tree.data[j])]
-    first, second = reversed(ends) if swapped else ends
-    return Gap(distance, ((first[0], first[1]), (second[0], second[1])))
-
-
-def _ends(contacts: Contacts, around: Surroundings, chosen: NDArray[np.bool_]) -> Points:
-    """Outline points of chosen ossifications that a gap may end on."""
-    parts = [thin(item.outline_mm) for item, use in zip(contacts.items, chosen, strict=True) if use]
-    if not parts:
-        return np.empty((0, 2))
-    points = np.concatenate(parts)
-    return points[around.may_end(points)]
+    upper, lower = ([ends[i] for i in np.flatnonzero(on)] for on in (pelvic, femoral))
+    ways = [end.to_femur for end in upper]
+    ways += [first.to(second) for first in upper for second in lower]
+    ways += [end.to_pelvis for end in lower]
+    return min(ways, key=lambda gap: gap.mm, default=NO_GAP)

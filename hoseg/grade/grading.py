@@ -12,6 +12,7 @@ from hoseg.errors import SettingError
 from hoseg.grade.abstain import nothing_to_grade
 from hoseg.grade.bones import Bones, Layer, check_masks, layers, prepare
 from hoseg.grade.contacts import NEAR_MM, Contacts, Surroundings, find_contacts, surroundings
+from hoseg.grade.exposure import Exposed
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.frame import Frame, find_frame
 from hoseg.grade.hips import find_hips, sides
@@ -50,11 +51,12 @@ def grade(
     orientation: Orientation = Orientation(),
     view: View = View.UNKNOWN,
     image: NDArray[np.generic] | None = None,
-    field: NDArray[np.bool_] | None = None,
+    field: NDArray[np.bool_] | Exposed | None = None,
     probabilities: Probabilities | None = None,
     rng: np.random.Generator | None = None,
     draws: int = 200,
     settings: GradeSettings = GradeSettings(),
+    structures: dict[Structure, Layer] | None = None,
 ) -> tuple[HipFinding, ...]:
     """Grade every hip of one image.
 
@@ -73,7 +75,7 @@ def grade(
     image
         (H, W) grey levels, bright = dense; gives the maturity.
     field
-        (H, W) bool exposed field; None = the whole image.
+        Exposed field: (H, W) bool, or on a grid of its own; None = the whole image.
     probabilities
         The network's, for the uncertainty of the mask.
     rng
@@ -83,6 +85,8 @@ def grade(
         Monte Carlo draws.
     settings
         The project's choices.
+    structures
+        ``layers(masks)`` when they are at hand already.
 
     Returns
     -------
@@ -94,10 +98,11 @@ def grade(
         Masks, image, field or probabilities of the wrong type or size.
     """
     check_masks(masks)
-    _check_companions(masks, image, field, probabilities, draws)
+    exposed = Exposed(field) if isinstance(field, np.ndarray) else field
+    _check_companions(masks, image, exposed, probabilities, draws)
     masks = np.ascontiguousarray(masks)
-    structures = layers(masks)
-    bones = prepare(masks, None if spacing is None else spacing.mm, field, structures)
+    structures = layers(masks) if structures is None else structures
+    bones = prepare(masks, None if spacing is None else spacing.mm, exposed, structures)
     context = Context(bones, spacing, view, image, settings)
     missing = nothing_to_grade(bones)
     if missing is not None:
@@ -145,6 +150,9 @@ def _levels(
     placement = Placement(grid.origin_px, grid.step_px)
     area_px = float(np.count_nonzero(ossified.mask))
     limits = thresholds(_threshold_in_use(area_px, probabilities), settings.logit_sd)
+    column, row, width, height = cv2.boundingRect((values > limits[0] * 255).view(np.uint8))
+    values = values[row : row + height, column : column + width]
+    placement = placement.moved(row, column)
     levels = []
     for index, limit in enumerate(limits):
         if index == LEVELS // 2:
@@ -239,14 +247,17 @@ def _draw(
 def _check_companions(
     masks: NDArray[np.uint8],
     image: NDArray[np.generic] | None,
-    field: NDArray[np.bool_] | None,
+    exposed: Exposed | None,
     probabilities: Probabilities | None,
     draws: int,
 ) -> None:
     """Refuse an image, field or probabilities that do not belong to the masks."""
-    for name, array in (("image", image), ("field", field)):
-        if array is not None and array.shape != masks.shape:
-            raise SettingError(f"{name} shape", array.shape, f"the masks' shape {masks.shape}")
+    if image is not None and image.shape != masks.shape:
+        raise SettingError("image shape", image.shape, f"the masks' shape {masks.shape}")
+    if exposed is not None:
+        shape = masks.shape if exposed.grid is None else exposed.grid.shape
+        if exposed.inside.shape != shape:
+            raise SettingError("field shape", exposed.inside.shape, f"{shape}, as its grid says")
     if probabilities is not None:
         values, grid = probabilities.values, probabilities.grid
         if values.dtype != np.uint8 or values.shape != (len(Structure), *grid.shape):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from hoseg.grade.bones import Bones, Layer, inscribed_radius, sample
+from hoseg.grade.bones import Bones, Layer, inscribed_radius, sample, tree, within
 from hoseg.grade.circle import Circle, candidates
 from hoseg.grade.outlines import Outline
 from hoseg.radiograph import Orientation, Side
@@ -47,7 +47,8 @@ class Hip:
 
 def find_hips(bones: Bones) -> list[Hip]:
     """Every femur with its joint, by column."""
-    found = [_hip(bones, group) for group in _femurs(bones)]
+    metal = _Metal(bones)
+    found = [_hip(bones, group, metal) for group in _femurs(bones)]
     return sorted(found, key=lambda hip: float(_centre(hip.outlines, bones)[1]))
 
 
@@ -84,12 +85,12 @@ def _across_femurs(pieces: list[Outline], bones: Bones) -> NDArray[np.float64]:
     return np.array([0.0, 1.0])
 
 
-def _hip(bones: Bones, pieces: list[Outline]) -> Hip:
+def _hip(bones: Bones, pieces: list[Outline], implants: _Metal) -> Hip:
     radius = _radius(bones, pieces)
     native = _native_head(bones, pieces, radius)
     head, source = native, "femur"
     if native is None or native.coverage < SURE_COVERAGE:
-        metal = _implant_head(bones, pieces)
+        metal = _implant_head(bones, pieces, implants)
         if metal is not None:
             head, source = metal, "implant"
     if head is None or head.coverage < WEAK_COVERAGE:
@@ -109,29 +110,46 @@ def _native_head(bones: Bones, pieces: list[Outline], unit_mm: float) -> Circle 
     """The best supported circle that is full of femur and near the pelvis."""
     radii = (HEAD_RADII[0] * unit_mm, HEAD_RADII[1] * unit_mm)
     pelvis = _thin_points(bones.pelvis_outlines, bones, 1.0)
-    tree = cKDTree(pelvis) if len(pelvis) else None
+    bone = tree(pelvis) if len(pelvis) else None
     best: Circle | None = None
     for piece in _largest(pieces):
         for circle in candidates(_even_points(piece, bones, unit_mm / 14), radii):
             if best is not None and circle.coverage <= best.coverage:
                 break
-            near = tree is None or tree.query(circle.centre)[0] < 1.5 * circle.radius
+            near = bone is None or bone.query(circle.centre)[0] < 1.5 * circle.radius
             if near and _share(bones, bones.femur, circle, 0.95) > 0.88:
                 best = circle
     return best
 
 
-def _implant_head(bones: Bones, pieces: list[Outline]) -> Circle | None:
+@dataclass(frozen=True, eq=False)
+class _Metal:
+    """The implants of a picture."""
+
+    bones: Bones
+
+    @cached_property
+    def circles(self) -> list[list[Circle]]:
+        """Candidates for a head on each piece of metal over a femur, found for all hips at once.
+
+        Metal off the femur is a calibration ball, or a cup alone.
+        """
+        outlines = [_even_points(o, self.bones, 1.5) for o in _largest(self.bones.implant_outlines)]
+        return [
+            candidates(points, IMPLANT_RADII_MM)
+            for points in outlines
+            if (sample(self.bones.femur, points / self.bones.mm) > 0).any()
+        ]
+
+
+def _implant_head(bones: Bones, pieces: list[Outline], implants: _Metal) -> Circle | None:
     """The best supported circle that is full of metal, on metal that reaches this femur."""
-    mine = cKDTree(_thin_points(tuple(pieces), bones, 2.0))
+    mine = tree(_thin_points(tuple(pieces), bones, 2.0))
     others = tuple(piece for piece in bones.femur_outlines if piece not in pieces)
-    theirs = cKDTree(_thin_points(others, bones, 2.0)) if others else None
+    theirs = tree(_thin_points(others, bones, 2.0)) if others else None
     best: Circle | None = None
-    for piece in _largest(bones.implant_outlines):
-        points = _even_points(piece, bones, 1.5)
-        if not (sample(bones.femur, points / bones.mm) > 0).any():
-            continue  # a calibration ball, or a cup alone
-        for circle in candidates(points, IMPLANT_RADII_MM):
+    for circles in implants.circles:
+        for circle in circles:
             if best is not None and circle.coverage <= best.coverage:
                 break
             own = theirs is None or mine.query(circle.centre)[0] <= theirs.query(circle.centre)[0]
@@ -148,12 +166,17 @@ def _largest(pieces: Sequence[Outline]) -> list[Outline]:
 
 def _share(bones: Bones, layer: Layer, circle: Circle, scale: float) -> float:
     """Share of a disc (the circle times ``scale``) that a structure fills, inside the image."""
-    axis = np.linspace(-1, 1, 25)
-    disc = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    disc = disc[(disc**2).sum(axis=1) <= 1] * circle.radius * scale + circle.centre
-    points_px = disc / bones.mm
-    inside = ((points_px >= 0) & (points_px <= np.array(bones.shape) - 1)).all(axis=1)
+    points_px = (_unit_disc() * circle.radius * scale + circle.centre) / bones.mm
+    inside = within(points_px, bones.shape)
     return float((sample(layer, points_px[inside]) > 0).mean()) if inside.any() else 0.0
+
+
+@cache
+def _unit_disc() -> NDArray[np.float64]:
+    """(N, 2) even points of a disc of radius 1."""
+    axis = np.linspace(-1, 1, 25)
+    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    return np.asarray(points[(points**2).sum(axis=1) <= 1])
 
 
 def _even_points(piece: Outline, bones: Bones, step_mm: float) -> NDArray[np.float64]:
@@ -176,10 +199,13 @@ def _medial(bones: Bones, pieces: list[Outline], head: Circle | None) -> int:
     """Towards which columns the pelvis lies, by pelvis and by where the head sits on its femur."""
     vote = 0.0
     origin = head.centre if head is not None else _centre(pieces, bones)
-    pelvis = bones.overview.points_mm(bones.overview.pelvis)
-    if len(pelvis):
-        spread = max(float(np.ptp(pelvis[:, 1])), 1.0)
-        vote += 2 * float(np.clip(2 * (pelvis[:, 1].mean() - origin[1]) / spread, -1, 1))
+    filled = np.count_nonzero(bones.overview.pelvis, axis=0)
+    columns = np.flatnonzero(filled)
+    if len(columns):
+        step = bones.overview.step_mm
+        spread = max(float(columns[-1] - columns[0]) * step, 1.0)
+        middle = (float(columns @ filled[columns]) / float(filled.sum()) + 0.5) * step
+        vote += 2 * float(np.clip(2 * (middle - origin[1]) / spread, -1, 1))
     if head is not None:
         offset = head.centre[1] - _centre(pieces, bones)[1]
         vote += float(np.clip(offset / head.radius, -1, 1))

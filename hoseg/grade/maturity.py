@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.bones import Bones, sample
+from hoseg.grade.bones import Bones, sample, within
 from hoseg.grade.hips import Hip
 from hoseg.grade.ossification import Ossification
 
@@ -37,9 +37,8 @@ def cortex_level(image: NDArray[np.generic], bones: Bones, hip: Hip) -> float:
     best = np.full(len(index), -np.inf)
     for shift in ((0, reach), (0, -reach), (reach, 0), (-reach, 0)):
         moved = index + shift
-        inside = ((moved >= 0) & (moved < bones.shape)).all(axis=1)
-        inside &= sample(bones.femur, moved.astype(float)) > 0
-        inside &= sample(bones.implant, moved.astype(float)) == 0
+        inside = within(moved, bones.shape) & (sample(bones.femur, moved) > 0)
+        inside &= sample(bones.implant, moved) == 0
         best[inside] = np.maximum(best[inside], image[tuple(moved[inside].T)].astype(float))
     best = best[np.isfinite(best)]
     return float(np.percentile(best, 75)) if len(best) >= 20 else float("nan")
@@ -86,5 +85,5 @@ def maturity(density: float | None, length_mm: float) -> str | None:
 
 def _levels(image: NDArray[np.generic], points_px: NDArray[np.float64]) -> NDArray[np.float64]:
     index = np.rint(points_px).astype(int)
-    index = index[((index >= 0) & (index < image.shape)).all(axis=1)]
+    index = index[within(index, image.shape)]
     return np.asarray(image[index[:, 0], index[:, 1]].astype(float))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.grade.contacts import Contacts, Surroundings
-from hoseg.grade.gap import Gap, find_gap
+from hoseg.grade.gap import NO_GAP, Ends, Gap, find_ends, find_gap
 from hoseg.grade.sites import find_sites
 
 
@@ -68,23 +68,22 @@ class Places:
     trochanter_region: 1 all distal to the tip of the greater trochanter, 3 proximal, 2 both
     medial: (n,) which are only medial
     native_mm: from the tip of the trochanter to the nearest pelvic edge off the joint zone
+    ends: what gaps between them and the bones may end on
     """
 
     trochanter_region: float
     medial: NDArray[np.bool_]
     native_mm: float
+    ends: tuple[Ends, ...]
 
 
 def find_places(contacts: Contacts, around: Surroundings) -> Places:
     """Where the ossifications of one hip lie."""
-    tip = around.frame.trochanter
-    if not contacts.items or tip is None or around.pelvis_end_tree.n == 0:
-        native_mm = np.nan
-    else:
-        native_mm = float(around.pelvis_end_tree.query(tip)[0])
+    native_mm = around.native_mm if contacts.items else np.nan
     sites = [find_sites(item.pixels_mm, around.frame) for item in contacts.items]
     medial = np.array([found == ("medial",) for found in sites], bool)
-    return Places(_trochanter_region(contacts, around), medial, native_mm)
+    ends = find_ends(contacts, around)
+    return Places(_trochanter_region(contacts, around), medial, native_mm, ends)
 
 
 def measure(
@@ -105,12 +104,12 @@ def measure(
     """
     pelvic, femoral = contacts.attached(tolerance_mm)
     if not contacts.items:
-        return Measured(Quantities(), Gap(np.inf), pelvic, femoral)
+        return Measured(Quantities(), NO_GAP, pelvic, femoral)
     places = find_places(contacts, around) if places is None else places
     attached = pelvic | femoral
     lesions = np.array(contacts.lesions(tolerance_mm))
     lengths = np.array([item.length_mm for item in contacts.items])
-    gap = find_gap(contacts, around, tolerance_mm)
+    gap = find_gap(contacts, places.ends, tolerance_mm)
     quantities = Quantities(
         ossifications=len(contacts.items),
         spurs=len(set(lesions[attached])),
@@ -119,7 +118,7 @@ def measure(
         longest_island_mm=float(lengths[~attached].max(initial=0.0)),
         longest_mm=float(lengths.max()),
         trochanter_region=places.trochanter_region,
-        filled_fraction=_filled_fraction(contacts, around, tolerance_mm, gap, places),
+        filled_fraction=_filled_fraction(contacts, tolerance_mm, gap, places),
     )
     return Measured(quantities, gap, pelvic, femoral)
 
@@ -135,9 +134,7 @@ def _trochanter_region(contacts: Contacts, around: Surroundings) -> float:
     return 3.0 if max(v.max() for v in heights) <= tip else 2.0
 
 
-def _filled_fraction(
-    contacts: Contacts, around: Surroundings, tolerance_mm: float, gap: Gap, places: Places
-) -> float:
+def _filled_fraction(contacts: Contacts, tolerance_mm: float, gap: Gap, places: Places) -> float:
     """f = 1 - d / D of the trochanter-ilium space.
 
     D is the distance from the tip of the trochanter to the nearest pelvic edge outside the joint
@@ -148,7 +145,7 @@ def _filled_fraction(
     if places.medial.all():
         return 0.0
     if places.medial.any():
-        gap = find_gap(contacts, around, tolerance_mm, without=places.medial)
+        gap = find_gap(contacts, places.ends, tolerance_mm, without=places.medial)
     if not np.isfinite(gap.mm) or places.native_mm <= 0:
         return 0.0
     return float(np.clip(1 - gap.mm / places.native_mm, 0.0, 1.0))

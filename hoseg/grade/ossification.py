@@ -48,6 +48,14 @@ class Placement:
     origin_px: tuple[float, float] = (0.0, 0.0)
     step_px: tuple[float, float] = (1.0, 1.0)
 
+    def moved(self, row: int, column: int) -> Placement:
+        """The same for the part of the mask that begins at a pixel."""
+        origin = (
+            self.origin_px[0] + self.step_px[0] * row,
+            self.origin_px[1] + self.step_px[1] * column,
+        )
+        return Placement(origin, self.step_px)
+
 
 @dataclass(frozen=True, eq=False)
 class Speck:
@@ -77,26 +85,79 @@ def find_ossifications(
     placement
         The mask's grid on the original image.
     """
-    column, row, width, height = cv2.boundingRect(mask)
+    column, row, width, height = cv2.boundingRect(mask) if mask.size else (0, 0, 0, 0)
     if width == 0:
         return [], []
     step = np.array(placement.step_px)
-    origin = np.array(placement.origin_px) + step * (row, column)
+    origin = np.array(placement.moved(row, column).origin_px)
     mm = bones.mm * step
     crop = _without_hairs(mask[row : row + height, column : column + width], mm)
-    count, labels, stats, centroids = cv2.connectedComponentsWithStats(crop, connectivity=8)
-    floor_px = settings.floor_mm2 / float(mm.prod())
-    areas = stats[:, cv2.CC_STAT_AREA].copy()
-    areas[0] = 0
-    order = np.argsort(-areas, kind="stable")[:MAX_COMPONENTS]
-    kept = [int(i) for i in order if areas[i] >= max(floor_px, 1.0)]
+    pieces = sorted(_pieces(crop), key=lambda piece: -piece.area)[:MAX_COMPONENTS]
+    floor = max(settings.floor_mm2 / float(mm.prod()), 1.0)
+    found = [_ossification(piece, bones, origin, step) for piece in pieces if piece.area >= floor]
     specks = [
-        Speck(int(areas[i]), _box(stats[i], origin, step), origin + step * centroids[i][::-1])
-        for i in order
-        if 0 < areas[i] < floor_px
+        Speck(piece.area, piece.box(origin, step), origin + step * piece.centroid)
+        for piece in pieces
+        if piece.area < floor
     ][:20]
-    found = [_ossification(labels, i, stats[i], bones, (origin, step)) for i in kept if i < count]
     return found, specks
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """One connected component.
+
+    mask: (h, w) uint8, 1 inside, with a free rim of one pixel, so that outlines close
+    corner: (row, column) at which the mask begins
+    """
+
+    mask: NDArray[np.uint8]
+    corner: tuple[int, int]
+    area: int
+
+    @property
+    def centroid(self) -> NDArray[np.float64]:
+        """(row, column) of its middle."""
+        return np.asarray(np.argwhere(self.mask).mean(axis=0) + self.corner, float)
+
+    def box(
+        self, origin: NDArray[np.float64], step: NDArray[np.float64]
+    ) -> tuple[int, int, int, int]:
+        """(row, column, row, column) on the original image."""
+        top_left = np.array(self.corner) + 1
+        bottom_right = top_left + self.mask.shape - 2
+        first = np.floor(origin + step * (top_left - 0.5) + 0.5).astype(int)
+        last = np.ceil(origin + step * (bottom_right - 0.5) + 0.5).astype(int)
+        return int(first[0]), int(first[1]), int(last[0]), int(last[1])
+
+
+def _pieces(crop: NDArray[np.uint8]) -> list[_Piece]:
+    """8-connected components of a mask, by rows.
+
+    Following outlines finds them ten times as fast as labelling all pixels: only a box that
+    others reach into is labelled.
+    """
+    chains, tree = cv2.findContours(crop, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if not chains:
+        return []
+    starts = sorted(
+        (int(chain[0, 0, 1]), int(chain[0, 0, 0]), cv2.boundingRect(chain))
+        for chain, (_, _, _, parent) in zip(chains, tree[0], strict=True)
+        if parent < 0  # not a hole
+    )
+    boxes = np.array([box for _, _, box in starts])
+    first = boxes[:, 1::-1]
+    stop = first + boxes[:, :1:-1]
+    pieces = []
+    for (row, column, _), corner, end in zip(starts, first, stop, strict=True):
+        (top, left), (bottom, right) = corner.tolist(), end.tolist()
+        own = np.zeros((bottom - top + 2, right - left + 2), np.uint8)
+        own[1:-1, 1:-1] = crop[top:bottom, left:right]
+        if np.count_nonzero(((first < end) & (stop > corner)).all(axis=1)) > 1:
+            labels = np.asarray(cv2.connectedComponents(own, connectivity=8)[1])
+            own = (labels == labels[row - top + 1, column - left + 1]).view(np.uint8)
+        pieces.append(_Piece(own, (top - 1, left - 1), int(np.count_nonzero(own))))
+    return pieces
 
 
 def _without_hairs(crop: NDArray[np.uint8], mm: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -115,33 +176,24 @@ def _without_hairs(crop: NDArray[np.uint8], mm: NDArray[np.float64]) -> NDArray[
 
 
 def _ossification(
-    labels: NDArray[np.int32] | cv2.typing.MatLike,
-    index: int,
-    stats: NDArray[np.int32],
-    bones: Bones,
-    grid: tuple[NDArray[np.float64], NDArray[np.float64]],
+    piece: _Piece, bones: Bones, origin: NDArray[np.float64], step: NDArray[np.float64]
 ) -> Ossification:
-    origin, step = grid
-    left, top, width, height = (int(value) for value in stats[:4])
-    own = np.zeros((height + 2, width + 2), np.uint8)  # a free rim, so that outlines close
-    own[1:-1, 1:-1] = labels[top : top + height, left : left + width] == index
-    corner = np.array([top - 1, left - 1])
+    corner = np.array(piece.corner)
     mean_mm = float(np.sqrt((bones.mm * step).prod()))
-    outline = max(trace(own, mean_mm), key=lambda piece: piece.area_px)
+    outline = max(trace(piece.mask, mean_mm), key=lambda edge: edge.area_px)
     outline_px = origin + step * (outline.points_px + corner)
     outline_mm = outline_px * bones.mm
-    area = int(stats[cv2.CC_STAT_AREA])
-    stride = max(1, int(np.sqrt(area / SAMPLES)))
-    pixels = np.argwhere(own[1::stride, 1::stride]) * stride + 1
+    stride = max(1, int(np.sqrt(piece.area / SAMPLES)))
+    pixels = np.argwhere(piece.mask[1::stride, 1::stride]) * stride + 1
     pixels_px = origin + step * (pixels + corner)
     return Ossification(
         outline_px=outline_px,
         outline_mm=outline_mm,
         pixels_mm=pixels_px * bones.mm,
-        area_px=round(area * float(step.prod())),
-        area_mm2=area * float((bones.mm * step).prod()),
+        area_px=round(piece.area * float(step.prod())),
+        area_mm2=piece.area * float((bones.mm * step).prod()),
         length_mm=longest_axis(outline_mm),
-        bbox_px=_box(stats, origin, step),
+        bbox_px=piece.box(origin, step),
         over_pelvis=sample(bones.pelvis, pixels_px) > 0,
         over_femur=sample(bones.femur, pixels_px) > 0,
     )
@@ -152,15 +204,5 @@ def longest_axis(points: NDArray[np.float64]) -> float:
     hull = cv2.convexHull(points.astype(np.float32))[:, 0].astype(float)
     if len(hull) > 400:
         hull = hull[:: len(hull) // 400 + 1]
-    delta = hull[:, None] - hull[None]
-    return float(np.sqrt((delta**2).sum(axis=2).max()))
-
-
-def _box(
-    stats: NDArray[np.int32], origin: NDArray[np.float64], step: NDArray[np.float64]
-) -> tuple[int, int, int, int]:
-    """(row, column, row, column) on the original image."""
-    left, top, width, height = (int(value) for value in stats[:4])
-    first = np.floor(origin + step * (np.array([top, left]) - 0.5) + 0.5).astype(int)
-    last = np.ceil(origin + step * (np.array([top + height, left + width]) - 0.5) + 0.5).astype(int)
-    return int(first[0]), int(first[1]), int(last[0]), int(last[1])
+    square = sum(np.subtract.outer(along, along) ** 2 for along in hull.T)
+    return float(np.sqrt(np.max(square)))

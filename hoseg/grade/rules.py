@@ -13,6 +13,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,12 @@ class System:
     rules: tuple[Rule, ...] = ()
     needs: str = ""
 
-    @property
+    @cached_property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Every condition once."""
+        return tuple(dict.fromkeys(c for rule in self.rules for c in rule.conditions))
+
+    @cached_property
     def grades(self) -> tuple[int | str, ...]:
         """The classes, mildest first."""
         return tuple(dict.fromkeys(rule.grade for rule in reversed(self.rules)))
@@ -192,7 +198,7 @@ def fired(system: System, quantities: Mapping[str, NDArray[np.float64]]) -> NDAr
     (R, N) array of 1, 0 and nan.
     """
     size = len(next(iter(quantities.values())))
-    held = {c: _held(c, quantities) for c in {c for rule in system.rules for c in rule.conditions}}
+    held = {condition: _held(condition, quantities) for condition in system.conditions}
     states = np.ones((len(system.rules), size))
     for state, rule in zip(states, system.rules, strict=True):
         for condition in rule.conditions:

@@ -110,15 +110,16 @@ def draw(
     luck = rng.random((count, widest, 2))
     names = [item.name for item in fields(Quantities)]
     rows, firm = np.empty((count, len(names))), np.empty(count, bool)
-    memory: dict[tuple[int, int, bytes], tuple[float, ...]] = {}
-    for i, (own, tight) in enumerate(zip(level.tolist(), step.tolist(), strict=True)):
-        apart = luck[i, : len(doubts[own])] < doubts[own]
-        firm[i] = not apart.any()
-        key = (own, tight, apart.tobytes())
-        if key not in memory:
-            found = at(own, float(quantiles[tight]), apart).quantities
-            memory[key] = tuple(float(getattr(found, name)) for name in names)
-        rows[i] = memory[key]
+    for own, chances in enumerate(doubts):
+        drawn = np.flatnonzero(level == own)
+        apart = luck[drawn, : len(chances)] < chances
+        firm[drawn] = ~apart.any(axis=(1, 2))
+        alike: dict[tuple[int, bytes], list[int]] = {}
+        for i, tight in enumerate(step[drawn].tolist()):
+            alike.setdefault((tight, apart[i].tobytes()), []).append(i)
+        for (tight, _), same in alike.items():
+            found = at(own, float(quantiles[tight]), apart[same[0]]).quantities
+            rows[drawn[same]] = [float(getattr(found, name)) for name in names]
     arrays = dict(zip(names, rows.T.copy(), strict=True))
     arrays["longest_mm"] *= scale
     arrays["longest_island_mm"] *= scale

@@ -101,22 +101,22 @@ def _counterfactual(
         return ""
     options: list[tuple[float, str]] = []
     own = grade_name(system.name, grade)
-    for condition in {c for rule in system.rules for c in rule.conditions}:
-        text, unit = QUANTITIES[condition.quantity]
+    changes: list[tuple[Condition, float]] = []
+    for condition in system.conditions:
         value = float(getattr(quantities, condition.quantity))
-        if unit != "mm" or not np.isfinite(value) or value == 0:
+        if QUANTITIES[condition.quantity][1] == "mm" and np.isfinite(value) and value != 0:
+            changes += [(condition, other) for other in (condition.limit, _other_side(condition))]
+    numbers = {name: value.repeat(len(changes)) for name, value in quantities.arrays().items()}
+    for i, (condition, other) in enumerate(changes):
+        numbers[condition.quantity][i] = other
+    reached = [system.rules[i].grade for i in decide(system, numbers)] if changes else []
+    for (condition, other), class_there in zip(changes, reached, strict=True):
+        if class_there == grade:
             continue
-        for other in (condition.limit, _other_side(condition)):
-            index = int(
-                decide(system, replace(quantities, **{condition.quantity: other}).arrays())[0]
-            )
-            reached: int | str | None = system.rules[index].grade
-            if reached == grade:
-                continue
-            bound = _bound(condition, other)
-            name = grade_name(system.name, reached)
-            sentence = f"{own}, {text} {_value(value, condition)}; {name} {bound}"
-            options.append((abs(value - other), sentence))
+        value = float(getattr(quantities, condition.quantity))
+        text, name = QUANTITIES[condition.quantity][0], grade_name(system.name, class_there)
+        sentence = f"{own}, {text} {_value(value, condition)}; {name} {_bound(condition, other)}"
+        options.append((abs(value - other), sentence))
     distance, tolerance = contact_mm
     touching = _in_contact(system, quantities) if np.isfinite(distance) else set()
     if touching - {grade}:

@@ -135,7 +135,8 @@ def find_painted(picture: Picture, valid: Mask | None = None) -> Mask:
     flats = [picture <= low + margin, picture >= high - margin]
     flats += [np.abs(picture - grey) <= even for grey in _common_greys(picture, even)]
     for flat in flats:
-        inside &= ~_touching_edge(flat | ~inside)
+        if (flat & inside).any():
+            inside &= ~_touching_edge(flat | ~inside)
     field = _completed(inside)
     if valid is not None:
         field &= valid
@@ -173,7 +174,9 @@ def find_field(
 
 def _touching_edge(mask: Mask) -> Mask:
     """Keep the parts of a mask that touch the edge of the image and are more than a speck."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if not any(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1])):
+        return np.zeros(mask.shape, bool)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=4)
     edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     keep = np.zeros(len(stats), bool)
     keep[edge] = stats[edge, cv2.CC_STAT_AREA] >= 0.002 * mask.size
@@ -253,12 +256,20 @@ def _find_left_edge(level: Picture) -> tuple[float, float] | None:
     rows = level.min(axis=1) < _DENSE
     if w < 16 or np.count_nonzero(rows) < _LEAST_OPEN_SHARE * h:
         return None
-    step = level[:, :-3] - level[:, 3:]
-    rise = np.maximum.accumulate(level - np.minimum.accumulate(level, axis=1), axis=1)[:, 1:-2]
-    planes = np.stack([step > _STEP, rise <= _STEP, np.clip(step, 0, 1)], axis=-1)
-    evidence = (planes[:, : int(_DEEPEST_CUT * w)] * 255).astype(np.uint8)
+    n = int(_DEEPEST_CUT * w)
+    near = np.ascontiguousarray(level[:, : n + 3].T)  # numpy is at its best down the rows
+    step = near[:-3] - near[3:]
+    rise = np.maximum.accumulate(near - np.minimum.accumulate(near, axis=0), axis=0)[1:-2]
+    evidence = np.empty((h, n, 3), np.uint8)
+    evidence[..., 0] = np.where(step > _STEP, 255, 0).T
+    evidence[..., 1] = np.where(rise <= _STEP, 255, 0).T
+    evidence[..., 2] = (np.clip(step, 0, 1) * 255).T
     # In the first pass, steps a little off a line count.
     wide = cv2.dilate(evidence, np.ones((1, 5), np.uint8)).astype(np.uint8)
+    # A line needs both in so many rows.
+    both = ((wide[..., 0] > 0) & (wide[..., 1] > 0)).any(axis=1)
+    if np.count_nonzero(both & rows) < (_STEP_SHARE + _SCATTER_SHARE - 1) * np.count_nonzero(rows):
+        return None
     coarse = max((*_fall_across(wide, rows, tilt), tilt) for tilt in _TILTS[::6])
     if coarse[0] <= 0:
         return None

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.grade.bones import Layer, layers
 from hoseg.radiograph import Structure
 
 Contour = NDArray[np.int32]
@@ -16,26 +17,16 @@ Contour = NDArray[np.int32]
 Contours = dict[Structure, Sequence[Contour]]
 
 
-def trace(masks: NDArray[np.uint8]) -> Contours:
+def trace(masks: NDArray[np.uint8], found: dict[Structure, Layer] | None = None) -> Contours:
     """Closed outlines of every structure and of its holes.
 
-    masks: (H, W) uint8, bits of ``Structure``; each is searched only where it occurs
+    masks: (H, W) uint8, bits of ``Structure``
+    found: ``layers(masks)`` when they are at hand already: each structure where it occurs
     """
-    in_rows = np.bitwise_or.reduce(masks, axis=1)
-    in_columns = np.bitwise_or.reduce(masks, axis=0)
-    found: Contours = {}
-    for structure in Structure:
-        rows = np.flatnonzero(in_rows & np.uint8(structure))
-        columns = np.flatnonzero(in_columns & np.uint8(structure))
-        if not len(rows):
-            found[structure] = ()
-            continue
-        (top, bottom), (left, right) = (
-            (int(places[0]), int(places[-1]) + 1) for places in (rows, columns)
-        )
-        mask = masks[top:bottom, left:right] & np.uint8(structure)
+    contours: Contours = {}
+    for structure, layer in (layers(masks) if found is None else found).items():
         lines, _ = cv2.findContours(
-            mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=(left, top)
+            layer.mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=layer.corner[::-1]
         )
-        found[structure] = [np.asarray(line, np.int32) for line in lines]
-    return found
+        contours[structure] = [np.asarray(line, np.int32) for line in lines]
+    return contours

@@ -1,0 +1,92 @@
+"""Where the film was exposed, asked point by point: nothing is seen outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hoseg.imaging.resample import grid_window
+from hoseg.radiograph import Grid
+
+RIM_PX = 2
+"""At the edge of the field its border looks like the edge of a bone, so many pixels inside."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exposed:
+    """The exposed field.
+
+    inside: (h, w) bool, True where exposed
+    grid: where its pixels lie on the image; None = they are the image's own
+    """
+
+    inside: NDArray[np.bool_]
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Visible:
+    """The exposed field without its holes, ``RIM_PX`` pixels off its edge.
+
+    A field has no holes: they are metal or gas taken for a border. A pixel is visible when no cell
+    of the field's own grid within ``RIM_PX`` pixels of it is dark, which sums over the dark cells
+    tell: the field is never made as large as the image.
+
+    dark: (h + 1, w + 1) int32, sum of the dark cells above and left of each corner
+    rows, columns: (2, H) and (2, W) first cell about a pixel and the one after the last; equal
+        where nothing is seen
+    """
+
+    dark: NDArray[np.int32]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+    def at(self, points_px: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether the pixels nearest to (N, 2) points of the image are visible."""
+        row, column = np.rint(points_px).astype(np.intp).T
+        height, width = self.rows.shape[1], self.columns.shape[1]
+        within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        top, bottom = self.rows[:, np.clip(row, 0, height - 1)]
+        left, right = self.columns[:, np.clip(column, 0, width - 1)]
+        dark = self.dark
+        found = dark[bottom, right] - dark[top, right] - dark[bottom, left] + dark[top, left]
+        return np.asarray(within & (found == 0) & (bottom > top) & (right > left))
+
+
+def find_visible(exposed: Exposed, shape: tuple[int, ...]) -> Visible | None:
+    """Prepare the exposed field of an image of a shape; None when all of it was exposed."""
+    window = ((0, shape[0]), (0, shape[1]))
+    if exposed.grid is not None:
+        part = grid_window(exposed.grid)
+        window = ((part.top, part.bottom), (part.left, part.right))
+    if exposed.inside.all() and window == ((0, shape[0]), (0, shape[1])):
+        return None
+    chains, _ = cv2.findContours(
+        exposed.inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    dark = cv2.fillPoly(np.ones(exposed.inside.shape, np.uint8), chains, (0,))
+    rows, columns = (
+        _cells(whole, *edges, count)
+        for whole, edges, count in zip(shape, window, dark.shape, strict=False)
+    )
+    return Visible(np.asarray(cv2.integral(dark), np.int32), rows, columns)
+
+
+def _cells(whole: int, first: int, stop: int, count: int) -> NDArray[np.intp]:
+    """(2, whole) range of cells within ``RIM_PX`` of each row of the image; empty outside."""
+    # The cell of a pixel is what cv2 takes for nearest, as in bringing masks to the image.
+    ruler = cv2.resize(
+        np.arange(count, dtype=np.float32)[None], (stop - first, 1), interpolation=cv2.INTER_NEAREST
+    )
+    cell = np.asarray(ruler)[0].astype(np.intp)
+    pixel = np.arange(whole)
+    # The image's own edge hides nothing.
+    low, high = np.maximum(pixel - RIM_PX, 0), np.minimum(pixel + RIM_PX, whole - 1)
+    inside = (low >= first) & (high < stop)
+    cells = np.zeros((2, whole), np.intp)
+    cells[0, inside] = cell[low[inside] - first]
+    cells[1, inside] = cell[high[inside] - first] + 1
+    return cells
