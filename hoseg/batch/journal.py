@@ -69,6 +69,9 @@ class Journal:
             self._base = sqlite3.connect(path, timeout=5)
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA locking_mode=EXCLUSIVE")
+            # Without waiting for the disk at every row: kill -9 loses none, and a power cut at
+            # most the last ones, whose images are then done again.
+            self._base.execute("PRAGMA synchronous=NORMAL")
             self._base.executescript(_TABLES)
             self.run = self._latest_run() if run is None else run
         except sqlite3.DatabaseError as error:

@@ -7,10 +7,11 @@ reported as lost or late, and a fresh process takes the place of the dead one.
 from __future__ import annotations
 
 import multiprocessing as mp
+import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -18,6 +19,14 @@ from typing import Any, Generic, TypeVar
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
+
+ONE_FILM_AFTER_ANOTHER = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+}
+"""Environment of the processes: one thread each, and glibc keeps the memory of a film for the
+next one instead of having the kernel clear fresh pages for every array."""
 
 Setup = Callable[[], Callable[[Any], Any]]
 """Runs once in each process and returns the function that does a task. Must pickle."""
@@ -63,18 +72,11 @@ class WorkerPool(Generic[Task, Answer]):
         An exception raised by the setup or by a task is raised here.
         """
         waiting = iter(tasks)
-        exhausted = False
-        while True:
-            for worker in self._workers:
-                if worker.task is None and not exhausted:
-                    task = next(waiting, None)
-                    exhausted = task is None
-                    if task is not None:
-                        self._give(worker, task)
-            busy = [worker for worker in self._workers if worker.task is not None]
-            if not busy:
-                return
-            yield from self._collect(busy)
+        self._occupy(waiting)
+        while busy := [worker for worker in self._workers if worker.task is not None]:
+            answers = list(self._collect(busy))
+            self._occupy(waiting)  # first: what is done with the answers may take a while
+            yield from answers
 
     def close(self) -> None:
         """End every process now."""
@@ -85,9 +87,15 @@ class WorkerPool(Generic[Task, Answer]):
     def _start(self) -> _Worker[Task]:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(self._setup, theirs), daemon=True)
-        process.start()
+        with _environment(ONE_FILM_AFTER_ANOTHER):
+            process.start()
         theirs.close()
         return _Worker(process, ours)
+
+    def _occupy(self, waiting: Iterator[Task]) -> None:
+        for worker in self._workers:
+            if worker.task is None and (task := next(waiting, None)) is not None:
+                self._give(worker, task)
 
     def _give(self, worker: _Worker[Task], task: Task) -> None:
         worker.task = task
@@ -133,6 +141,18 @@ class WorkerPool(Generic[Task, Answer]):
         worker.process.kill()
         worker.process.join()
         worker.pipe.close()
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for processes started meanwhile; what the user has set stays."""
+    added = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def _death(process: BaseProcess) -> str:

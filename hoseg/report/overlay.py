@@ -39,12 +39,19 @@ THUMBNAIL_PX = 320
 class Overlay:
     """A picture of palette indices.
 
-    indices: (H + strip, W) uint8
+    film: (H, W) uint8, the film and what was found on it
+    strip: (h, W) uint8, the words below it
     palette: (256, 3) uint8 RGB
     """
 
-    indices: NDArray[np.uint8]
+    film: NDArray[np.uint8]
+    strip: NDArray[np.uint8]
     palette: NDArray[np.uint8]
+
+    @property
+    def indices(self) -> NDArray[np.uint8]:
+        """(H + h, W) uint8, the whole picture."""
+        return np.vstack((self.film, self.strip))
 
     def rgb(self) -> NDArray[np.uint8]:
         """(H + strip, W, 3) uint8."""
@@ -52,7 +59,7 @@ class Overlay:
 
     def png(self) -> bytes:
         """Bytes of a PNG file."""
-        return encode_png(self.indices, self.palette, {"Disclaimer": DISCLAIMER})
+        return encode_png((self.film, self.strip), self.palette, {"Disclaimer": DISCLAIMER})
 
 
 def overlay(
@@ -98,7 +105,7 @@ def overlay(
         if not _write_near(picture, clear, lines, _hip_point(hip, masks), size):
             left_over.append(" · ".join(lines))
     strip = draw_strip(radiograph, (*left_over, *remarks), size)
-    return Overlay(np.vstack((picture, strip)), colour_table())
+    return Overlay(picture, strip, colour_table())
 
 
 def thumbnail(grey: NDArray[np.uint8], masks: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ time of the usual encoders at about the same size (PNG, third edition, W3C 2025)
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,30 +21,37 @@ FILTER_UP = 2
 
 
 def encode_png(
-    pixels: NDArray[np.uint8],
+    pixels: NDArray[np.uint8] | Sequence[NDArray[np.uint8]],
     palette: NDArray[np.uint8] | None = None,
     text: dict[str, str] | None = None,
 ) -> bytes:
     """Bytes of a PNG file.
 
-    pixels: (H, W) uint8, grey levels or palette indices
+    pixels: (H, W) uint8, grey levels or palette indices; or several, one below the other
     palette: (N, 3) uint8 RGB, N <= 256, or None for grey
     text: keyword -> Latin-1 text chunks, e.g. {"Disclaimer": "Research use only."}
     """
-    height, width = pixels.shape
+    parts = [pixels] if isinstance(pixels, np.ndarray) else list(pixels)
+    height, width = sum(len(part) for part in parts), parts[0].shape[1]
     rows = np.empty((height, width + 1), np.uint8)
     rows[:, 0] = FILTER_UP
-    rows[0, 1:] = pixels[0]
-    np.subtract(pixels[1:], pixels[:-1], out=rows[1:, 1:])
+    row, above = 0, np.uint8(0)
+    for part in parts:
+        np.subtract(part[0], above, out=rows[row, 1:])
+        np.subtract(part[1:], part[:-1], out=rows[row + 1 : row + len(part), 1:])
+        row, above = row + len(part), part[-1]
     colour = GREY if palette is None else PALETTE
-    parts = [SIGNATURE, _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0))]
+    chunks = [
+        SIGNATURE,
+        _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)),
+    ]
     if palette is not None:
-        parts.append(_chunk(b"PLTE", palette.astype(np.uint8).tobytes()))
+        chunks.append(_chunk(b"PLTE", palette.astype(np.uint8).tobytes()))
     for keyword, value in (text or {}).items():
-        parts.append(_chunk(b"tEXt", f"{keyword}\0{value}".encode("latin-1", "replace")))
-    parts.append(_chunk(b"IDAT", isal_zlib.compress(rows, level=1)))
-    parts.append(_chunk(b"IEND", b""))
-    return b"".join(parts)
+        chunks.append(_chunk(b"tEXt", f"{keyword}\0{value}".encode("latin-1", "replace")))
+    chunks.append(_chunk(b"IDAT", isal_zlib.compress(rows, level=1)))
+    chunks.append(_chunk(b"IEND", b""))
+    return b"".join(chunks)
 
 
 def write_png(
