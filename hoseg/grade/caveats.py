@@ -12,6 +12,8 @@ from hoseg.radiograph import Note, Side, SpacingSource
 SMALL_HEAD_MM = 16.0
 """Adult heads have radii of 20-29 mm; below this the bones are a child's or the scale is wrong."""
 NEAR_MM = 10.0
+MUCH_LIKELIER = 0.2
+"""A class is much likelier than another when its probability is this much higher."""
 
 _ASSUMED = (SpacingSource.ASSUMED_MAGNIFICATION.value, SpacingSource.UNTYPED.value)
 
@@ -54,6 +56,24 @@ def _overlap(finding: HipFinding) -> str:
 def _two_classes(finding: HipFinding) -> str:
     names = [grade_name("brooker", grade) for grade in likely_classes(finding)]
     return f"{' and '.join(names)} are both likely" if len(names) > 1 else ""
+
+
+def _other_class(finding: HipFinding) -> str:
+    """A calibrated model finds another class much likelier than the one the rules give."""
+    verdict = finding.verdict("brooker")
+    if finding.chances_from != "model" or verdict is None or verdict.grade is None:
+        return ""
+    chances = dict(verdict.probabilities)
+    likeliest = max(chances, key=chances.__getitem__)
+    if chances[likeliest] - chances[verdict.grade] < MUCH_LIKELIER:
+        return ""
+    read, turned_out = (grade_name("brooker", grade) for grade in (verdict.grade, likeliest))
+    why = "superimposed bone" if int(likeliest) < int(verdict.grade) else "faint bone"
+    return (
+        f"the rules give {read}, but of simulated hips that looked like this more were "
+        f"{turned_out} ({chances[likeliest]:.0%} against {chances[verdict.grade]:.0%}): "
+        f"{why} reads as it does here"
+    )
 
 
 def _large_island(finding: HipFinding) -> str:
@@ -118,6 +138,7 @@ _CHECKS: tuple[tuple[str, Callable[[HipFinding], str]], ...] = (
     ("bridge_or_superimposition", _bridge),
     ("contact_by_overlap", _overlap),
     ("two_classes_likely", _two_classes),
+    ("other_class_likelier", _other_class),
     ("view_not_ap", _view),
     ("large_island", _large_island),
     ("scale", _scale),

@@ -119,6 +119,7 @@ class HipFinding:
     provisional: reason codes that make the class provisional ("view_not_ap", ...)
     caveats: what a reader should know (superimposition, assumed side, ...)
     extent: how far the worst ossification goes, "none", "focal" or "bridging"
+    chances_from: where P(Brooker class) comes from: "draws", or "model" (a calibrated one)
     """
 
     side: Side
@@ -144,6 +145,7 @@ class HipFinding:
     provisional: tuple[str, ...] = ()
     caveats: tuple[Note, ...] = ()
     settings: GradeSettings = field(default_factory=GradeSettings)
+    chances_from: str = "draws"
 
     def verdict(self, system: str) -> Verdict | None:
         """The verdict of one system by name, or None when it cannot be derived."""
@@ -176,6 +178,7 @@ class HipFinding:
             "class_probabilities": {
                 v.system: _probabilities(v) for v in self.verdicts if v.probabilities
             },
+            "class_probabilities_from": self.chances_from,
             "not_derivable": dict(self.not_derivable),
             "summary": self.summary,
             "pattern": self.pattern,

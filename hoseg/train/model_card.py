@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,6 +90,34 @@ def model_card_text(card: Card, log: str) -> str:
     fields["metrics"] = _bullets(card.metrics) or "Not measured."
     fields["curve"] = learning_curve(log) or "Not recorded."
     return _TEXT.format_map(fields)
+
+
+_CLASSES = """\
+## Class probabilities
+
+P(Brooker class) of a hip comes from four logistic regressions on {count} numbers of its grading
+(`classes` in `card.json`, `hoseg.grade.chances`), fitted to {hips} hips of simulated films whose
+class was built in space. They hold where classes are as frequent as there: {shares}. Where
+ossification is rarer, high classes are less likely than they say. The class itself is given by the
+rules alone.
+"""
+
+
+def with_classes(text: str, card: Card) -> str:
+    """``MODEL_CARD.md`` with its section on class probabilities written anew, or taken out."""
+    text = re.sub(r"## Class probabilities\n.*?(?=\n## |\Z)\n?", "", text, flags=re.DOTALL)
+    if card.classes is None:
+        return text
+    shares = ", ".join(
+        f"{100 * share:.0f} % {name}"
+        for name, share in zip(("0", "I", "II", "III", "IV"), card.classes["shares"], strict=True)
+    )
+    section = _CLASSES.format(
+        count=len(card.classes["measurements"]), hips=card.classes["hips"], shares=shares
+    )
+    place = text.find("## Limits")
+    place = len(text) if place < 0 else place
+    return f"{text[:place]}{section}\n{text[place:]}"
 
 
 def learning_curve(log: str, rows: int = 16) -> str:

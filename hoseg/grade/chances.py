@@ -1,0 +1,268 @@
+"""P(class) of a hip, calibrated: what hips that looked like this turned out to be.
+
+The draws of ``hoseg.grade.uncertainty`` say how firmly a reading stands. They cannot say that a
+contact on the film is often none in space, nor that a hip without visible ossification may have
+some. A model folder may bring a ``ClassModel`` for that: four logistic regressions, one for each
+of P(class >= 1) ... P(class >= 4), on a dozen numbers that grading has at hand. It was fitted on
+simulated films whose hips were built in space (``hoseg.train.classes``). The rules still give the
+class and its trace; the model only says how likely each class is.
+
+A model's probabilities hold where classes are as frequent as on the films it was fitted on; it
+carries those shares (``ClassModel.shares``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from scipy.special import expit
+
+from hoseg.errors import ModelError
+from hoseg.grade.caveats import find_caveats
+from hoseg.grade.finding import Component, HipFinding
+from hoseg.grade.grading import Probabilities
+from hoseg.grade.summary import summarise
+from hoseg.radiograph import Grid
+
+CLASSES = 5
+"""Brooker 0-IV."""
+WHOLLY_OVER = 0.95
+"""An ossification with more than this share over a bone may lie anywhere before or behind it."""
+SUSPECT_MM2 = 25.0
+"""0.25 cm2: as much ossification as counts as a lesion."""
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassModel:
+    """Four logistic regressions for P(class >= 1) ... P(class >= 4).
+
+    measurements: names in ``MEASUREMENTS``, F of them
+    centre, scale: (F,) a measurement enters as ``(value - centre) / scale``
+    weights: (4, F) one row a regression
+    bias: (4,)
+    shares: (5,) share of each class among the hips it was fitted on
+    hips: how many these were
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    measurements: tuple[str, ...]
+    centre: tuple[float, ...]
+    scale: tuple[float, ...]
+    weights: tuple[tuple[float, ...], ...]
+    bias: tuple[float, ...]
+    shares: tuple[float, ...]
+    hips: int
+
+    def __post_init__(self) -> None:
+        unknown = set(self.measurements) - set(MEASUREMENTS)
+        if unknown:
+            raise ValueError(f"measurements {sorted(unknown)} are unknown to this version")
+        rows = (self.centre, self.scale, *self.weights)
+        if any(len(row) != len(self.measurements) for row in rows):
+            raise ValueError("centre, scale and each row of weights need one number a measurement")
+        counts = (len(self.weights), len(self.bias), len(self.shares))
+        if counts != (CLASSES - 1, CLASSES - 1, CLASSES):
+            raise ValueError(
+                "four rows of weights, four numbers of bias and five shares are needed"
+            )
+        if not np.isfinite(np.concatenate([*rows, self.bias])).all() or min(self.scale) <= 0:
+            raise ValueError("every number must be finite, and every scale above 0")
+
+    def probabilities(self, values: Values) -> Values:
+        """P(class 0) ... P(class 4), (n, 5), of (n, F) measurements."""
+        standard = (values - np.array(self.centre)) / np.array(self.scale)
+        at_least = expit(standard @ np.array(self.weights).T + np.array(self.bias))
+        # Four regressions may cross; a higher class is never likelier than one at least as high.
+        at_least = np.minimum.accumulate(at_least, axis=1)
+        edges = np.pad(at_least, [(0, 0), (1, 1)], constant_values=(1.0, 0.0))
+        return np.asarray(edges[:, :-1] - edges[:, 1:])
+
+
+def read_class_model(facts: dict[str, Any] | None, where: str) -> ClassModel | None:
+    """The class model of a card, None when it has none; ModelError names what does not fit."""
+    if facts is None:
+        return None
+    try:
+        return _MODEL_JSON.validate_python(facts)
+    except (ValidationError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        if isinstance(error, ValidationError):
+            found = error.errors()[0]
+            first = f"{'.'.join(str(part) for part in found['loc']) or 'classes'}: {found['msg']}"
+        raise ModelError(
+            f"{where}: classes: {first}. Fit them anew with scripts/fit_classes.py."
+        ) from error
+
+
+def write_class_model(model: ClassModel) -> dict[str, Any]:
+    """The same as it stands in a card."""
+    return dict(_MODEL_JSON.dump_python(model, mode="json"))
+
+
+def apply_class_model(
+    findings: Sequence[HipFinding], probabilities: Probabilities, model: ClassModel
+) -> tuple[HipFinding, ...]:
+    """Findings of one film with the model's P(class) in place of the draws'.
+
+    Hips that were not graded, were not drawn, or have no millimetres stay as they are. Other
+    systems than Brooker keep the draws'.
+    """
+    values = measure_hips(findings, probabilities, model.measurements)
+    return tuple(
+        finding if row is None else _with_chances(finding, model.probabilities(row[None])[0])
+        for finding, row in zip(findings, values, strict=True)
+    )
+
+
+def measure_hips(
+    findings: Sequence[HipFinding],
+    probabilities: Probabilities,
+    names: Sequence[str],
+) -> list[Values | None]:
+    """(F,) measurements of each hip of a film; None where a hip has none.
+
+    names: of the measurements wanted
+    """
+    heads = [finding.landmarks.head_px for finding in findings]
+    rows: list[Values | None] = []
+    for index, finding in enumerate(findings):
+        verdict = finding.verdict("brooker")
+        known = verdict is not None and verdict.grade is not None and verdict.probabilities
+        if not known or finding.spacing_source == "none":
+            rows.append(None)
+            continue
+        hip = _Hip(finding, _log_odds(suspicion(probabilities, heads, index)))
+        rows.append(np.array([MEASUREMENTS[name](hip) for name in names]))
+    return rows
+
+
+def suspicion(
+    probabilities: Probabilities, heads: Sequence[tuple[float, float] | None], index: int
+) -> float:
+    """The probability that the most suspect 0.25 cm2 near one hip reach, in [0, 1].
+
+    heads: (row, column) of the femoral head of each hip of the film
+    index: the hip; what is nearer to another head is not its own
+    """
+    plane, grid = probabilities.values[3], probabilities.grid
+    own = _nearest(heads, index, grid)
+    counts = cv2.calcHist([plane], [0], own, [256], [0, 256]).ravel()
+    floor = max(1.0, round(SUSPECT_MM2 / (grid.spacing_mm[0] * grid.spacing_mm[1])))
+    reached = np.flatnonzero(np.cumsum(counts[::-1])[::-1] >= floor)
+    return float(reached.max(initial=0)) / 255
+
+
+def _nearest(
+    heads: Sequence[tuple[float, float] | None], index: int, grid: Grid
+) -> NDArray[np.uint8] | None:
+    """(h, w) 1 where the head of a hip is nearer than any other's; None = everywhere."""
+    own = heads[index]
+    others = [head for i, head in enumerate(heads) if i != index and head is not None]
+    if own is None or not others:
+        return None
+    i, j = (grid.origin_px[k] + grid.step_px[k] * np.arange(grid.shape[k]) for k in (0, 1))
+    here = np.ones(grid.shape, bool)
+    for row, column in others:  # |x - own|^2 <= |x - other|^2 is linear in x
+        by_row = 2 * (row - own[0]) * i - (row**2 - own[0] ** 2)
+        by_column = (column**2 - own[1] ** 2) - 2 * (column - own[1]) * j
+        here &= by_row[:, None] <= by_column[None]
+    return here.astype(np.uint8)
+
+
+def _log_odds(probability: float) -> float:
+    """Within what a byte can tell from 0 and 1."""
+    p = float(np.clip(probability, 0.5 / 255, 254.5 / 255))
+    return float(np.log(p / (1 - p)))
+
+
+def _with_chances(finding: HipFinding, chances: Values) -> HipFinding:
+    pairs = tuple((grade, float(p)) for grade, p in enumerate(chances))
+    verdicts = tuple(
+        replace(verdict, probabilities=pairs) if verdict.system == "brooker" else verdict
+        for verdict in finding.verdicts
+    )
+    finding = replace(finding, verdicts=verdicts, chances_from="model")
+    finding = replace(finding, caveats=find_caveats(finding))
+    return replace(finding, summary=summarise(finding))
+
+
+@dataclass(frozen=True, eq=False)
+class _Hip:
+    """What a measurement looks at.
+
+    suspect: log odds of ``suspicion``
+    """
+
+    finding: HipFinding
+    suspect: float
+
+    @property
+    def components(self) -> list[Component]:
+        """Graded ossifications."""
+        return [component for component in self.finding.components if component.graded]
+
+    def drawn(self, lowest: int) -> float:
+        """Share of the draws of a class of at least ``lowest``."""
+        verdict = self.finding.verdict("brooker")
+        chances = verdict.probabilities if verdict is not None else ()
+        return sum(p for grade, p in chances if int(grade) >= lowest)
+
+
+def _attached_length(hip: _Hip) -> float:
+    lengths = [c.length_mm or 0.0 for c in hip.components if c.attached_to]
+    return min(max(lengths, default=0.0), 100.0) / 30
+
+
+def _rooted(hip: _Hip) -> float:
+    """Of ossifications attached to both bones, the area over the bone that has less of it."""
+    bridges = [c for c in hip.components if len(c.attached_to) == 2]
+    roots = [min(c.overlap_pelvis, c.overlap_femur) * (c.area_mm2 or 0.0) for c in bridges]
+    return float(np.log1p(max(roots, default=0.0) / 10))
+
+
+def _off_bone(hip: _Hip) -> float:
+    areas = [
+        (1 - max(c.overlap_pelvis, c.overlap_femur)) * (c.area_mm2 or 0.0) for c in hip.components
+    ]
+    return float(np.log1p(sum(areas) / 25))
+
+
+def _over_femur(hip: _Hip) -> float:
+    areas = [c.overlap_femur * (c.area_mm2 or 0.0) for c in hip.components]
+    return float(np.log1p(max(areas, default=0.0) / 10))
+
+
+def _femoral_root(hip: _Hip) -> float:
+    """Share over the femur of an ossification that hangs on it; one wholly over it has no root."""
+    shares = [c.overlap_femur for c in hip.components if "femur" in c.attached_to]
+    return float(np.sqrt(max((s for s in shares if s < WHOLLY_OVER), default=0.0)))
+
+
+MEASUREMENTS: dict[str, Callable[[_Hip], float]] = {
+    "drawn_from_1": lambda hip: hip.drawn(1),
+    "drawn_from_2": lambda hip: hip.drawn(2),
+    "drawn_from_3": lambda hip: hip.drawn(3),
+    "drawn_from_4": lambda hip: hip.drawn(4),
+    "suspect": lambda hip: hip.suspect,
+    "suspect_alone": lambda hip: 0.0 if hip.components else hip.suspect,
+    "attached_length": _attached_length,
+    "rooted": _rooted,
+    "femoral_root": _femoral_root,
+    "off_bone": _off_bone,
+    "over_femur": _over_femur,
+    "opposing_spurs": lambda hip: float(hip.finding.pattern == "opposing_spurs"),
+}
+"""What a class model may look at, by name. Chosen by adding, and dropping, one at a time for the
+log loss of hips left out; the filled fraction, sites, distances and density added nothing to these.
+"""
+
+_MODEL_JSON: TypeAdapter[ClassModel] = TypeAdapter(ClassModel)

@@ -1,0 +1,156 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hoseg.errors import ModelError
+from hoseg.grade import Probabilities, grade
+from hoseg.grade.chances import (
+    MEASUREMENTS,
+    ClassModel,
+    apply_class_model,
+    measure_hips,
+    read_class_model,
+    suspicion,
+    write_class_model,
+)
+from hoseg.radiograph import Grid, Spacing, SpacingSource
+
+from .scene import Scene, opposing_boxes
+
+SPACING = Spacing(0.5, 0.5, 0.0, SpacingSource.FIDUCIAL)
+STEPS = np.log([9.0, 3.0, 1.0, 1 / 3])
+"""Log odds of 0.9, 0.75, 0.5 and 0.25."""
+
+
+def constant(bias=tuple(STEPS), weights=((0.0,),) * 4, names=("drawn_from_1",)):
+    shares = (0.2,) * 5
+    return ClassModel(names, (0.0,), (1.0,), weights, tuple(map(float, bias)), shares, 100)
+
+
+def plane(values, step=(1.0, 1.0), spacing_mm=(0.5, 0.5)):
+    """Probabilities x 255 of ossification; nothing else is found."""
+    stack = np.zeros((4, *values.shape), np.uint8)
+    stack[3] = values
+    return Probabilities(stack, Grid(values.shape, (0.0, 0.0), step, spacing_mm))
+
+
+def film(ossification=()):
+    masks = Scene(ossification).masks()
+    return grade(masks, SPACING), plane(np.where(masks & 8, 250, 0))
+
+
+def test_probabilities_are_differences_of_the_four_regressions():
+    found = constant().probabilities(np.zeros((1, 1)))[0]
+    assert found == pytest.approx([0.1, 0.15, 0.25, 0.25, 0.25])
+
+
+def test_a_measurement_moves_them_by_its_standardised_weight():
+    model = replace(constant(weights=((2.0,),) * 4), centre=(0.5,), scale=(0.25,))
+    low, middle, high = model.probabilities(np.array([[0.25], [0.5], [0.75]]))
+    assert middle == pytest.approx([0.1, 0.15, 0.25, 0.25, 0.25])
+    for chances, shift in ((low, -2), (high, 2)):
+        at_least = np.cumsum(chances[::-1])[::-1][1:]
+        assert np.log(at_least / (1 - at_least)) == pytest.approx(STEPS + shift)
+
+
+def test_regressions_that_cross_give_no_negative_probability():
+    found = constant(bias=(0.0, 2.0, -1.0, 3.0)).probabilities(np.zeros((1, 1)))[0]
+    assert found.min() >= 0
+    assert found.sum() == pytest.approx(1)
+    assert found[1] == 0
+    assert found[3] == 0
+
+
+def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
+    findings, probabilities = film(opposing_boxes(9.0))
+    (before,), (after,) = findings, apply_class_model(findings, probabilities, constant())
+    assert [p for _, p in after.verdict("brooker").probabilities] == pytest.approx(
+        [0.1, 0.15, 0.25, 0.25, 0.25]
+    )
+    assert after.brooker == before.brooker == 3
+    assert after.verdict("brooker").trace == before.verdict("brooker").trace
+    assert after.verdict("della_valle") == before.verdict("della_valle")
+    assert (before.chances_from, after.chances_from) == ("draws", "model")
+    assert after.to_dict()["class_probabilities_from"] == "model"
+    assert after.summary.startswith("II or III or IV: gap 9.0 mm")
+
+
+def test_a_caveat_says_that_another_class_is_much_likelier():
+    findings, probabilities = film(opposing_boxes(9.0))
+    mostly_two = constant(bias=(5.0, 5.0, -2.0, -5.0))
+    codes = [n.code for n in apply_class_model(findings, probabilities, mostly_two)[0].caveats]
+    assert "other_class_likelier" in codes
+    mostly_three = constant(bias=(5.0, 5.0, 2.0, -5.0))
+    codes = [n.code for n in apply_class_model(findings, probabilities, mostly_three)[0].caveats]
+    assert "other_class_likelier" not in codes
+
+
+def test_hips_without_a_class_without_draws_or_without_millimetres_stay_as_they_are():
+    masks = Scene(opposing_boxes(9.0)).masks()
+    probabilities = plane(np.where(masks & 8, 250, 0))
+    for findings in (
+        grade(masks, None),
+        grade(masks & ~np.uint8(2), SPACING),
+        grade(masks, SPACING, draws=0),
+    ):
+        assert measure_hips(findings, probabilities, ("suspect",)) == [None]
+        assert apply_class_model(findings, probabilities, constant()) == findings
+
+
+def test_measurements_of_known_hips():
+    names = tuple(MEASUREMENTS)
+    findings, probabilities = film(opposing_boxes(9.0))
+    spurs = dict(zip(names, measure_hips(findings, probabilities, names)[0], strict=True))
+    assert spurs["opposing_spurs"] == 1
+    assert spurs["drawn_from_1"] == spurs["drawn_from_2"] == 1
+    assert spurs["suspect_alone"] == 0
+    findings, probabilities = film()
+    none = dict(zip(names, measure_hips(findings, probabilities, names)[0], strict=True))
+    silent = np.log(0.5 / 254.5)
+    assert none["suspect_alone"] == pytest.approx(silent)
+    assert {n for n, v in none.items() if v} == {"suspect", "suspect_alone"}
+
+
+def test_suspicion_is_what_a_quarter_of_a_square_centimetre_reaches():
+    values = np.zeros((40, 100), np.uint8)
+    values[5:15, 5:15] = 200  # 100 px of 0.25 mm2: 25 mm2
+    assert suspicion(plane(values), [None], 0) == pytest.approx(200 / 255)
+    values[5, 5] = 90
+    assert suspicion(plane(values), [None], 0) == pytest.approx(90 / 255)
+
+
+def test_suspicion_belongs_to_the_nearer_head():
+    values = np.zeros((40, 100), np.uint8)
+    values[5:15, 5:15] = 200
+    probabilities = plane(values, step=(2.0, 2.0))
+    heads = [(40.0, 40.0), (40.0, 160.0)]
+    assert suspicion(probabilities, heads, 0) == pytest.approx(200 / 255)
+    assert suspicion(probabilities, heads, 1) == 0
+    assert suspicion(probabilities, [None, heads[1]], 1) == pytest.approx(200 / 255)
+
+
+def test_a_card_keeps_the_model():
+    model = constant()
+    again = read_class_model(write_class_model(model), "card.json")
+    assert again is not None
+    assert write_class_model(again) == write_class_model(model)
+    assert read_class_model(None, "card.json") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"measurements": ["colour"]}, "colour"),
+        ({"centre": [0.0, 1.0]}, "one number a measurement"),
+        ({"weights": [[0.0]]}, "four rows"),
+        ({"scale": [0.0]}, "scale above 0"),
+        ({"bias": [0.0, 0.0, 0.0, "x"]}, "bias.3"),
+        ({"colour": 1}, "colour"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_by_name(change, named):
+    facts = {**write_class_model(constant()), **change}
+    with pytest.raises(ModelError, match="model-x") as error:
+        read_class_model(facts, "model-x")
+    assert named in str(error.value)

@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from hoseg.errors import SettingError
+from hoseg.train.classes import fit_class_model, held_out_probabilities
+
+NAMES = ("suspect", "rooted")
+
+
+def hips(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Hips whose class follows two numbers by known odds."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(count, 2)) * (2.0, 0.5) + (1.0, 3.0)
+    odds = 1.5 * (values[:, :1] - 1) / 2 - (values[:, 1:] - 3) / 0.5 + np.array([2, 1, 0, -1])
+    at_least = 1 / (1 + np.exp(-odds))
+    return values, (rng.random((count, 1)) < at_least).sum(axis=1)
+
+
+def test_known_odds_are_found_again() -> None:
+    values, classes = hips(20_000)
+    model = fit_class_model(values, classes, NAMES)
+    assert np.array(model.weights) == pytest.approx(np.tile([1.5, -1.0], (4, 1)), abs=0.12)
+    assert np.array(model.bias) == pytest.approx([2, 1, 0, -1], abs=0.1)
+    assert model.shares == pytest.approx(np.bincount(classes) / 20_000, abs=1e-5)
+    assert model.hips == 20_000
+
+
+def test_probabilities_mean_what_they_say_on_films_that_were_not_fitted() -> None:
+    values, classes = hips(6_000)
+    chances = held_out_probabilities(values, classes, np.arange(6_000) // 2, NAMES)
+    assert chances.sum(axis=1) == pytest.approx(1)
+    for k in range(5):
+        for low in (0.1, 0.3, 0.5):
+            here = (chances[:, k] > low) & (chances[:, k] < low + 0.2)
+            if here.sum() > 300:
+                assert (classes[here] == k).mean() == pytest.approx(
+                    chances[here, k].mean(), abs=0.06
+                )
+
+
+def test_a_class_with_too_few_hips_is_refused() -> None:
+    values, classes = hips(500)
+    classes[classes == 4] = 3
+    classes[:9] = 4
+    with pytest.raises(SettingError, match="hips of each class"):
+        fit_class_model(values, classes, NAMES)
