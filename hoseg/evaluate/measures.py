@@ -113,6 +113,21 @@ def chances(hips: Sequence[HipScore]) -> NDArray[np.float64]:
     return np.divide(p, total, out=np.full(p.shape, np.nan), where=total > 0)
 
 
+def likeliest(hips: Sequence[HipScore]) -> Rows:
+    """(n,) the class of the highest probability of hips that were graded; -1 of others."""
+    p = chances(hips)
+    known = np.isfinite(p).all(axis=1) & np.array([h.predicted is not None for h in hips], bool)
+    return np.where(known, np.nan_to_num(p).argmax(axis=1), -1)
+
+
+def assurance(hips: Sequence[HipScore]) -> NDArray[np.float64]:
+    """(n,) the probability given to the class that was reported; nan without either."""
+    p = chances(hips)
+    found = np.array([-1 if h.predicted is None else h.predicted for h in hips], int)
+    given = p[np.arange(len(p)), np.maximum(found, 0)]
+    return np.where(found >= 0, given, np.nan)
+
+
 def severe_auc(
     name: str, severe: NDArray[np.float64], truth: Rows, known: NDArray[np.bool_]
 ) -> Measure:
@@ -147,6 +162,7 @@ def probability_measures(hips: Sequence[HipScore], truth: Rows, found: Rows) -> 
     severe, is_severe = safe[:, SEVERE:].sum(axis=1), truth >= SEVERE
     brier = ((safe - np.eye(CLASSES)[np.maximum(truth, 0)]) ** 2).sum(axis=1)
     top, right = safe.max(axis=1), safe.argmax(axis=1) == truth
+    sure = assurance(hips)
     graded = known & (found >= 0)
 
     def ece(probability: ArrayLike, outcome: ArrayLike, r: Rows) -> Statistic:
@@ -154,7 +170,7 @@ def probability_measures(hips: Sequence[HipScore], truth: Rows, found: Rows) -> 
         return partial(stats.calibration_error, sums)
 
     def risk(r: Rows) -> Statistic:
-        return partial(stats.risk_area, top[r], (truth != found)[r])
+        return partial(stats.risk_area, sure[r], (truth != found)[r])
 
     return [
         over("class.brier", known, partial(mean_of, brier)),

@@ -10,7 +10,7 @@ import numpy as np
 from hoseg.evaluate import charts
 from hoseg.evaluate import statistics as stats
 from hoseg.evaluate.case import BINS, CLASSES, CaseScore, HipScore
-from hoseg.evaluate.measures import SEVERE, chances
+from hoseg.evaluate.measures import SEVERE, assurance, chances
 from hoseg.evaluate.page import Chart, Grid, Section, cell
 from hoseg.evaluate.summary import Figure, lookup
 from hoseg.evaluate.tables import ROMAN
@@ -45,14 +45,26 @@ def classes(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
         ("severe_specificity", "III–IV, specificity"),
         ("severe_auc", "III–IV, AUC of the probability"),
     )
-    kinds = ("class", "class_from_true_masks", "construction_against_true_masks")
+    kinds = (
+        "class",
+        "class_likeliest",
+        "class_from_true_masks",
+        "construction_against_true_masks",
+    )
     rows = tuple(
         (title, *(cell(lookup(figures, f"{kind}.{name}")) for kind in kinds))
         for name, title in titles
     )
-    head = ("", "against the truth", "against the true masks", "truth against the true masks")
+    head = (
+        "",
+        "against the truth",
+        "likeliest class, against the truth",
+        "against the true masks",
+        "truth against the true masks",
+    )
     lead = (
-        "Brooker classes of the hips that were graded. The last column is no result of the model: "
+        "Brooker classes of the hips that were graded. The class is the one the rules give; the "
+        "likeliest class has the highest probability. The last column is no result of the model: "
         "it says how far a perfect segmentation would agree with the truth, because "
         "superimposition makes the film and the hip differ."
     )
@@ -75,13 +87,13 @@ def abstention(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
     grids = [Grid(("", "value"), facts)]
     if rows:
         grids.append(Grid(("reason for abstaining", "hips"), rows))
-    p = chances(graded)
-    answered = np.array([h.predicted is not None for h in graded]) & np.isfinite(p).all(axis=1)
+    sure = assurance(graded)
+    answered = np.isfinite(sure)
     shown: tuple[Chart, ...] = ()
     if answered.sum() > 1:
         wrong = np.array([h.truth != h.predicted for h in graded])[answered]
         coverage, risk = stats.risk_coverage(
-            p[answered].max(axis=1), wrong, np.ones((1, int(answered.sum())))
+            sure[answered], wrong, np.ones((1, int(answered.sum())))
         )
         share = coverage[0] * answered.sum() / len(graded)
         top = charts.Axis(
@@ -93,7 +105,10 @@ def abstention(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
             [charts.Series(share, risk[0])],
             "Risk against coverage",
         )
-        caption = "Surest answers first; the curve ends where the model abstains on the rest."
+        caption = (
+            "Surest answers first, by the probability of the class that was given; the curve ends "
+            "where the model abstains on the rest."
+        )
         shown = (Chart(svg, "Risk and coverage", caption),)
     return Section("Abstention", charts=shown, grids=tuple(grids))
 

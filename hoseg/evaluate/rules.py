@@ -28,6 +28,9 @@ RULES: tuple[str, ...] = (
     "or IV; its AUC uses the probability of III plus that of IV, and where hips tie, the expected "
     "class. The AUC of the true masks, which no segmentation can be expected to pass, uses their "
     "class and, within a class, the narrower gap.",
+    "The class is the one the rules give. The likeliest class is the one with the highest "
+    "probability; where a model brings calibrated probabilities the two can differ. Risk against "
+    "coverage orders hips by the probability of the class that was given.",
     "The Brier score of the class adds the squared errors of its five probabilities; the expected "
     "calibration error uses ten bins of equal width.",
     "Limits of agreement are bias -/+ 1.96 standard deviations of predicted less true gap, over "

@@ -24,6 +24,7 @@ from hoseg.evaluate.measures import (
     class_measures,
     defined,
     gap_measures,
+    likeliest,
     mean_of,
     median_of,
     over,
@@ -120,6 +121,7 @@ def hip_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int]
     worse, best = severity(hips), severity_of_true_masks(hips)
     measures = [
         *class_measures("class", truth, found),
+        *class_measures("class_likeliest", truth, likeliest(hips)),
         *class_measures("class_from_true_masks", masks, found),
         *class_measures("construction_against_true_masks", truth, masks),
         severe_auc("class", worse, truth, np.isfinite(worse)),

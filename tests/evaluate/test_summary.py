@@ -181,3 +181,19 @@ def test_severe_auc_orders_ties_by_the_expected_class():
     assert value(cases, "class.severe_auc") == 1.0
     assert value(cases, "class_from_true_masks.severe_auc") == 1.0
     assert value(cases, "construction_against_true_masks.severe_auc") == pytest.approx(0.75)
+
+
+def test_the_likeliest_class_is_judged_beside_the_class_of_the_rules():
+    def hip(truth, predicted, probabilities):
+        return HipScore(Side.LEFT, truth, predicted=predicted, probabilities=probabilities)
+
+    cases = [
+        film(0, hip=hip(1, 4, (0.0, 0.7, 0.0, 0.1, 0.2))),
+        film(1, hip=hip(4, 4, (0.0, 0.1, 0.0, 0.1, 0.8))),
+        film(2, hip=hip(2, 2, (0.0, 0.1, 0.7, 0.1, 0.1))),
+        film(3, hip=hip(0, None, (0.9, 0.1, 0.0, 0.0, 0.0))),
+    ]
+    assert value(cases, "class.exact") == pytest.approx(2 / 3)
+    assert value(cases, "class_likeliest.exact") == 1
+    # Surest in the class given: IV (0.8) and II (0.7) are right, then the wrong IV (0.2).
+    assert value(cases, "class.risk_coverage_area") == pytest.approx(1 / 9)
