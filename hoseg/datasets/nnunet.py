@@ -60,7 +60,9 @@ def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
             if split == "test" and not label.exists():
                 continue
             reader = partial(_read, image, label, table, spacing_mm)
-            found.append(LazyFilm(case, case, image, reader, split=""))
+            # Its training cases are split anew, by patient and fold; its test cases stay apart.
+            apart = split if split == "test" else ""
+            found.append(LazyFilm(case, case, image, reader, split=apart))
     return found
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -20,6 +23,8 @@ from hoseg.train.config import LabelledSource, TrainConfig
 from hoseg.train.sample import ALL_BITS, SACRUM_BIT, Sample
 
 _KEPT_FILMS = 256
+_READERS = 4
+_SPLITS = ("", "train", "val", "test")
 
 
 class LabelledSamples:
@@ -31,11 +36,8 @@ class LabelledSamples:
     def __init__(self, config: TrainConfig, source: LabelledSource, *, held_out: bool) -> None:
         self.config, self.source = config, source
         dataset = open_dataset(source.path, source.format)
-        self.films = [
-            film
-            for film in dataset.films
-            if in_fold(film, config.validation.fold, config.validation.folds) == held_out
-        ]
+        parts = parts_of(dataset.films, config.validation.fold, config.validation.folds)
+        self.films = parts.validation if held_out else parts.training
         if not self.films and not held_out:
             raise SettingError(
                 "sources.path", str(source.path), "a dataset with films outside the validation fold"
@@ -70,12 +72,71 @@ class LabelledSamples:
         self._load = lru_cache(_KEPT_FILMS)(self._read)
 
 
-def in_fold(film: LabelledFilm, fold: int, folds: int) -> bool:
-    """Whether a film belongs to the validation fold: by its patient, or by its declared split."""
-    if film.split:
-        return film.split != "train"
-    digest = hashlib.sha256(film.patient.encode()).digest()
+@dataclass(frozen=True)
+class Parts:
+    """Films of a dataset to train and to validate on; those of its test split are in neither."""
+
+    training: list[LabelledFilm]
+    validation: list[LabelledFilm]
+
+
+def parts_of(films: Sequence[LabelledFilm], fold: int, folds: int) -> Parts:
+    """Part films by their declared splits, else by patient.
+
+    A declared "val" is what validates. Without one, and among films that declare nothing, the
+    patients of a fold do.
+    """
+    parts = Parts([], [])
+    declared = any(film.split == "val" for film in films)
+    for film in films:
+        if film.split not in _SPLITS:
+            allowed = f"one of {', '.join(_SPLITS[1:])} or nothing"
+            raise SettingError("split", film.split, allowed, where=f"{film.path} ({film.case})")
+        if film.split == "test":
+            continue
+        fixed = film.split == "val" or (film.split == "train" and declared)
+        held_out = film.split == "val" if fixed else in_fold(film.patient, fold, folds)
+        (parts.validation if held_out else parts.training).append(film)
+    return parts
+
+
+def in_fold(patient: str, fold: int, folds: int) -> bool:
+    """Whether a patient is among those held out in a fold, whatever the dataset."""
+    digest = hashlib.sha256(patient.encode()).digest()
     return int.from_bytes(digest[:4], "big") % folds == fold
+
+
+def check_labelled(config: TrainConfig) -> None:
+    """Read every labelled film once, so that one that does not fit is named before training.
+
+    Raises
+    ------
+    InputError
+        A film whose image or masks cannot be read, or do not fit each other.
+    SettingError
+        A film without masks; nothing to validate on, where nothing is simulated either.
+    """
+    sources = [source for source in config.sources if isinstance(source, LabelledSource)]
+    held_out = 0
+    for source in sources:
+        dataset = open_dataset(source.path, source.format)
+        parts = parts_of(dataset.films, config.validation.fold, config.validation.folds)
+        held_out += len(parts.validation)
+        with ThreadPoolExecutor(_READERS) as pool:
+            list(pool.map(_check_film, parts.training + parts.validation))
+    if sources and len(sources) == len(config.sources) and not held_out:
+        place = f"fold {config.validation.fold} of {config.validation.folds}"
+        allowed = (
+            f"a dataset with patients in {place}, or a split 'val': try another validation.fold, "
+            "fewer validation.folds, or more patients"
+        )
+        raise SettingError("sources.path", str(sources[0].path), allowed)
+
+
+def _check_film(film: LabelledFilm) -> None:
+    image = film.read()
+    if image.masks is None:
+        raise SettingError("sources", image.case, "films with masks (this one has grades alone)")
 
 
 def to_sample(image: LabelledImage, spacing_mm: float) -> Sample:

@@ -21,6 +21,7 @@ from hoseg.train.averaging import WeightAverage
 from hoseg.train.checkpoint import BEST, LAST, Checkpoint, read_checkpoint, write_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.data import CropDataset, StepSampler, make_loader
+from hoseg.train.labelled import check_labelled
 from hoseg.train.loss import segmentation_loss
 from hoseg.train.monitor import Monitor
 from hoseg.train.schedule import learning_rate
@@ -74,6 +75,8 @@ def train(config: TrainConfig, options: RunOptions) -> Path:
     """Run a training to its end, or to early stopping; returns the best checkpoint."""
     start = _starting_point(config, options)
     fabric = _fabric(config, options)
+    if fabric.is_global_zero:
+        check_labelled(config)
     torch.manual_seed(config.seed)
     network = build_network(
         config.network.architecture, {**config.network.options, "outputs": config.outputs}

@@ -1,20 +1,23 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 import yaml
 from typer.testing import CliRunner
 
 from hoseg.cli.train import app
-from hoseg.errors import ModelError, SettingError
+from hoseg.errors import InputError, ModelError, SettingError
 from hoseg.segment.weights import load_model
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import read_config
+from hoseg.train.labelled import in_fold
 from hoseg.train.loop import RunOptions, train
 from hoseg.train.release import release
 
@@ -219,3 +222,39 @@ def test_command_refuses_an_unknown_accelerator(
     config, _ = finished
     done = CliRunner().invoke(app, [str(config), "--out", str(tmp_path), "--accelerator", "tpu"])
     assert isinstance(done.exception, SettingError)
+
+
+def test_films_that_do_not_fit_stop_a_run_before_it_begins(
+    tmp_path: Path, discs: Path, tiny: dict
+) -> None:
+    copy = tmp_path / "films"
+    shutil.copytree(discs, copy)
+    mask = copy / "masks" / "film5.png"
+    cv2.imwrite(str(mask), cv2.imread(str(mask), cv2.IMREAD_UNCHANGED)[:80])
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        yaml.safe_dump({**tiny, "sources": [{"kind": "labelled", "path": str(copy)}]})
+    )
+    with pytest.raises(InputError, match=r"film5\.png: masks are 80 x 96"):
+        run(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "tensorboard").exists()
+
+
+def test_a_run_with_nobody_to_validate_on_is_refused(
+    tmp_path: Path, discs: Path, tiny: dict
+) -> None:
+    copy = tmp_path / "films"
+    shutil.copytree(discs, copy)
+    table = copy / "dataset.csv"
+    lines = [f"film{n},one patient,1.0" for n in range(12)]
+    table.write_text("\n".join(["name,patient,spacing_mm", *lines]) + "\n")
+    fold = next(f for f in range(5) if not in_fold("one patient", f, 5))
+    settings = {
+        **tiny,
+        "sources": [{"kind": "labelled", "path": str(copy)}],
+        "validation": {**tiny["validation"], "fold": fold},
+    }
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    with pytest.raises(SettingError, match=f"patients in fold {fold} of 5"):
+        run(config, tmp_path / "run")
