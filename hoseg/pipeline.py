@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.grade import HipFinding, Probabilities, combine, grade
+from hoseg.grade.chances import ClassModel, apply_class_model, read_class_model
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import exposed_on_film, prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
@@ -127,6 +128,8 @@ class Pipeline:
     runtime: name in the table of runtimes, or None = the fastest that passes its parity gate
     options: threads, precision, test-time augmentation
     seed: of the draws behind probabilities and intervals; each image starts from it
+    class_model: calibrated P(class), for a predictor that lives in another process; of others the
+        card says it
 
     Examples
     --------
@@ -144,12 +147,16 @@ class Pipeline:
         runtime: str | None = None,
         options: Options | None = None,
         seed: int = 0,
+        class_model: ClassModel | None = None,
     ) -> None:
         self.predictor: Predicts
         if model is None or isinstance(model, (str, Path, Model)):
             self.predictor = Predictor(model, device=device, runtime=runtime, options=options)
         else:
             self.predictor = model
+        if isinstance(self.predictor, Predictor):
+            class_model = class_model_of(self.predictor.models)
+        self.class_model = class_model
         self.seed = seed
 
     def __call__(self, *radiographs: Radiograph) -> StudyResult:
@@ -183,6 +190,7 @@ class Pipeline:
         if not verdict.ok:
             return _stopped(radiograph, verdict, prepared, segmentation)
         grey = display(radiograph)
+        found = Probabilities(segmentation.probabilities, segmentation.grid)
         hips = grade(
             segmentation.masks,
             radiograph.spacing,
@@ -191,9 +199,11 @@ class Pipeline:
             view=radiograph.view,
             image=grey,
             field=exposed_on_film(prepared),
-            probabilities=Probabilities(segmentation.probabilities, segmentation.grid),
+            probabilities=found,
             rng=np.random.default_rng(self.seed),
         )
+        if self.class_model is not None:
+            hips = apply_class_model(hips, found, self.class_model)
         if any(hip.abstained is None for hip in hips):
             return ImageResult(radiograph, "graded", "", "", prepared, segmentation, hips, grey)
         first = hips[0]
@@ -201,6 +211,13 @@ class Pipeline:
             radiograph, "abstained", str(first.abstained), first.abstained_because,
             prepared, segmentation, hips, grey,
         )  # fmt: skip
+
+
+def class_model_of(models: Sequence[Model]) -> ClassModel | None:
+    """Calibrated P(class) in the card of a model; an ensemble has none of its own."""
+    if len(models) != 1:
+        return None
+    return read_class_model(models[0].card.classes, str(models[0].path))
 
 
 def _stopped(

@@ -18,7 +18,8 @@ from hoseg.batch.journal import Entry
 from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
-from hoseg.pipeline import ImageResult, Pipeline, Predicts
+from hoseg.grade.chances import ClassModel
+from hoseg.pipeline import ImageResult, Pipeline, Predicts, class_model_of
 from hoseg.radiograph import Attributes
 from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
@@ -28,6 +29,7 @@ from hoseg.report.review import CASE_FILE, case_script
 from hoseg.report.schema import ResultFile, result_for_failure, to_json
 from hoseg.report.tables import finding_rows, image_row
 from hoseg.segment.predictor import Choice, Options, Predictor
+from hoseg.segment.weights import load_model
 
 if TYPE_CHECKING:
     from hoseg.segment.gpu.server import Address
@@ -60,6 +62,7 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
         process that owns the GPU listens
     """
     cv2.setNumThreads(1)  # one film a process, one thread a film
+    class_model: ClassModel | None = None  # a predictor of this process knows its own
     if isinstance(engine, Choice):
         options = Options(precision=engine.precision, threads=1, films=1, gate=False)
         predictor: Predicts = Predictor(settings.model, engine.device, engine.runtime, options)
@@ -67,7 +70,8 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
         from hoseg.segment.gpu.server import RemotePredictor
 
         predictor = RemotePredictor(engine)
-    pipeline = Pipeline(predictor, seed=settings.seed)
+        class_model = class_model_of([load_model(settings.model)])
+    pipeline = Pipeline(predictor, seed=settings.seed, class_model=class_model)
 
     def work(task: Task) -> Entry:
         return process(task, pipeline, settings)
