@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -11,10 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade import HipFinding, Probabilities, combine, grade
+from hoseg.grade import Exposed, HipFinding, Probabilities, combine, grade
+from hoseg.grade.bones import Layer, layers
 from hoseg.grade.chances import ClassModel, apply_class_model, read_class_model
 from hoseg.imaging.display import display
-from hoseg.imaging.prepare import exposed_on_film, prepare
+from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
 from hoseg.report.contours import Contours, trace
@@ -23,6 +24,12 @@ from hoseg.report.schema import NoteFact, ResultFile, Status, result_for_image
 from hoseg.segment.predictor import Options, Predictor
 from hoseg.segment.trial import segment
 from hoseg.segment.weights import Model
+
+TURNED = (
+    "Shown with grey levels inverted: as the file has it, bone would be dark. "
+    "Compare with the original."
+)
+"""On the overlay of a film whose bones look dark in the file's own display."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +42,7 @@ class ImageResult:
     prepared, segmentation: None when the quality gate stopped before the network
     hips: findings, empty unless the picture shows a hip
     shown: (H, W) ``display(radiograph)`` when it was needed on the way, else None
+    structures: each structure of the masks on the part of the film where it is, likewise
     """
 
     radiograph: Radiograph
@@ -45,16 +53,22 @@ class ImageResult:
     segmentation: Segmentation | None = None
     hips: tuple[HipFinding, ...] = ()
     shown: NDArray[np.uint8] | None = None
+    structures: dict[Structure, Layer] | None = None
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
-        """(H, W) the film as displayed, dense bright."""
-        return display(self.radiograph) if self.shown is None else self.shown
+        """(H, W) the film as displayed, dense bright, whatever the file says of its polarity."""
+        return _shown(self.radiograph, self.prepared) if self.shown is None else self.shown
+
+    @property
+    def turned(self) -> bool:
+        """Whether the film is shown with its grey levels inverted against what the file says."""
+        return self.prepared is not None and _turned(self.radiograph, self.prepared)
 
     @cached_property
     def contours(self) -> Contours:
         """Outlines of every structure, for all the pictures that show them."""
-        return trace(self.masks())
+        return trace(self.masks(), self.structures)
 
     def masks(self) -> NDArray[np.uint8]:
         """(H, W) uint8 bits of ``Structure`` on the original grid; zeros without a segmentation."""
@@ -65,6 +79,8 @@ class ImageResult:
     def overlay(self) -> Overlay:
         """Draw the result on the film."""
         remarks = [self.sentence] if self.status != "graded" else []
+        if self.turned:
+            remarks.append(TURNED)
         remarks += [f"{side_name(hip.side)} · {hip.summary}" for hip in self.hips]
         return overlay(
             self.radiograph, self.masks(), self.hips, tuple(remarks), self.grey, self.contours
@@ -189,8 +205,9 @@ class Pipeline:
         verdict = judge_segmentation(radiograph, prepared, segmentation)
         if not verdict.ok:
             return _stopped(radiograph, verdict, prepared, segmentation)
-        grey = display(radiograph)
+        grey = _shown(radiograph, prepared)
         found = Probabilities(segmentation.probabilities, segmentation.grid)
+        structures = layers(segmentation.masks)
         hips = grade(
             segmentation.masks,
             radiograph.spacing,
@@ -198,19 +215,25 @@ class Pipeline:
             orientation=radiograph.orientation,
             view=radiograph.view,
             image=grey,
-            field=exposed_on_film(prepared),
+            field=Exposed(prepared.field, prepared.grid),
             probabilities=found,
             rng=np.random.default_rng(self.seed),
+            structures=structures,
         )
         if self.class_model is not None:
             hips = apply_class_model(hips, found, self.class_model)
-        if any(hip.abstained is None for hip in hips):
-            return ImageResult(radiograph, "graded", "", "", prepared, segmentation, hips, grey)
-        first = hips[0]
+        graded = any(hip.abstained is None for hip in hips)
         return ImageResult(
-            radiograph, "abstained", str(first.abstained), first.abstained_because,
-            prepared, segmentation, hips, grey,
-        )  # fmt: skip
+            radiograph,
+            "graded" if graded else "abstained",
+            "" if graded else str(hips[0].abstained),
+            "" if graded else hips[0].abstained_because,
+            prepared,
+            segmentation,
+            hips,
+            grey,
+            structures,
+        )
 
 
 def class_model_of(models: Sequence[Model]) -> ClassModel | None:
@@ -218,6 +241,18 @@ def class_model_of(models: Sequence[Model]) -> ClassModel | None:
     if len(models) != 1:
         return None
     return read_class_model(models[0].card.classes, str(models[0].path))
+
+
+def _turned(radiograph: Radiograph, prepared: Prepared) -> bool:
+    return prepared.inverted != radiograph.display.inverted
+
+
+def _shown(radiograph: Radiograph, prepared: Prepared | None) -> NDArray[np.uint8]:
+    """The film in its own window, with bone bright: readers compare films that way round."""
+    if prepared is not None and _turned(radiograph, prepared):
+        upright = replace(radiograph.display, inverted=prepared.inverted)
+        radiograph = replace(radiograph, display=upright)
+    return display(radiograph)
 
 
 def _stopped(

@@ -73,7 +73,8 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
 
     from hoseg.batch.item import jpeg_files
     from hoseg.dicom import Source, decode
-    from hoseg.grade import Probabilities, grade
+    from hoseg.grade import Exposed, Probabilities, grade
+    from hoseg.grade.bones import layers
     from hoseg.imaging.display import display
     from hoseg.imaging.prepare import prepare
     from hoseg.imaging.quality import judge_attributes, judge_picture, judge_segmentation
@@ -91,6 +92,7 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
     result = image.result()
     picture = image.overlay()
     masks = segmentation.masks
+    structures = layers(masks)
     work: dict[str, Callable[[], object]] = {
         "decode": lambda: decode(source),
         "prepare": lambda: prepare(radiograph, pipeline.predictor.spacing_mm),
@@ -106,10 +108,13 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
             radiograph.spacing,
             view=radiograph.view,
             image=image.grey,
+            field=Exposed(prepared.field, prepared.grid),
             probabilities=Probabilities(segmentation.probabilities, segmentation.grid),
             rng=np.random.default_rng(0),
+            structures=structures,
         ),
-        "outlines": lambda: trace(masks),
+        "structures": lambda: layers(masks),
+        "outlines": lambda: trace(masks, structures),
         "overlay": lambda: overlay(radiograph, masks, image.hips, (), image.grey, image.contours),
         "overlay PNG": picture.png,
         "masks PNG": lambda: encode_png(masks),

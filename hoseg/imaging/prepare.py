@@ -159,21 +159,6 @@ def restore(
     return masks
 
 
-def exposed_on_film(prepared: Prepared) -> NDArray[np.bool_] | None:
-    """Bring the exposed field back to the original pixels: (H, W) bool, None = everywhere."""
-    window = grid_window(prepared.grid)
-    if prepared.field.all() and window.shape == prepared.original_shape:
-        return None
-    field = np.zeros(prepared.original_shape, np.uint8)
-    cv2.resize(
-        prepared.field.view(np.uint8),
-        window.shape[::-1],
-        dst=field[window.slices],
-        interpolation=cv2.INTER_NEAREST,
-    )
-    return field.view(bool)
-
-
 def _scale_mm(
     radiograph: Radiograph, field: ExposedField, long_side_mm: float
 ) -> tuple[tuple[float, float], tuple[Note, ...]]:

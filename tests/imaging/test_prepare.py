@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoseg.errors import SettingError
-from hoseg.imaging.prepare import ASSUMED_LONG_SIDE_MM, exposed_on_film, prepare, restore
+from hoseg.imaging.prepare import ASSUMED_LONG_SIDE_MM, prepare, restore
 from hoseg.imaging.resample import Window, from_grid, grid_window, make_grid, to_grid
-from hoseg.radiograph import Display, Grid, Prepared, Radiograph, Spacing, SpacingSource
+from hoseg.radiograph import Display, Grid, Radiograph, Spacing, SpacingSource
 
 from .films import pelvis_like
 
@@ -178,22 +178,3 @@ def test_restore_equals_resizing_each_channel_at_float_precision():
     probabilities = np.repeat((soft * 255).round().astype(np.uint8)[None], 4, axis=0)
     exact = cv2.resize(soft, (240, 300), interpolation=cv2.INTER_LINEAR) >= 0.5
     assert ((restore(probabilities, prepared) == 15) == exact).mean() > 0.985
-
-
-def test_the_exposed_field_comes_back_to_the_film():
-    grid = make_grid(Window(20, 30, 120, 230), (0.1, 0.1), (0.4, 0.4))
-    field = np.zeros(grid.shape, bool)
-    field[5:20, 10:] = True
-    prepared = Prepared(np.zeros(grid.shape, np.float32), field, grid, (150, 260))
-    on_film = exposed_on_film(prepared)
-    expected = np.zeros((150, 260), bool)
-    expected[40:100, 70:230] = True
-    assert np.array_equal(on_film, expected)
-
-
-def test_a_field_that_is_the_film_needs_no_mask():
-    grid = make_grid(Window(0, 0, 40, 80), (0.1, 0.1), (0.4, 0.4))
-    whole = np.ones(grid.shape, bool)
-    assert (
-        exposed_on_film(Prepared(np.zeros(grid.shape, np.float32), whole, grid, (40, 80))) is None
-    )

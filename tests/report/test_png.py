@@ -51,3 +51,9 @@ def test_the_same_pixels_give_the_same_bytes():
 def test_an_empty_picture_is_refused():
     with pytest.raises(IndexError):
         encode_png(np.zeros((0, 4), np.uint8))
+
+
+@given(pictures, st.integers(1, 39))
+def test_parts_one_below_the_other_give_the_bytes_of_the_whole(pixels, row):
+    if row < len(pixels):
+        assert encode_png((pixels[:row], pixels[row:])) == encode_png(pixels)

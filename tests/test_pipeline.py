@@ -1,0 +1,44 @@
+"""What the objects of a pipeline show and say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hoseg.imaging.display import display
+from hoseg.imaging.prepare import Assume, prepare
+from hoseg.pipeline import TURNED, ImageResult
+from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource
+
+
+def film(*, inverted: bool) -> Radiograph:
+    """Soft tissue with a dense bar on the left, stored dark or bright as ``inverted`` says."""
+    rows, columns = np.indices((600, 500))
+    dense = 800 + 900 * (np.abs(columns - 150) < 40) + rows // 4
+    pixels = (4095 - dense if inverted else dense).astype(np.uint16)
+    spacing = Spacing(0.5, 0.5, 0.0, SpacingSource.USER)
+    return Radiograph(pixels, "film.png", spacing, display=Display((2048.0, 3000.0)))
+
+
+def shown(radiograph: Radiograph, inverted: bool) -> ImageResult:
+    prepared = prepare(radiograph, 0.7, Assume(inverted=inverted))
+    return ImageResult(radiograph, "abstained", "not_a_hip", "Not a hip.", prepared)
+
+
+@pytest.mark.parametrize("stated", [False, True])
+def test_bone_is_shown_bright_even_where_the_file_would_show_it_dark(stated):
+    radiograph = replace(film(inverted=True), display=Display((2048.0, 3000.0), inverted=stated))
+    image = shown(radiograph, inverted=True)
+    assert image.turned is not stated
+    assert image.grey[300, 150] > image.grey[300, 400]
+
+
+def test_a_film_turned_against_its_file_says_so_on_its_overlay():
+    upright, turned = (shown(film(inverted=dark), inverted=dark) for dark in (False, True))
+    assert np.array_equal(upright.grey, display(upright.radiograph))
+    plain, told = upright.overlay(), turned.overlay()
+    assert told.strip.shape[0] > plain.strip.shape[0]
+    assert "inverted" in TURNED
+    # The same film stored the other way round gives the same picture, but for rounding.
+    difference = told.film.astype(int) - plain.film
+    assert np.abs(difference).max() <= 1
