@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from hoseg.errors import SettingError
+from hoseg.grade.chances import read_class_model, write_class_model
+from hoseg.segment.card import Card
 from hoseg.train.classes import fit_class_model, held_out_probabilities
+from hoseg.train.model_card import with_classes
 
 NAMES = ("suspect", "rooted")
 
@@ -44,3 +47,18 @@ def test_a_class_with_too_few_hips_is_refused() -> None:
     classes[:9] = 4
     with pytest.raises(SettingError, match="hips of each class"):
         fit_class_model(values, classes, NAMES)
+
+
+def test_the_readable_card_says_for_which_frequencies_they_hold() -> None:
+    values, classes = hips(2_000)
+    model = fit_class_model(values, classes, NAMES)
+    plain = Card(name="x", spacing_mm=0.7, architecture="hip_unet", sha256="0" * 64)
+    text = "# x\n\n## How to use it\n\nSo.\n\n## Limits\n\nMany.\n"
+    card = plain.model_copy(update={"classes": write_class_model(model)})
+    found = with_classes(text, card)
+    assert "2000 hips" in found
+    assert all(f"{100 * share:.0f} %" in found for share in model.shares)
+    assert found.index("## Class probabilities") < found.index("## Limits")
+    assert with_classes(found, card) == found
+    assert with_classes(found, plain) == text
+    read_class_model(card.classes, "x")
