@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from hoseg.segment.selection import choose
 from hoseg.segment.weights import Model, load_model
 
 if TYPE_CHECKING:
-    from hoseg.segment.gpu.server import GpuServer
+    from hoseg.segment.gpu.crew import Server
 
 ModelLike = str | Path | Model | None
 
@@ -71,22 +73,34 @@ class Predictor:
         """
         return self._engine.segment(films)
 
-    def serve(self) -> GpuServer:
-        """Let worker processes use this predictor's GPU: a context manager.
+    def serve(self) -> AbstractContextManager[Server]:
+        """Let worker processes use the GPU: a context manager.
 
         Its ``address`` makes a ``hoseg.segment.gpu.server.RemotePredictor`` in each worker.
-        Meanwhile this predictor itself is busy.
+        Meanwhile this predictor itself is busy. On "cuda" every card of the machine serves, each
+        in a process of its own; on "cuda:N" that one.
 
-        Raises SettingError when the predictor runs on a CPU, where workers have their own.
+        Raises
+        ------
+        SettingError: the predictor runs on a CPU, where workers have their own
+        DeviceError: one of several cards cannot be used
         """
         if self.choice.device == "cpu":
             raise SettingError("device", "cpu", "a predictor on a GPU")
+        from torch.cuda import device_count
+
+        from hoseg.segment.gpu.crew import Crew, other_cards
         from hoseg.segment.gpu.engine import GpuEngine
         from hoseg.segment.gpu.server import GpuServer
 
         if not isinstance(self._engine, GpuEngine):
             raise SettingError("tile", self.options.tile, "no tiles when worker processes share")
-        return GpuServer(self._engine, self.label, self.spacing_mm)
+        server = GpuServer(self._engine, self.label, self.spacing_mm)
+        cards = device_count() if self.choice.device == "cuda" else 1
+        if cards == 1:
+            return server
+        options = replace(self.options, precision=self.choice.precision)
+        return Crew(server, other_cards(self.models, self.choice.runtime, options, cards))
 
 
 def _load(model: ModelLike | Sequence[ModelLike]) -> tuple[Model, ...]:

@@ -2,7 +2,8 @@
 
 A worker decodes a film, lays its pixels into memory it shares with the server, and waits. The
 server has that memory page-locked, so the GPU fetches the pixels itself. Films of all workers
-share batches: while one batch is on the GPU, the next one gathers. Several GPUs: one server each.
+share batches: while one batch is on the GPU, the next one gathers. Several GPUs: a server each, in
+a process each (``hoseg.segment.gpu.crew``).
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ class Address:
     place: socket or pipe name
     key: both sides prove they have it
     label, spacing_mm: of the model
+    door: there is no server there, but the address of one (``hoseg.segment.gpu.crew``)
     """
 
     place: Any
     key: bytes
     label: str
     spacing_mm: float
+    door: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class RemotePredictor:
 
     def __init__(self, address: Address) -> None:
         self.label, self.spacing_mm = address.label, address.spacing_mm
+        if address.door:
+            address = _ask(address)
         self._pipe = Client(address.place, authkey=address.key)
         self._slot = SharedMemory(create=True, size=SLOT_BYTES)
         self._pipe.send(self._slot.name)
@@ -96,6 +101,19 @@ class RemotePredictor:
         size = probabilities.nbytes
         masks = _view(memory, size, film.original_shape, np.dtype(np.uint8)).copy()
         return Segmentation(masks, probabilities, film.grid, self.label)
+
+
+def _ask(door: Address) -> Address:
+    """Which of several servers this worker belongs to.
+
+    Raises DeviceError when they have ended.
+    """
+    try:
+        with Client(door.place, authkey=door.key) as pipe:
+            address: Address = pipe.recv()
+    except (EOFError, OSError) as error:
+        raise DeviceError("the processes that own the GPUs have ended") from error
+    return address
 
 
 @dataclass(eq=False)
