@@ -6,6 +6,21 @@
 Prints, for films like those in the folder: the time of each stage alone in one process (the mean
 over films of their medians), images per second of the whole command, its ratio to the unavoidable
 work (decode and forward pass), the processor time of an image, and peak memory at each count.
+
+What is measured, and what is not:
+
+- "decode" is reading a file and making a ``Radiograph`` of it: all attributes, all pixels, the
+  modality LUT. "forward and masks" is ``Predictor.predict``: the network, and its answer brought
+  back to the film's own pixels as masks. Both with one thread, as in a run.
+- Every stage is called as a run calls it, with what a run has at hand at that point, and repeated
+  on the same film: its caches are warmer than in a run, so a run costs more than their sum.
+- The whole is ``hoseg run`` as a user starts it: finding files, the parity gate, starting
+  processes, journal, tables and review page are in. "Each further image" is the difference between
+  two counts, so what is paid once (imports, models, the gate) drops out, and what is paid for
+  every image (hand-over to the processes, the journal's transactions, file names, tables)
+  stays in. It is an honest cost only when nothing else runs: compare its processor time.
+- Inputs are copies of a few films with new identifiers, read once before from the page cache; a
+  slow disk or network comes on top.
 """
 
 from __future__ import annotations

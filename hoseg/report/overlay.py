@@ -177,7 +177,9 @@ def _hip_lines(hip: HipFinding) -> tuple[str, ...]:
         return (side_name(hip.side), f"not graded: {why}")
     provisional = " (provisional)" if hip.provisional else ""
     lines = [side_name(hip.side), f"Brooker {_ROMAN[hip.brooker]}{provisional}"]
-    if hip.gap_mm is not None:
+    if hip.gap_mm == 0:
+        lines.append("no gap")
+    elif hip.gap_mm is not None:
         lines.append(f"gap {_gap_text(hip)}")
     return tuple(lines)
 
