@@ -1,41 +1,36 @@
-"""Find text that was written into the pixels, and paint it out.
+"""Find what was written into the pixels, and paint it out.
 
-Rendered letters differ from anatomy in six ways, and all are asked for: their edges are one or
-two pixels wide, their strokes are thin, of one width and of one contrast, they stand in a row,
-they are alike in height, and most are more than a bar. Contrast is judged against the noise of
-the place, at several levels and stroke widths, so that a text hardly brighter than a white border
-is found as well as one over bone. A lone side marker ("L", "R") is not a line of text and stays.
+A network (``text_model``) says how probable writing is at each pixel. Where it is likely, the
+place is painted over without the shapes of the letters; where it is neither likely nor ruled out,
+the caller should refuse the image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.dicom.glyphs import Glyphs, Layer, find_glyphs
 from hoseg.dicom.text_model import text_probability
-from hoseg.dicom.text_rows import MIN_HEIGHT_PX, Row, rows_of
 
-MIN_PROBABILITY = 0.6
-MIN_PROBABILITY_OF_TWO = 0.985  # letters: the holes of a lone side marker look like two
+LIKELY = 0.4  # probability that writing reaches somewhere in its place
+POSSIBLE = 0.1  # ... and everywhere in it
+UNSURE = 0.3  # from which on a place where it is not likely counts as unsure
+LEAST_UNSURE_PX = 100  # ... when it is at least this large
+LEAST_PX = 16  # smaller places are noise
+MARGIN_PX = 2
+JOIN = 2.0  # heights of a line, between two parts of it that become one
+FULL = 1.3  # the hull of both by their areas: in one line they nearly fill it
+REACH = 3.0  # heights, within which more of the same ink is looked for
+LEVELS = 256  # shades, of which an ink is one
+INK_SHARE = 0.06  # of a place, that has the grey of the ink and is not background
+CLOSED_PX = 9  # gaps between letters that disappear
 MAX_MASKED_SHARE = 0.2  # more than this of an image is not annotation
-MAX_HEIGHT_SHARE = 0.06  # height of a letter, of the longer side of the image
-MAX_HEIGHT_PX = 60  # on the shrunken picture
-SCALES = (1, 2, 4)  # the picture is shrunk by these, which quietens noise and thins strokes
-STROKE_PX = 9  # thicker than a stroke, on the shrunken picture
-MIN_NOISES = 6.0  # contrast of a stroke, in standard deviations of the noise beside it
-MIN_CONTRAST_SHARE = 0.001  # ... and at least this share of the range of grey levels
-NOISE_BLOCK_PX = 32
-NOISE_RANGE = 3.0  # range of noise in 3 x 3 pixels, in standard deviations
-MIN_SHARED = 0.2  # of the sum of two areas, for two rows to be at one place
-MARGIN = 0.35  # of the text height, around a line
 
-Float = NDArray[np.float32]
-Grey = NDArray[np.uint16]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -47,214 +42,153 @@ class Box:
     row_end: int
     column_end: int
 
-    @property
-    def area(self) -> int:
-        """Number of pixels."""
-        return (self.row_end - self.row) * (self.column_end - self.column)
 
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """The pixels of an array (H, W) inside it."""
-        return (slice(self.row, self.row_end), slice(self.column, self.column_end))
+@dataclass(frozen=True, eq=False)
+class Writing:
+    """What was found on a picture.
+
+    mask: (H, W) bool, to be painted over
+    unsure: (H, W) bool, may be writing
+    """
+
+    mask: Mask
+    unsure: Mask
 
 
-def find_text(pixels: NDArray[np.generic], ignore: NDArray[np.bool_] | None = None) -> list[Box]:
-    """Boxes around lines of burned-in text, horizontal or vertical, bright or dark.
+def find_text(pixels: NDArray[np.generic]) -> Writing:
+    """Letters, words and strokes of a pen, in any direction, bright or dark.
 
     Parameters
     ----------
     pixels : (H, W) or (H, W, 3)
         Stored values.
-    ignore : (H, W) bool
-        Where not to look; None looks everywhere.
     """
-    rows = find_rows(pixels, ignore)
-    boxes = [box for row in rows if row.probability >= row.needed for box in row.boxes]
-    return _merged(boxes, pixels.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class FoundRow:
-    """A row of letter-like strokes, text or not.
-
-    boxes: round the row, with a margin
-    features: (F,) see ``text_rows.FEATURES``, and at the end how many letters were found at the
-        same place with other strokes, contrasts or scales (logarithm)
-    """
-
-    boxes: tuple[Box, ...]
-    features: NDArray[np.float64]
-
-    @property
-    def probability(self) -> float:
-        """Of being text."""
-        return text_probability(self.features)
-
-    @property
-    def needed(self) -> float:
-        """Probability from which it counts as text."""
-        return MIN_PROBABILITY if self.features[0] > np.log(2.5) else MIN_PROBABILITY_OF_TWO
-
-
-def find_rows(
-    pixels: NDArray[np.generic], ignore: NDArray[np.bool_] | None = None
-) -> list[FoundRow]:
-    """All rows of letter-like strokes, text or not."""
-    found: list[tuple[tuple[Box, ...], Row]] = []
-    shape = pixels.shape[:2]
-    tallest = max(int(max(shape) * MAX_HEIGHT_SHARE), 4 * MIN_HEIGHT_PX)
-    for grey in _planes(pixels):
-        if ignore is not None and ignore.any():
-            grey[ignore] = int(np.median(grey[~ignore])) if not ignore.all() else 0
-        for scale in SCALES:
-            for glyphs in _candidates(grey, scale, tallest):
-                for upright in (glyphs, glyphs.turned()):
-                    for row in rows_of(upright):
-                        boxes = [_around(b, upright is glyphs, scale, shape) for b in row.boxes]
-                        found.append((tuple(boxes), row))
-    support = _support(found)
-    return [
-        FoundRow(boxes, np.append(row.features, more))
-        for (boxes, row), more in zip(found, support, strict=True)
-    ]
-
-
-def _support(found: list[tuple[tuple[Box, ...], Row]]) -> NDArray[np.float64]:
-    """Logarithm of the letters that other rows found where each row is."""
-    if not found:
-        return np.zeros(0)
-    edges = np.array(
-        [
-            (min(b.row for b in boxes), min(b.column for b in boxes),
-             max(b.row_end for b in boxes), max(b.column_end for b in boxes))
-            for boxes, _ in found
-        ],
-        np.float64,
-    )  # fmt: skip
-    letters = np.exp([row.features[0] for _, row in found])
-    area = (edges[:, 2] - edges[:, 0]) * (edges[:, 3] - edges[:, 1])
-    out = np.zeros(len(found))
-    for k, (top, left, bottom, right) in enumerate(edges):
-        high = np.minimum(edges[:, 2], bottom) - np.maximum(edges[:, 0], top)
-        wide = np.minimum(edges[:, 3], right) - np.maximum(edges[:, 1], left)
-        shared = np.maximum(high, 0) * np.maximum(wide, 0) / (area + area[k])
-        shared[k] = 0
-        out[k] = np.log1p(letters[shared > MIN_SHARED].sum())
-    return out
-
-
-def paint_out(pixels: NDArray[np.generic], boxes: list[Box]) -> NDArray[np.generic]:
-    """Copy of the pixels with every box filled with the median of the pixels around it."""
-    out = pixels.copy()
-    for box in boxes:
-        around = pixels[
-            max(box.row - 2, 0) : box.row_end + 2, max(box.column - 2, 0) : box.column_end + 2
-        ]
-        rim = np.ones(around.shape[:2], bool)
-        rim[2:-2, 2:-2] = False
-        fill = np.median(around[rim].astype(np.float64), axis=0).astype(pixels.dtype)
-        out[box.row : box.row_end, box.column : box.column_end] = fill
-    return out
-
-
-def masked_share(boxes: list[Box], shape: tuple[int, ...]) -> float:
-    """Share of the image that the boxes cover."""
-    return sum(box.area for box in boxes) / float(shape[0] * shape[1])
-
-
-def _planes(pixels: NDArray[np.generic]) -> list[Grey]:
-    """Brightness from 0, at most 65535; of colour pictures also how colourful they are."""
-    values = np.asarray(pixels, np.float32)
-    planes: list[Float] = (
-        [values]
-        if values.ndim == 2
-        else [
-            np.asarray(values.mean(axis=2), np.float32),
-            np.asarray(np.ptp(values, axis=2), np.float32),
-        ]
-    )
-    out = []
+    planes = _planes(pixels)
+    probability = np.max([text_probability(plane) for plane in planes], axis=0)
+    possible = (probability >= POSSIBLE).astype(np.uint8)
+    count, places, stats, _ = cv2.connectedComponentsWithStats(possible, connectivity=8)
+    highest = np.zeros(count, np.float32)
+    np.maximum.at(highest, places.ravel(), probability.ravel())
+    area = stats[:, cv2.CC_STAT_AREA]
+    likely = (highest >= LIKELY) & (area >= LEAST_PX)
+    unsure = (highest < LIKELY) & (highest >= UNSURE) & (area >= LEAST_UNSURE_PX)
+    likely[0] = unsure[0] = False
+    mask = joined(likely[places])
     for plane in planes:
-        low, high = float(plane.min()), float(plane.max())
-        scale = min(1.0, 65535 / max(high - low, 1.0))
-        if high > low:
-            out.append(((plane - low) * scale).astype(np.uint16))
+        mask |= same_ink(plane, mask)
+    mask = _rounded(joined(mask))
+    return Writing(mask, unsure[places] & ~mask)
+
+
+def joined(mask: Mask) -> Mask:
+    """The mask with the gaps between parts of one line filled."""
+    outlines = _outlines(mask)
+    canvas = mask.astype(np.uint8)
+    if len(outlines) < 2:
+        return canvas > 0
+    height = np.array([_height(outline) for outline in outlines])
+    area = np.array([cv2.contourArea(outline) for outline in outlines]) + 4
+    x, y, w, h = np.array([cv2.boundingRect(outline) for outline in outlines]).T
+    for k, outline in enumerate(outlines):
+        across = np.maximum(x, x[k]) - np.minimum(x + w, x[k] + w[k])
+        down = np.maximum(y, y[k]) - np.minimum(y + h, y[k] + h[k])
+        gap = np.hypot(np.maximum(across, 0), np.maximum(down, 0))
+        low, high = np.minimum(height, height[k]), np.maximum(height, height[k])
+        for other in np.flatnonzero((gap <= JOIN * low) & (high <= 3 * low)).tolist():
+            hull = cv2.convexHull(np.concatenate([outline, outlines[other]]))
+            straight = FULL * (area[k] + area[other] + gap[other] * low[other])
+            if other > k and cv2.contourArea(hull) <= straight:
+                cv2.fillConvexPoly(canvas, hull, (1,))
+    return canvas > 0
+
+
+def same_ink(plane: NDArray[np.float32], mask: Mask) -> Mask:
+    """Small marks near found writing that have the grey of its ink, and not of what is around."""
+    span = max(float(np.ptp(plane)), 1e-6)
+    level = ((plane - plane.min()) * ((LEVELS - 1) / span)).astype(np.int32)
+    out = np.zeros(mask.shape, bool)
+    for outline in _outlines(mask):
+        height = _height(outline)
+        reach = round(REACH * height)
+        x, y, w, h = cv2.boundingRect(outline)
+        near = np.s_[max(y - reach, 0) : y + h + reach, max(x - reach, 0) : x + w + reach]
+        part, inside = level[near], mask[near]
+        ink = _ink(part, inside)
+        if ink is None:
+            continue
+        marks = (np.abs(part - ink) <= 1).astype(np.uint8)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(marks, connectivity=8)
+        small = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) <= 2 * height
+        small &= stats[:, cv2.CC_STAT_AREA] >= 4
+        small[0] = False
+        for k in np.flatnonzero(small):
+            left, top, wide, high, _ = stats[k]
+            box = np.s_[max(top - 2, 0) : top + high + 2, max(left - 2, 0) : left + wide + 2]
+            mark = labels[box] == k
+            rim = (cv2.dilate(mark.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & ~mark
+            if abs(float(np.median(part[box][rim])) - ink) >= 8:
+                out[near][box] |= mark
     return out
 
 
-def _candidates(grey: Grey, scale: int, tallest: int) -> Iterator[Glyphs]:
-    """Letter-like strokes of every contrast and polarity on the picture shrunk by ``scale``."""
-    small = _shrunk(grey, scale)
-    noise = _noise(small)
-    floor = max(2.0, MIN_CONTRAST_SHARE * float(grey.max()))
-    least = np.maximum(MIN_NOISES * noise, floor).astype(np.float32)
-    edge = _steepness(grey, scale, small.shape)
-    sizes = (MIN_HEIGHT_PX, min(tallest // scale + 1, MAX_HEIGHT_PX))
-    for kind in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
-        hat = np.asarray(cv2.morphologyEx(small, kind, _square(STROKE_PX)), np.float32)
-        level = np.log2(np.maximum(hat / least, 0.5)).astype(np.float32)
-        layer = Layer(small.astype(np.float32), hat, edge, least)
-        for at_least in range(int(level.max()) + 1):
-            yield find_glyphs(level >= at_least, layer, sizes)
+def _ink(level: NDArray[np.int32], inside: Mask) -> int | None:
+    """The grey level that is much more common inside a place than around it."""
+    counts, others = (
+        np.bincount(level[where], minlength=LEVELS) / max(int(where.sum()), 1)
+        for where in (inside, ~inside)
+    )
+    more = counts - others
+    ink = int(more.argmax())
+    return ink if more[ink] >= INK_SHARE else None
 
 
-def _shrunk(grey: Grey, scale: int) -> Grey:
-    size = (max(grey.shape[1] // scale, 1), max(grey.shape[0] // scale, 1))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint16)
+def _outlines(mask: Mask) -> list[NDArray[Any]]:
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return list(found)
 
 
-def _steepness(grey: Grey, scale: int, shape: tuple[int, ...]) -> Float:
-    """Range of grey levels in 3 x 3 pixels less that of noise, looked at one scale finer.
-
-    Bones look sharp on a small picture too; on the finer one only drawn edges do.
-    """
-    finer = _shrunk(grey, max(1, scale // 2))
-    edge = cv2.morphologyEx(finer, cv2.MORPH_GRADIENT, _square(3)).astype(np.float32)
-    edge = np.maximum(edge - NOISE_RANGE * _noise(finer), 0)
-    if finer.shape == shape:
-        return np.asarray(edge, np.float32)
-    edge = np.asarray(cv2.dilate(edge, _square(2)), np.float32)
-    return np.asarray(cv2.resize(edge, shape[::-1], interpolation=cv2.INTER_NEAREST), np.float32)
+def _height(outline: NDArray[Any]) -> float:
+    """Shorter side of the smallest rectangle round an outline: the height of a line of text."""
+    return max(min(cv2.minAreaRect(outline)[1]), 4.0)
 
 
-def _square(size: int) -> NDArray[np.uint8]:
-    return np.ones((size, size), np.uint8)
+def boxes_of(mask: Mask) -> tuple[Box, ...]:
+    """Boxes round the connected parts of a mask, top to bottom."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    return tuple(Box(y, x, y + h, x + w) for x, y, w, h, _ in stats[1:count].tolist())
 
 
-def _noise(grey: Grey) -> Float:
-    """(H, W) standard deviation of the noise around each pixel."""
-    rough = cv2.absdiff(grey, cv2.medianBlur(grey, 3)).astype(np.float32)
-    size = NOISE_BLOCK_PX
-    rows, columns = (-(-n // size) for n in grey.shape)
-    tiles = np.pad(
-        rough, ((0, rows * size - grey.shape[0]), (0, columns * size - grey.shape[1])), "reflect"
-    ).reshape(rows, size, columns, size)
-    noise = 1.9 * np.median(tiles, axis=(1, 3)).astype(np.float32)
-    noise = np.asarray(
-        cv2.dilate(noise, _square(3)), np.float32
-    )  # where quiet meets noisy, it is noisy
-    size_xy = (grey.shape[1], grey.shape[0])
-    return np.asarray(cv2.resize(noise, size_xy, interpolation=cv2.INTER_LINEAR), np.float32)
+def paint_out(pixels: NDArray[np.generic], mask: Mask) -> NDArray[np.generic]:
+    """Copy of the pixels with each part of a mask filled with the median of what surrounds it."""
+    out = pixels.copy()
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    for part, (x, y, w, h, _) in enumerate(stats[:count].tolist()):
+        if part == 0:
+            continue
+        near = np.s_[max(y - 3, 0) : y + h + 3, max(x - 3, 0) : x + w + 3]
+        inside = parts[near] == part
+        around = cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        rim = around & ~mask[near]
+        seen = pixels[near][rim if rim.any() else inside].astype(np.float64)
+        out[near][inside] = np.median(seen, axis=0).astype(pixels.dtype)
+    return out
 
 
-def _around(
-    line: tuple[int, int, int, int], upright: bool, scale: int, shape: tuple[int, ...]
-) -> Box:
-    """Box round (x, y, x_end, y_end) of a line with a margin, turned back if it was turned."""
-    x, y, x_end, y_end = (scale * v for v in line)
-    margin = max(2 * scale, round(MARGIN * (y_end - y)))
-    x, y, x_end, y_end = x - margin, y - margin, x_end + margin, y_end + margin
-    if not upright:
-        x, y, x_end, y_end = y, x, y_end, x_end
-    return Box(max(y, 0), max(x, 0), min(y_end, shape[0]), min(x_end, shape[1]))
+def _rounded(mask: Mask) -> Mask:
+    """The mask with a margin, and without gaps and holes that would show letters."""
+    binary = np.pad(mask.astype(np.uint8), CLOSED_PX)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CLOSED_PX, CLOSED_PX))
+    closed = cv2.morphologyEx(binary, cv2.MORPH_CLOSE, disc)
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(closed, outlines, -1, (1,), cv2.FILLED)
+    size = 2 * MARGIN_PX + 1
+    closed = cv2.dilate(closed, np.ones((size, size), np.uint8))
+    return closed[CLOSED_PX:-CLOSED_PX, CLOSED_PX:-CLOSED_PX] > 0
 
 
-def _merged(boxes: list[Box], shape: tuple[int, ...]) -> list[Box]:
-    """Bounding boxes of the union of overlapping boxes, top to bottom."""
-    canvas = np.zeros(shape[:2], np.uint8)
-    for box in boxes:
-        canvas[box.row : box.row_end, box.column : box.column_end] = 1
-    count, _, stats, _ = cv2.connectedComponentsWithStats(canvas, connectivity=8)
-    return [
-        Box(int(y), int(x), int(y + h), int(x + w)) for x, y, w, h, _ in stats[1:count].tolist()
-    ]
+def _planes(pixels: NDArray[np.generic]) -> list[NDArray[np.float32]]:
+    """Brightness; of colour pictures also how colourful they are."""
+    values = np.asarray(pixels, np.float32)
+    if values.ndim == 2:
+        return [values]
+    return [values.mean(axis=2), np.ptp(values, axis=2)]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from hoseg.dicom.burned_in import MAX_MASKED_SHARE, Box, find_text, masked_share, paint_out
+from hoseg.dicom.burned_in import MAX_MASKED_SHARE, Box, boxes_of, find_text, paint_out
 from hoseg.dicom.deidentify import Policy
 from hoseg.dicom.pixels import Pixels, iter_frames, keep_stored_bits, read_layout
 from hoseg.dicom.source import Limits, Source
@@ -21,11 +21,13 @@ from hoseg.errors import InputError
 class Painted:
     """What was painted out.
 
-    boxes: round text inside the exposed field
+    boxes: round what was painted over inside the exposed field
+    share: of the image that this was
     border_share: of the image, the unexposed border that became one grey
     """
 
     boxes: tuple[Box, ...] = ()
+    share: float = 0.0
     border_share: float = 0.0
 
 
@@ -36,7 +38,7 @@ def clean_pixels(
 
     Where no beam arrived there is nothing of the patient and often text: with the policy "mask"
     the border outside the exposed field becomes flat, whatever is seen in it. Inside the field,
-    boxes are painted over what looks like text.
+    what looks like writing is painted over.
 
     The pixels are always decoded and written uncompressed, as they are or painted: comments
     inside a compressed stream, bytes after the last frame and overlays in unused bits are gone.
@@ -52,6 +54,7 @@ def clean_pixels(
     ------
     InputError
         ``burned_in_text``: text was found and the policy refuses it, or it covers too much;
+        ``burned_in_unsure``: something may be writing and may be anatomy;
         ``burned_in_not_found``: the file says it has burned-in text and none was found; and
         whatever keeps pixels from being decoded.
     """
@@ -70,14 +73,15 @@ def clean_pixels(
         return Painted()
     inverted = decoded[-1][1] == "MONOCHROME1" or original.get("PresentationLUTShape") == "INVERSE"
     borders = [unexposed(frame, inverted=inverted) for frame in frames]
-    boxes = _find(frames, borders, policy, original, source)
+    mask = _find(frames, borders, policy, original, source)
     painted = [
-        fill_flat(paint_out(frame, boxes), border)
+        fill_flat(paint_out(frame, mask), border)
         for frame, border in zip(frames, borders, strict=True)
     ]
     _store(clean, painted, decoded[-1][1])
     clean.BurnedInAnnotation = "NO"
-    return Painted(tuple(boxes), float(np.mean([border.mean() for border in borders])))
+    border_share = float(np.mean([border.mean() for border in borders]))
+    return Painted(boxes_of(mask), float(mask.mean()), border_share)
 
 
 def _find(
@@ -86,38 +90,41 @@ def _find(
     policy: Policy,
     original: Dataset,
     source: Source,
-) -> list[Box]:
-    """Boxes round text that is not all in the border; anywhere when that decides to refuse."""
+) -> NDArray[np.bool_]:
+    """What to paint over: writing that is not in the border; in the border it counts too when
+    it decides whether to refuse."""
     says_so = str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES"
-    boxes = list(
-        dict.fromkeys(
-            box
-            for frame, border in zip(frames, borders, strict=True)
-            for box in _text_of(frame, border)
-            if says_so or policy.pixels == "refuse" or not border[box.slices].all()
-        )
-    )
-    if not boxes and says_so:
+    mask, unsure = (np.zeros(frames[0].shape[:2], bool) for _ in range(2))
+    everywhere = False
+    for frame, border in zip(frames, borders, strict=True):
+        found = find_text(frame)
+        everywhere |= bool(found.mask.any())
+        mask |= found.mask & ~border
+        unsure |= found.unsure & ~border
+    if says_so and not everywhere:
         raise InputError(
             source.name,
             "Burned In Annotation (0028,0301) = YES, and no text was found; look at the image "
             "and use --pixels keep when it shows none",
             code="burned_in_not_found",
         )
-    share = masked_share(boxes, frames[0].shape)
-    if boxes and (policy.pixels == "refuse" or share > MAX_MASKED_SHARE):
+    share = float(mask.mean())
+    if (everywhere and policy.pixels == "refuse") or share > MAX_MASKED_SHARE:
         raise InputError(
             source.name,
-            f"text is burned into {share:.1%} of the image, at {len(boxes)} places; at most "
+            f"text is burned into {share:.1%} of the image inside the exposed field; at most "
             f"{MAX_MASKED_SHARE:.0%} is painted out, with --pixels mask",
             code="burned_in_text",
         )
-    return boxes
-
-
-def _text_of(frame: Pixels, border: NDArray[np.bool_]) -> list[Box]:
-    """Text on the whole film, and what is seen only when its border is taken away."""
-    return find_text(frame) + (find_text(frame, border) if border.any() else [])
+    if unsure.any():
+        first = boxes_of(unsure)[0]
+        raise InputError(
+            source.name,
+            f"what is seen at row {first.row}, column {first.column} may be writing or anatomy; "
+            "look at it, and use --pixels keep when it is no writing",
+            code="burned_in_unsure",
+        )
+    return mask
 
 
 def _store(clean: Dataset, frames: list[Pixels], photometric: str) -> None:

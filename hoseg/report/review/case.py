@@ -21,6 +21,7 @@ from hoseg.report.schema import ResultFile
 CASE_FILE = "case.js"
 _TOLERANCE_PX = 0.6  # outlines may leave the mask's edge by this much
 _BLINDED = ("schema_id", "hoseg_version", "folder", "image", "disclaimer")  # say nothing found
+_FLIPPED = "polarity_flipped"  # the note of a film that was stored with dark bone
 _PREFIX, _SUFFIX = "hosegCase(", ");\n"
 
 
@@ -37,6 +38,7 @@ def case_script(
         "id": result.folder,
         "rows": masks.shape[0],
         "columns": masks.shape[1],
+        "flipped": any(note.code == _FLIPPED for note in result.notes),
         "result": result.model_dump(mode="json"),
         "ossification": runs((masks & np.uint8(Structure.OSSIFICATION)) > 0),
         "outlines": {
