@@ -93,6 +93,11 @@ class System:
         return tuple(dict.fromkeys(c for rule in self.rules for c in rule.conditions))
 
     @cached_property
+    def asks(self) -> NDArray[np.bool_]:
+        """(R, C) which rule asks for which condition."""
+        return np.array([[c in rule.conditions for c in self.conditions] for rule in self.rules])
+
+    @cached_property
     def grades(self) -> tuple[int | str, ...]:
         """The classes, mildest first."""
         return tuple(dict.fromkeys(rule.grade for rule in reversed(self.rules)))
@@ -198,15 +203,13 @@ def fired(system: System, quantities: Mapping[str, NDArray[np.float64]]) -> NDAr
     (R, N) array of 1, 0 and nan.
     """
     size = len(next(iter(quantities.values())))
-    held = {condition: _held(condition, quantities) for condition in system.conditions}
-    states = np.ones((len(system.rules), size))
-    for state, rule in zip(states, system.rules, strict=True):
-        for condition in rule.conditions:
-            # A condition that fails settles the rule, whatever is unknown elsewhere in it.
-            failed = (state == 0) | (held[condition] == 0)
-            state *= held[condition]
-            state[failed] = 0
-    return states
+    if not system.conditions:
+        return np.ones((len(system.rules), size))
+    held = np.stack([_held(condition, quantities) for condition in system.conditions])
+    # A condition that fails settles its rule, whatever is unknown elsewhere in it.
+    failed = system.asks @ (held == 0)
+    unknown = system.asks @ np.isnan(held)
+    return np.where(failed, 0.0, np.where(unknown, np.nan, 1.0))
 
 
 def _held(condition: Condition, quantities: Mapping[str, NDArray[np.float64]]) -> Any:
