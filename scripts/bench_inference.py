@@ -39,6 +39,7 @@ def run(method: str, folders: list[Path], args: argparse.Namespace) -> dict | No
         for name in ("runtime", "precision"):
             if getattr(args, name) and method in ("hoseg", "growth"):
                 command += [f"--{name}", getattr(args, name)]
+        command += ["--full-decode"] if args.full_decode else []
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no message"]
@@ -119,7 +120,8 @@ def table(results: dict[str, dict[str, list[dict]]]) -> str:
                 "",
                 f"Stages of hoseg, ms a film on one core: {stages}. Share of the bound "
                 f"(all cores busy with them without a gap): {100 * share:.0f} %. Runtime: "
-                f"{choice['runtime']} on {choice['device']} in {choice['precision']}.",
+                f"{choice['runtime']} on {choice['device']} in {choice['precision']}."
+                + (" Decoded at half resolution." if last["half_resolution"] else ""),
             ]
     return "\n".join(lines)
 
@@ -147,6 +149,11 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--runtime", help="of hoseg; default: the fastest that passes its gate")
     parser.add_argument("--precision", help="of hoseg")
+    parser.add_argument(
+        "--full-decode",
+        action="store_true",
+        help="hoseg decodes JPEG 2000 in full, as for pictures",
+    )
     parser.add_argument("--films", type=int, default=8, help="files of each encoding")
     parser.add_argument("--rounds", type=int, default=3, help="visits to every method")
     parser.add_argument(

@@ -241,7 +241,9 @@ def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     from hoseg.cli.bench import open_pipeline
     from hoseg.segment.bench import measure
 
-    pipeline = open_pipeline(args.model, args.device, args.runtime, args.precision)
+    pipeline = open_pipeline(
+        args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
+    )
     choice = asdict(pipeline.predictor.choice)
     found = {}
     for folder in folders:
@@ -256,7 +258,9 @@ def run_growth(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]
     from hoseg.cli.bench import open_pipeline
     from hoseg.segment.bench import measure_folder
 
-    pipeline = open_pipeline(args.model, args.device, args.runtime, args.precision)
+    pipeline = open_pipeline(
+        args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
+    )
     found = {}
     for folder in folders:
         paths = sorted(folder.glob("*.dcm"))
@@ -275,6 +279,7 @@ def main() -> None:
     parser.add_argument("--runtime")
     parser.add_argument("--precision")
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--full-decode", action="store_true")
     args = parser.parse_args()
     from hoseg.segment.bench import peak_memory_mb
 

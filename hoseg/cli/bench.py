@@ -28,6 +28,9 @@ def bench(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     runtime: Annotated[str | None, typer.Option(help="torch, onnx or openvino.")] = None,
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16 or float16.")] = None,
+    full_decode: Annotated[
+        bool, typer.Option("--full-decode", help="JPEG 2000 in full, as for pictures.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Measure inference on this machine: 12-bit DICOM files in, masks on disk out."""
@@ -37,7 +40,7 @@ def bench(
 
     from hoseg.segment.bench import measure
 
-    pipeline = open_pipeline(model, device, runtime, precision)
+    pipeline = open_pipeline(model, device, runtime, precision, full_decode=full_decode)
     with TemporaryDirectory(prefix="hoseg-bench-") as name:
         folder = Path(name)
         paths = write_films(folder, films, encoding)
@@ -50,9 +53,19 @@ def bench(
 
 
 def open_pipeline(
-    model: str | None, device: str, runtime: str | None, precision: str | None
+    model: str | None,
+    device: str,
+    runtime: str | None,
+    precision: str | None,
+    *,
+    full_decode: bool = False,
 ) -> Pipeline:
-    """Make the path from a file to ``masks.png`` ready, as ``hoseg run`` takes it."""
+    """Make the path from a file to ``masks.png`` ready, for masks without pictures.
+
+    full_decode: JPEG 2000 too at full resolution, as ``hoseg run`` needs it for its pictures
+    """
+    from functools import partial
+
     import cv2
 
     from hoseg.segment.bench import Pipeline
@@ -60,7 +73,8 @@ def open_pipeline(
 
     cv2.setNumThreads(1)  # films run side by side: one thread each
     predictor = Predictor(model, device, runtime, Options(precision=precision))
-    return Pipeline(predictor, _decode, _write)
+    spacing_mm = None if full_decode else predictor.spacing_mm
+    return Pipeline(predictor, partial(_decode, for_spacing_mm=spacing_mm), _write)
 
 
 def write_films(folder: Path, count: int, encoding: str) -> list[Path]:
@@ -89,10 +103,10 @@ def write_films(folder: Path, count: int, encoding: str) -> list[Path]:
     return paths
 
 
-def _decode(path: Path) -> Radiograph:
+def _decode(path: Path, for_spacing_mm: float | None = None) -> Radiograph:
     from hoseg.dicom import Source, decode
 
-    return decode(Source(path, str(path)))[0]
+    return decode(Source(path, str(path)), for_spacing_mm=for_spacing_mm)[0]
 
 
 def _write(path: Path, masks: NDArray[np.uint8]) -> None:
@@ -110,6 +124,8 @@ def _show(result: Bench, pipeline: Pipeline, encoding: str) -> None:
     console.print(
         f"{choice.runtime} on {choice.device} in {choice.precision}: {choice.reason}", markup=False
     )
+    if result.half_resolution:
+        console.print("Films are decoded at half resolution: masks without pictures.")
     table = Table("stage", "ms a film, alone on one core")
     for name, value in result.stages_ms.items():
         table.add_row(name, f"{value:.1f}")

@@ -19,9 +19,13 @@ from pydicom.pixels.decoders.base import DecodeRunner
 from pydicom.uid import UID
 
 from hoseg.dicom.codestream import FrameSize, frame_size
+from hoseg.dicom.halve import decode_half
 
 PLUGIN = "imagecodecs"
 """Name of the plugin in pydicom's tables."""
+
+HALF = "half"
+"""Decoding option: JPEG 2000 at half resolution, interpolated (``hoseg.dicom.halve``)."""
 
 Frame = NDArray[np.generic]
 
@@ -46,7 +50,13 @@ def _jpeg_ls(frame: bytes, runner: DecodeRunner, size: FrameSize) -> Frame:
 
 
 def _jpeg_2000(frame: bytes, runner: DecodeRunner, size: FrameSize) -> Frame:
-    """Decode JPEG 2000 and HTJ2K; the component transform is undone by the codec."""
+    """Decode JPEG 2000 and HTJ2K; the component transform is undone by the codec.
+
+    The option "half" of the runner asks for half resolution where that can be done.
+    """
+    out = decode_half(frame) if runner.get_option(HALF, False) else None
+    if out is not None:
+        return out
     if runner.transfer_syntax in _HIGH_THROUGHPUT:  # OpenJPEG reads it too, three times slower
         out = imagecodecs.htj2k_decode(frame, planar=False)
     else:

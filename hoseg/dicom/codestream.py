@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 _SOC_SIZ = b"\xff\x4f\xff\x51"
+_COD, _SOT = 0xFF52, 0xFF90
 # SOF markers of ISO/IEC 10918-1 and SOF55 of JPEG-LS (14495-1); C4, C8 and CC are other things.
 _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -19,6 +20,22 @@ class FrameSize:
     columns: int
     samples: int
     bits: int
+
+
+@dataclass(frozen=True)
+class Wavelet(FrameSize):
+    """What the main header of a JPEG 2000 codestream says (ISO/IEC 15444-1 A.5.1, A.6.1).
+
+    signed: samples have a sign
+    levels: decompositions; each halves the resolution
+    reversible: 5/3 filter, else 9/7
+    at_origin: image and tiles start at (0, 0) and no component is subsampled
+    """
+
+    signed: bool
+    levels: int
+    reversible: bool
+    at_origin: bool
 
 
 def frame_size(frame: bytes) -> FrameSize:
@@ -65,3 +82,37 @@ def _jpeg2000_size(frame: bytes, position: int) -> FrameSize:
     if x1 <= x0 or y1 <= y0:
         raise ValueError(f"the JPEG 2000 image area is empty ({x0}..{x1}, {y0}..{y1})")
     return FrameSize(y1 - y0, x1 - x0, samples, (depth & 0x7F) + 1)
+
+
+def wavelet(frame: bytes) -> Wavelet:
+    """Read the main header of a JPEG 2000 codestream.
+
+    Raises
+    ------
+    ValueError: it is not one, or the header is cut off
+    """
+    start = frame.find(_SOC_SIZ, 0, 4096)
+    if start < 0:
+        raise ValueError("not a JPEG 2000 codestream")
+    position = start + len(_SOC_SIZ)
+    size = _jpeg2000_size(frame, position)
+    offsets = struct.unpack_from(">2I8x2I", frame, position + 12)  # of the image, of the tiles
+    depth, x_step, y_step = frame[position + 38 : position + 41]
+    at_origin = not any(offsets) and x_step == y_step == 1
+    style, levels, transform = _coding_style(frame, start + 2)
+    return Wavelet(
+        size.rows, size.columns, size.samples, size.bits,
+        bool(depth & 0x80), levels, transform == 1, at_origin and style in range(8),
+    )  # fmt: skip
+
+
+def _coding_style(frame: bytes, position: int) -> tuple[int, int, int]:
+    """Scod, number of decompositions and transformation of the COD segment (A.6.1)."""
+    while position + 14 <= len(frame):
+        marker, length = struct.unpack_from(">HH", frame, position)
+        if marker == _COD:
+            return frame[position + 4], frame[position + 9], frame[position + 13]
+        if marker == _SOT:
+            break
+        position += 2 + max(2, length)
+    raise ValueError("the JPEG 2000 codestream has no coding style")

@@ -13,6 +13,7 @@ from hoseg.dicom.codecs import LOSSY_SYNTAXES
 from hoseg.dicom.describe import describe, find_orientation, find_side, find_view
 from hoseg.dicom.discover import discover
 from hoseg.dicom.grey import apply_modality, read_display
+from hoseg.dicom.halve import HALF_RESOLUTION, may_halve
 from hoseg.dicom.masking import find_valid
 from hoseg.dicom.pictures import picture_format, read_picture
 from hoseg.dicom.pixels import (
@@ -30,13 +31,17 @@ from hoseg.radiograph import Note, Radiograph
 from hoseg.reasons import status_of
 
 
-def decode(source: Source, limits: Limits | None = None) -> list[Radiograph]:
+def decode(
+    source: Source, limits: Limits | None = None, for_spacing_mm: float | None = None
+) -> list[Radiograph]:
     """Read one input completely.
 
     Parameters
     ----------
     source: from ``discover``
     limits: what may be read; sizes are checked before anything is allocated
+    for_spacing_mm: pixel spacing of the network, for masks WITHOUT pictures: a JPEG 2000 film of
+        much finer pixels is then decoded at half resolution, and has a note ``half_resolution``
 
     Returns
     -------
@@ -56,9 +61,12 @@ def decode(source: Source, limits: Limits | None = None) -> list[Radiograph]:
     del data
     layout = read_layout(dataset, source, limits)
     template = _describe(dataset, source)
+    half = may_halve(dataset, template.spacing, for_spacing_mm)
+    if half:
+        template = replace(template, notes=(*template.notes, HALF_RESOLUTION))
     return [
         _one_frame(_numbered(template, index), frame, dataset, layout, source)
-        for index, frame in enumerate(iter_frames(dataset, layout, source))
+        for index, frame in enumerate(iter_frames(dataset, layout, source, half=half))
     ]
 
 
@@ -66,6 +74,7 @@ def load(
     path: str | Path,
     spacing_mm: tuple[float, float] | float | None = None,
     limits: Limits | None = None,
+    for_spacing_mm: float | None = None,
 ) -> list[Radiograph]:
     """Read every radiograph at a path: a file, a folder, a DICOMDIR or a zip archive.
 
@@ -74,6 +83,7 @@ def load(
     path: what to read
     spacing_mm: distance between pixel centres at the hip (mm), (row, column) or one for both
     limits: what may be read
+    for_spacing_mm: as in ``decode``: for masks without pictures
 
     Returns
     -------
@@ -90,7 +100,7 @@ def load(
         if len(sources) > 1 and source.problem and status_of(source.problem[0]) == "skipped":
             continue
         try:
-            found += decode(source, limits)
+            found += decode(source, limits, for_spacing_mm)
         except InputError as error:
             if len(sources) == 1 or status_of(error.code) != "skipped":
                 raise

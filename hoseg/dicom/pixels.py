@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
 from pydicom.uid import UID
 
-from hoseg.dicom.codecs import PLUGIN, register
+from hoseg.dicom.codecs import HALF, PLUGIN, register
 from hoseg.dicom.source import Limits, Source
 from hoseg.dicom.values import CONVERSION_ERRORS, text_of, value_of, whole_of
 from hoseg.errors import InputError
@@ -135,8 +135,12 @@ def _check_layout(layout: Layout, source: Source, limits: Limits) -> None:
         raise source.fail(Reason.TOO_LARGE, f"{text} are decoded (Limits)")
 
 
-def iter_frames(dataset: Dataset, layout: Layout, source: Source) -> Iterator[tuple[Pixels, str]]:
+def iter_frames(
+    dataset: Dataset, layout: Layout, source: Source, *, half: bool = False
+) -> Iterator[tuple[Pixels, str]]:
     """Decode the frames one by one.
+
+    half: JPEG 2000 at half resolution, interpolated; ask ``hoseg.dicom.halve.may_halve`` first
 
     Yields
     ------
@@ -156,7 +160,7 @@ def iter_frames(dataset: Dataset, layout: Layout, source: Source) -> Iterator[tu
     options: dict[str, Any]
     if syntax.is_encapsulated:
         register()
-        options = {"decoding_plugin": PLUGIN, "allow_excess_frames": False}
+        options = {"decoding_plugin": PLUGIN, "allow_excess_frames": False, HALF: half}
     else:
         _check_length(dataset, layout, source)
         options = {"view_only": layout.bits_allocated >= 8}

@@ -56,10 +56,11 @@ class Bench:
 
     end_to_end: from file to masks on disk
     network: forward passes alone, films side by side as in the batch
-    stages_ms: median of each stage of one film, alone on one core
+    stages_ms: each stage of one film, alone on one core; mean over the films
     bound_films_s: films a second if all stages kept all cores busy without a gap
     share_of_bound: end_to_end over that
     peak_memory_mb: largest resident sizes of the workers together
+    half_resolution: films were decoded at half resolution, as JPEG 2000 may be for masks alone
     """
 
     end_to_end: Rate
@@ -68,6 +69,7 @@ class Bench:
     bound_films_s: float
     share_of_bound: float
     peak_memory_mb: float
+    half_resolution: bool
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
         end_to_end = rate_of(times[1:], len(many))
         memory_mb = processes.peak_memory_mb()
     stages = time_stages(pipeline, paths, out)
-    films = [prepare(pipeline.decode(path), predictor.spacing_mm) for path in paths[:4]]
+    decoded = [pipeline.decode(path) for path in paths[:4]]
+    half = any(note.code == "half_resolution" for film in decoded for note in film.notes)
+    films = [prepare(film, predictor.spacing_mm) for film in decoded]
     repeated = [films[i % len(films)] for i in range(len(many))]
     if on_gpu:
         network = rate(lambda _: predictor.predict(repeated), [None], 1, passes)
@@ -110,7 +114,7 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
         network = rate(lambda film: predictor.predict([film]), repeated, workers, passes)
         bound = 1000 * workers / sum(stages.values())
     share = end_to_end.median / bound
-    return Bench(end_to_end, network, stages, bound, share, memory_mb)
+    return Bench(end_to_end, network, stages, bound, share, memory_mb, half)
 
 
 def measure_folder(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> tuple[float, float]:
@@ -232,28 +236,37 @@ def rate(work: Callable[[T], object], items: Sequence[T], workers: int, passes: 
 
 
 def time_stages(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> dict[str, float]:
-    """Median milliseconds of each stage of a film, one film at a time in this thread."""
-    predictor = pipeline.predictor
-    thresholds = predictor.models[0].card.thresholds
-    rows = []
-    for path in paths:
-        marks = [time.perf_counter()]
-        film = pipeline.decode(path)
-        marks.append(time.perf_counter())
-        ready = prepare(film, predictor.spacing_mm)
-        marks.append(time.perf_counter())
-        [found] = predictor.predict([ready])
-        marks.append(time.perf_counter())
-        restore(found.probabilities, ready, thresholds)
-        marks.append(time.perf_counter())
-        pipeline.write(out / f"{path.stem}.png", found.masks)
-        marks.append(time.perf_counter())
-        rows.append(1000 * np.diff(marks))
+    """Milliseconds of each stage of a film, one film at a time in this thread.
+
+    The median of three looks at each film; the mean over films, since that is what a folder
+    costs: two films of one size can differ by half in what it takes to decode them.
+    """
+    _time_stages_once(pipeline, paths[0], out)
+    rows = [
+        np.median([_time_stages_once(pipeline, path, out) for _ in range(3)], axis=0)
+        for path in paths
+    ]
     names = ("decode", "prepare", "forward", "restore", "write")
-    medians = np.median(rows[1:] or rows, axis=0)
-    stages = dict(zip(names, medians.tolist(), strict=True))
+    stages = dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
     stages["forward"] -= stages["restore"]  # ``predict`` restores too: counted once
     return stages
+
+
+def _time_stages_once(pipeline: Pipeline, path: Path, out: Path) -> NDArray[np.float64]:
+    """Milliseconds of decode, prepare, predict, restore and write."""
+    predictor = pipeline.predictor
+    marks = [time.perf_counter()]
+    film = pipeline.decode(path)
+    marks.append(time.perf_counter())
+    ready = prepare(film, predictor.spacing_mm)
+    marks.append(time.perf_counter())
+    [found] = predictor.predict([ready])
+    marks.append(time.perf_counter())
+    restore(found.probabilities, ready, predictor.models[0].card.thresholds)
+    marks.append(time.perf_counter())
+    pipeline.write(out / f"{path.stem}.png", found.masks)
+    marks.append(time.perf_counter())
+    return 1000 * np.diff(marks)
 
 
 def peak_memory_mb() -> float:
