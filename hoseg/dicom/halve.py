@@ -27,7 +27,7 @@ HALF_RESOLUTION = Note(
 )
 
 MIN_STEP_PX = 4.5
-"""Original pixels in one of the network's, at least; at 4 some films agree in fewer than 99.95 %."""
+"""Original pixels in one of the network's, at least; at 4 some films agree in less than 99.95 %."""
 
 _LONGEST_SIDE = 32_000  # of what OpenCV warps
 _MOST_PIXELS = 80_000_000  # Pillow warns of larger pictures
