@@ -21,7 +21,6 @@ from hoseg.report.schema import ResultFile
 CASE_FILE = "case.js"
 _TOLERANCE_PX = 0.6  # outlines may leave the mask's edge by this much
 _BLINDED = ("schema_id", "hoseg_version", "folder", "image", "disclaimer")  # say nothing found
-_FLIPPED = "polarity_flipped"  # the note of a film that was stored with dark bone
 _PREFIX, _SUFFIX = "hosegCase(", ");\n"
 
 
@@ -38,9 +37,8 @@ def case_script(
         "id": result.folder,
         "rows": masks.shape[0],
         "columns": masks.shape[1],
-        "flipped": any(note.code == _FLIPPED for note in result.notes),
         "result": result.model_dump(mode="json"),
-        "ossification": runs((masks & np.uint8(Structure.OSSIFICATION)) > 0),
+        "ossification": runs(masks, contours[Structure.OSSIFICATION]),
         "outlines": {
             str(structure.name).lower(): polygons(lines) for structure, lines in contours.items()
         },
@@ -63,16 +61,20 @@ def polygons(contours: Sequence[Contour]) -> list[list[int]]:
     return [np.asarray(line, np.int32).ravel().tolist() for line in simpler]
 
 
-def runs(mask: NDArray[np.bool_]) -> dict[str, Any] | None:
-    """A mask (H, W) for a page that may read no pixels of a file; None when it is empty.
+def runs(masks: NDArray[np.uint8], pieces: Sequence[Contour]) -> dict[str, Any] | None:
+    """Ossification for a page that may read no pixels of a file; None when there is none.
+
+    masks: (H, W) uint8, bits of ``Structure``
+    pieces: outlines of its ossification
 
     box: first row and column, rows and columns of the part that is not empty
     counts: alternating runs of that part, row by row, outside first
     """
-    column, row, columns, rows = cv2.boundingRect(mask.view(np.uint8))
-    if not rows:
+    if not len(pieces):
         return None
-    flat = mask[row : row + rows, column : column + columns].ravel()
+    column, row, columns, rows = cv2.boundingRect(np.concatenate(pieces))
+    part = masks[row : row + rows, column : column + columns]
+    flat = ((part & np.uint8(Structure.OSSIFICATION)) > 0).ravel()
     ends = [*(np.flatnonzero(flat[1:] != flat[:-1]) + 1).tolist(), flat.size]
     counts = np.diff([0, *([0] if flat[0] else []), *ends]).tolist()
     return {"box": [row, column, rows, columns], "counts": counts}

@@ -85,19 +85,9 @@ def test_a_blinded_case_keeps_only_what_was_known_before():
     masks = np.full((40, 50), 15, np.uint8)
     blind = read(blinded_script(case_script(result(reason="no_femur"), masks)))
     assert blind["outlines"] == {}
-    assert set(blind) == {
-        "id", "rows", "columns", "flipped", "result", "outlines", "blinded", "ossification",
-    }  # fmt: skip
+    assert set(blind) == {"id", "rows", "columns", "result", "outlines", "blinded", "ossification"}
     kept = {key: value for key, value in blind["result"].items() if value}
     assert set(kept) == {
         "schema_id", "hoseg_version", "folder", "image", "disclaimer", "status",
     }  # fmt: skip
     assert kept["status"] == "graded"
-
-
-@pytest.mark.parametrize("code", ["polarity_flipped", "implant_seen"])
-def test_a_film_stored_with_dark_bone_is_shown_like_all_others(code):
-    notes = [{"code": code, "text": "A note."}]
-    script = case_script(result(notes=notes), np.zeros((40, 50), np.uint8))
-    assert read(script)["flipped"] == (code == "polarity_flipped")
-    assert read(blinded_script(script))["flipped"] == (code == "polarity_flipped")

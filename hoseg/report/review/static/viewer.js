@@ -21,8 +21,7 @@ class Viewer {
     this.x = 0;
     this.y = 0;
     const size = { width: data.columns, height: data.rows };
-    const polarity = data.flipped ? "flipped" : ""; // stored with dark bone: shown like all others
-    this.image = make("img", { ...size, class: polarity, src: fileOf(data.id, "film.jpg"), alt: caption, draggable: "false" });
+    this.image = make("img", { ...size, src: fileOf(data.id, "film.jpg"), alt: caption, draggable: "false" });
     this.svg = document.createElementNS(SVG, "svg");
     this.svg.setAttribute("width", data.columns);
     this.svg.setAttribute("height", data.rows);
