@@ -26,8 +26,9 @@ RULES: tuple[str, ...] = (
     "Kappa is Cohen's; quadratic weights count a disagreement by the square of its size; it is "
     "left out where only one true class occurs, because it is 0 there by definition. Severe is III "
     "or IV; its AUC uses the probability of III plus that of IV, and where hips tie, the expected "
-    "class. The AUC of the true masks, which no segmentation can be expected to pass, uses their "
-    "class and, within a class, the narrower gap.",
+    "class. The AUC of the true masks uses their class and, within a class, the narrower gap: what "
+    "the rules alone reach with perfect masks. Calibrated probabilities can order hips better than "
+    "that.",
     "The class is the one the rules give. The likeliest class is the one with the highest "
     "probability; where a model brings calibrated probabilities the two can differ. Risk against "
     "coverage orders hips by the probability of the class that was given.",
