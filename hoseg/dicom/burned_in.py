@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hoseg.dicom.text_model import text_probability
 
-LIKELY = 0.4  # probability that writing reaches somewhere in its place
+LIKELY = 0.5  # probability that writing reaches somewhere in its place
 POSSIBLE = 0.1  # ... and everywhere in it
 UNSURE = 0.3  # from which on a place where it is not likely counts as unsure
 LEAST_UNSURE_PX = 100  # ... when it is at least this large
