@@ -68,10 +68,12 @@ def open_pipeline(
 
     import cv2
 
+    from hoseg.memory import keep_freed_memory
     from hoseg.segment.bench import Pipeline
     from hoseg.segment.predictor import Options, Predictor
 
     cv2.setNumThreads(1)  # films run side by side: one thread each
+    keep_freed_memory()
     predictor = Predictor(model, device, runtime, Options(precision=precision))
     spacing_mm = None if full_decode else predictor.spacing_mm
     return Pipeline(predictor, partial(_decode, for_spacing_mm=spacing_mm), _write)
