@@ -6,7 +6,8 @@
 
 ``dataset.csv`` may have the columns ``name, patient, split, spacing_mm, side, view, brooker,
 gap_mm``; one row an image, or one a graded hip. Masks are the OR of the bits of ``Structure``.
-``ignore/NAME.png``, where it exists, holds the same bits where nothing is known.
+``ignore/NAME.png``, where it exists, holds the same bits where nothing is known. The same table is
+read, and written, beside nnU-Net and LabelMe files, which have no place for what it says.
 """
 
 from __future__ import annotations
@@ -75,11 +76,16 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
             write_picture(out / "ignore" / f"{image.case}.png", image.ignore)
         rows += table_rows(image)
     (out / "masks").mkdir(parents=True, exist_ok=True)
-    with (out / TABLE).open("w", newline="", encoding="utf-8") as stream:
+    write_table(out / TABLE, rows)
+    return len({row["name"] for row in rows})
+
+
+def write_table(path: Path, rows: Iterable[dict[str, object]]) -> None:
+    """Write ``dataset.csv``."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    return len({row["name"] for row in rows})
 
 
 def read_table(path: Path) -> dict[str, list[dict[str, str]]]:
@@ -104,7 +110,7 @@ def table_rows(image: LabelledImage) -> list[dict[str, object]]:
     common: dict[str, object] = {
         "name": image.case,
         "patient": image.patient,
-        "split": "",
+        "split": image.split,
         "spacing_mm": f"{spacing.mean_mm:.6g}" if spacing else "",
         "side": str(image.radiograph.side),
         "view": str(image.radiograph.view),
@@ -153,6 +159,18 @@ def with_facts(radiograph: Radiograph, row: dict[str, str], path: Path) -> Radio
     return replace(radiograph, **changes)  # type: ignore[arg-type]
 
 
+def with_rows(image: LabelledImage, rows: list[dict[str, str]], path: Path) -> LabelledImage:
+    """Put what ``dataset.csv`` says of a film into it: patient, spacing, side, view and grades."""
+    if not rows:
+        return image
+    return replace(
+        image,
+        patient=rows[0].get("patient") or image.patient,
+        radiograph=with_facts(image.radiograph, rows[0], path),
+        hips=hips_of_rows(rows, path),
+    )
+
+
 def user_spacing(text: str, path: Path) -> Spacing:
     """Spacing written by a person, in mm."""
     try:
@@ -176,17 +194,15 @@ def _read(
         )
     else:
         radiograph = read_image(image, spacing_mm)
-    if rows:
-        radiograph = with_facts(radiograph, rows[0], image)
     ignore = image.parent.parent / "ignore" / f"{stem_of(image)}.png"
-    return LabelledImage(
+    labelled = LabelledImage(
         case=stem_of(image),
-        patient=(rows[0].get("patient") if rows else "") or stem_of(image),
+        patient=stem_of(image),
         radiograph=radiograph,
         masks=read_mask(mask),
         ignore=read_mask(ignore) if ignore.exists() else None,
-        hips=hips_of_rows(rows, image),
     )
+    return with_rows(labelled, rows, image)
 
 
 __all__ = ["COLUMNS", "PICTURES", "TABLE", "films", "recognises", "write"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -52,6 +52,7 @@ class LabelledImage:
     masks: (H, W) uint8, bits of ``Structure``, on the grid of ``radiograph``; None = grades alone
     ignore: (H, W) uint8, the same bits where nothing is known; None = everything is known
     hips: grades, where there are any
+    split: "train", "val", "test" or "" when the dataset does not say
     """
 
     case: str
@@ -60,6 +61,7 @@ class LabelledImage:
     masks: NDArray[np.uint8] | None = None
     ignore: NDArray[np.uint8] | None = None
     hips: tuple[GradedHip, ...] = ()
+    split: str = ""
 
 
 class LabelledFilm(Protocol):
@@ -99,7 +101,7 @@ class LazyFilm:
         """Decode image and labels."""
         image = self.reader()
         check_shapes(image, self.path)
-        return image
+        return replace(image, split=self.split)
 
 
 @dataclass(frozen=True)

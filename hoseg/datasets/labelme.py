@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hoseg.datasets import rle
-from hoseg.datasets.folder import to_uint16
+from hoseg.datasets.folder import (
+    TABLE,
+    read_table,
+    table_rows,
+    to_uint16,
+    with_rows,
+    write_table,
+)
 from hoseg.datasets.labelled import (
     LabelledImage,
     LazyFilm,
@@ -56,17 +63,27 @@ def recognises(path: Path) -> bool:
 
 def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
     """One film a JSON file, sorted by name."""
-    return [
-        LazyFilm(
-            case=file.stem, patient=file.stem, path=file, reader=partial(_read, file, spacing_mm)
+    facts = read_table((path.parent if path.is_file() else path) / TABLE)
+    found = []
+    for file in _candidates(path):
+        rows = facts.get(file.stem, [])
+        first = rows[0] if rows else {}
+        found.append(
+            LazyFilm(
+                case=file.stem,
+                patient=first.get("patient") or file.stem,
+                path=file,
+                split=first.get("split", ""),
+                reader=partial(_read, file, rows, spacing_mm),
+            )
         )
-        for file in _candidates(path)
-    ]
+    return found
 
 
 def write(images: Iterable[LabelledImage], out: Path) -> int:
-    """Write ``NAME.png`` and ``NAME.json`` beside it; holes in masks are lost."""
+    """Write ``NAME.png``, ``NAME.json`` beside it, and a table; holes in masks are lost."""
     count = 0
+    rows: list[dict[str, object]] = []
     for image in images:
         name = f"{image.case}.png"
         write_picture(out / name, to_uint16(image.radiograph)[0])
@@ -81,7 +98,9 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
             "imageWidth": width,
         }
         (out / f"{image.case}.json").write_text(json.dumps(content), encoding="utf-8")
+        rows += table_rows(image)
         count += 1
+    write_table(out / TABLE, rows)
     return count
 
 
@@ -98,7 +117,7 @@ def polygon_of(shape: Shape) -> list[float]:
     return points.ravel().tolist()
 
 
-def _read(file: Path, spacing_mm: float | None) -> LabelledImage:
+def _read(file: Path, rows: list[dict[str, str]], spacing_mm: float | None) -> LabelledImage:
     try:
         content = LabelmeFile.model_validate_json(file.read_bytes())
     except ValidationError as error:
@@ -113,7 +132,8 @@ def _read(file: Path, spacing_mm: float | None) -> LabelledImage:
             raise unknown_label(file, shape.label) from error
         masks[rle.fill_polygons([polygon_of(shape)], masks.shape)] |= np.uint8(bit)
     image = file.parent / content.image_path.replace("\\", "/")
-    return LabelledImage(file.stem, file.stem, read_image(image, spacing_mm), masks)
+    labelled = LabelledImage(file.stem, file.stem, read_image(image, spacing_mm), masks)
+    return with_rows(labelled, rows, file)
 
 
 def _shapes(image: LabelledImage) -> list[dict[str, object]]:

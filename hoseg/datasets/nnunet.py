@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hoseg.datasets.folder import to_uint16
+from hoseg.datasets.folder import (
+    TABLE,
+    read_table,
+    table_rows,
+    to_uint16,
+    with_rows,
+    write_table,
+)
 from hoseg.datasets.labelled import (
     ALL_STRUCTURES,
     LabelledImage,
@@ -52,6 +59,7 @@ def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
     """Training cases, then test cases that have labels."""
     header = _header(path / HEADER)
     table = _label_table(header, path / HEADER)
+    facts = read_table(path / TABLE)
     found = []
     for images, labels, split in _PARTS:
         for image in sorted((path / images).glob(f"*_0000{header.file_ending}")):
@@ -59,22 +67,27 @@ def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
             label = path / labels / f"{case}{header.file_ending}"
             if split == "test" and not label.exists():
                 continue
-            reader = partial(_read, image, label, table, spacing_mm)
+            rows = facts.get(case, [])
+            first = rows[0] if rows else {}
             # Its training cases are split anew, by patient and fold; its test cases stay apart.
-            apart = split if split == "test" else ""
-            found.append(LazyFilm(case, case, image, reader, split=apart))
+            apart = split if split == "test" else first.get("split", "")
+            patient = first.get("patient") or case
+            reader = partial(_read, image, label, table, rows, spacing_mm)
+            found.append(LazyFilm(case, patient, image, reader, split=apart))
     return found
 
 
 def write(images: Iterable[LabelledImage], out: Path) -> int:
-    """Write 16-bit PNG images and their masks of bits."""
+    """Write 16-bit PNG images, their masks of bits, and the table of what else is known."""
     count = 0
+    rows: list[dict[str, object]] = []
     for image in images:
         if image.masks is None:
             raise InputError(image.radiograph.source, "has grades alone, no masks", code="no_mask")
         pixels = to_uint16(image.radiograph)[0]
         write_picture(out / "imagesTr" / f"{image.case}_0000.png", pixels)
         write_picture(out / "labelsTr" / f"{image.case}.png", image.masks)
+        rows += table_rows(image)
         count += 1
     header = {
         "channel_names": {"0": "radiograph"},
@@ -84,6 +97,7 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / HEADER).write_text(json.dumps(header, indent=1), encoding="utf-8")
+    write_table(out / TABLE, rows)
     return count
 
 
@@ -118,7 +132,11 @@ def _label_table(header: Header, path: Path) -> NDArray[np.int16]:
 
 
 def _read(
-    image: Path, label: Path, table: NDArray[np.int16], spacing_mm: float | None
+    image: Path,
+    label: Path,
+    table: NDArray[np.int16],
+    rows: list[dict[str, str]],
+    spacing_mm: float | None,
 ) -> LabelledImage:
     if not label.exists():
         raise InputError(str(image), f"no label file {label.name} in labelsTr/", code="no_mask")
@@ -134,4 +152,5 @@ def _read(
     if bits.min() < 0:
         value = int(read_mask(label)[bits < 0][0])
         raise unknown_label(label, f"value {value}")
-    return LabelledImage(case, case, radiograph, bits.astype(np.uint8))
+    labelled = LabelledImage(case, case, radiograph, bits.astype(np.uint8))
+    return with_rows(labelled, rows, image)

@@ -39,7 +39,7 @@ def test_masks_and_pixels_come_back(
         )
 
 
-@pytest.mark.parametrize("name", ["folder", "coco", "dicom_seg"])
+@pytest.mark.parametrize("name", writable())
 def test_patients_and_spacing_come_back(
     name: str, images: list[LabelledImage], tmp_path: Path
 ) -> None:
@@ -56,6 +56,26 @@ def test_patients_and_spacing_come_back(
 def test_folder_keeps_grades(folder: Path) -> None:
     hip = open_dataset(folder).films[0].read().hips[0]
     assert (hip.side, hip.brooker, hip.gap_mm) == ("left", 2, 12.5)
+
+
+@pytest.mark.parametrize("name", ["folder", "nnunet", "labelme"])
+def test_grades_and_splits_survive_a_conversion(name: str, folder: Path, tmp_path: Path) -> None:
+    table = folder / "dataset.csv"
+    with table.open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row, split in zip(rows, ("train", "val", "test", "train"), strict=False):
+        row["split"] = split
+    with table.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    before = open_dataset(folder)
+    convert(before, name, tmp_path / "converted")
+    after = open_dataset(tmp_path / "converted")
+    assert [f.split for f in after.films] == [f.split for f in before.films]
+    assert "test" in [f.split for f in after.films]
+    grades = [[(h.side, h.brooker) for h in f.read().hips] for f in after.films]
+    assert grades == [[(h.side, h.brooker) for h in f.read().hips] for f in before.films]
 
 
 def test_convert_goes_through_every_film(folder: Path, tmp_path: Path) -> None:
