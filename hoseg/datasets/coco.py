@@ -53,13 +53,14 @@ class Annotation(_Loose):
 
 
 class Image(_Loose):
-    """One image; ``patient`` and ``spacing_mm`` are ours and optional."""
+    """One image; ``patient``, ``split`` and ``spacing_mm`` are ours and optional."""
 
     id: int | str
     file_name: str
     height: Annotated[int, Field(gt=0)]
     width: Annotated[int, Field(gt=0)]
     patient: str = ""
+    split: str = ""
     spacing_mm: float | None = None
 
 
@@ -109,6 +110,7 @@ def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
             case=Path(image.file_name).with_suffix("").as_posix(),
             patient=image.patient or Path(image.file_name).stem,
             path=_image_path(found, image.file_name),
+            split=image.split,
             reader=partial(_read, found, image, by_image.get(image.id, []), names, spacing_mm),
         )
         for image in content.images
@@ -130,7 +132,8 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
         content["images"].append(
             {
                 "id": number, "file_name": name, "height": height, "width": width,
-                "patient": image.patient, "spacing_mm": spacing.mean_mm if spacing else None,
+                "patient": image.patient, "split": image.split,
+                "spacing_mm": spacing.mean_mm if spacing else None,
             }
         )  # fmt: skip
         content["annotations"] += _annotations(image, number, len(content["annotations"]))

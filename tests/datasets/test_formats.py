@@ -58,7 +58,7 @@ def test_folder_keeps_grades(folder: Path) -> None:
     assert (hip.side, hip.brooker, hip.gap_mm) == ("left", 2, 12.5)
 
 
-@pytest.mark.parametrize("name", ["folder", "nnunet", "labelme"])
+@pytest.mark.parametrize("name", ["folder", "nnunet", "labelme", "coco"])
 def test_grades_and_splits_survive_a_conversion(name: str, folder: Path, tmp_path: Path) -> None:
     table = folder / "dataset.csv"
     with table.open(newline="") as stream:
@@ -74,6 +74,8 @@ def test_grades_and_splits_survive_a_conversion(name: str, folder: Path, tmp_pat
     after = open_dataset(tmp_path / "converted")
     assert [f.split for f in after.films] == [f.split for f in before.films]
     assert "test" in [f.split for f in after.films]
+    if name == "coco":  # has no place for grades
+        return
     grades = [[(h.side, h.brooker) for h in f.read().hips] for f in after.films]
     assert grades == [[(h.side, h.brooker) for h in f.read().hips] for f in before.films]
 
