@@ -85,3 +85,19 @@ def test_workers_are_told_when_the_server_has_ended(server):
     server.close()
     with pytest.raises(DeviceError, match="has ended"):
         remote.predict([make_film((64, 64))])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_no_worker_waits_for_ever_when_the_card_breaks_down(server, monkeypatch):
+    def broken(films):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    waiting, late = RemotePredictor(server.address), RemotePredictor(server.address)
+    monkeypatch.setattr(server._engine, "submit", broken)
+    with ThreadPoolExecutor(1) as pool:
+        for remote in (waiting, late):
+            answer = pool.submit(remote.predict, [make_film((64, 64))])
+            with pytest.raises(DeviceError, match="has ended"):
+                answer.result(timeout=60)
+    with pytest.raises(DeviceError, match="has ended"):
+        RemotePredictor(server.address)

@@ -62,13 +62,19 @@ class _Request:
 
 
 class RemotePredictor:
-    """Stands for a ``Predictor`` in a worker process. For one thread."""
+    """Stands for a ``Predictor`` in a worker process. For one thread.
+
+    Raises DeviceError when there is no server at the address any more.
+    """
 
     def __init__(self, address: Address) -> None:
         self.label, self.spacing_mm = address.label, address.spacing_mm
         if address.door:
             address = _ask(address)
-        self._pipe = Client(address.place, authkey=address.key)
+        try:
+            self._pipe = Client(address.place, authkey=address.key)
+        except (EOFError, OSError) as error:
+            raise DeviceError("the process that owns the GPU has ended") from error
         self._slot = SharedMemory(create=True, size=SLOT_BYTES)
         self._pipe.send(self._slot.name)
 
@@ -161,13 +167,8 @@ class GpuServer:
     def close(self) -> None:
         """Hang up on every worker and end."""
         self._closing.set()
-        with suppress(OSError, EOFError):
-            Client(self.address.place, authkey=self.address.key).close()  # wakes ``accept``
         for thread in self._threads:
             thread.join()
-        self._listener.close()
-        for seat in list(self._seats.values()):
-            self._leave(seat)
 
     def _accept(self) -> None:
         while not self._closing.is_set():
@@ -175,14 +176,26 @@ class GpuServer:
                 self._new.append(self._listener.accept())
 
     def _serve(self) -> None:
-        while not self._closing.is_set():
+        """Serve until told to close. Whatever ends this thread, no worker waits for it for ever."""
+        try:
+            while not self._closing.is_set():
+                while self._new:
+                    self._welcome(self._new.popleft())
+                requests = self._gather(0.0 if self._flying else 0.02)
+                if requests:
+                    self._submit(requests)
+                elif self._flying:
+                    self._land(len(self._flying) - 1)
+        finally:
+            self._closing.set()
+            with suppress(OSError, EOFError):
+                Client(self.address.place, authkey=self.address.key).close()  # wakes ``accept``
+            self._threads[0].join()
+            self._listener.close()
+            for seat in list(self._seats.values()):
+                self._leave(seat)
             while self._new:
-                self._welcome(self._new.popleft())
-            requests = self._gather(0.0 if self._flying else 0.02)
-            if requests:
-                self._submit(requests)
-            elif self._flying:
-                self._land(len(self._flying) - 1)
+                self._new.popleft().close()
 
     def _welcome(self, pipe: Connection) -> None:
         """Attach a worker's memory and page-lock it."""
