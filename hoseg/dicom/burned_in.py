@@ -18,7 +18,7 @@ from hoseg.dicom.text_model import text_probability
 
 LIKELY = 0.5  # probability that writing reaches somewhere in its place
 POSSIBLE = 0.1  # ... and everywhere in it
-UNSURE = 0.3  # from which on a place where it is not likely counts as unsure
+UNSURE = 0.4  # from which on a place where it is not likely counts as unsure
 LEAST_UNSURE_PX = 100  # ... when it is at least this large
 LEAST_PX = 16  # smaller places are noise
 MARGIN_PX = 2
