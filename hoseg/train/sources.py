@@ -61,12 +61,13 @@ class SimulatedSamples:
 
 
 def film_to_sample(film: SimulatedFilm) -> Sample:
-    """Bones bright, sacrum as a fifth bit."""
+    """Bones bright, sacrum as a fifth bit; outside the exposed field there is nothing to find."""
     targets = film.masks | np.where(film.sacrum, np.uint8(SACRUM_BIT), np.uint8(0))
     pixels = film.pixels
     if film.recipe.processing.dark_bone:
         pixels = pixels.max() - pixels
-    return Sample(pixels, targets, film.ignore & np.uint8(ALL_BITS), film.field)
+    ignore = np.where(film.field, film.ignore & np.uint8(ALL_BITS), np.uint8(0))
+    return Sample(pixels, targets, ignore, film.field)
 
 
 def stream_settings(config: TrainConfig, source: SimulatedSource) -> StreamSettings:
