@@ -19,6 +19,7 @@ from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
 from hoseg.grade.chances import ClassModel
+from hoseg.memory import keep_freed_memory
 from hoseg.pipeline import ImageResult, Pipeline, Predicts, class_model_of
 from hoseg.radiograph import Attributes
 from hoseg.reasons import Reason, status_of
@@ -62,6 +63,7 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
         process that owns the GPU listens
     """
     cv2.setNumThreads(1)  # one film a process, one thread a film
+    keep_freed_memory()
     class_model: ClassModel | None = None  # a predictor of this process knows its own
     if isinstance(engine, Choice):
         options = Options(precision=engine.precision, threads=1, films=1, gate=False)

@@ -20,13 +20,8 @@ from typing import Any, Generic, TypeVar
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
-ONE_FILM_AFTER_ANOTHER = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-}
-"""Environment of the processes: one thread each, and glibc keeps the memory of a film for the
-next one instead of having the kernel clear fresh pages for every array."""
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""Environment of the processes: numpy reads it when it is imported."""
 
 Setup = Callable[[], Callable[[Any], Any]]
 """Runs once in each process and returns the function that does a task. Must pickle."""
@@ -87,7 +82,7 @@ class WorkerPool(Generic[Task, Answer]):
     def _start(self) -> _Worker[Task]:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(self._setup, theirs), daemon=True)
-        with _environment(ONE_FILM_AFTER_ANOTHER):
+        with _environment(ONE_THREAD):
             process.start()
         theirs.close()
         return _Worker(process, ours)

@@ -89,7 +89,7 @@ class Predictor:
             raise SettingError("device", "cpu", "a predictor on a GPU")
         from torch.cuda import device_count
 
-        from hoseg.segment.gpu.crew import Crew, other_cards
+        from hoseg.segment.gpu.crew import open_crew, other_cards
         from hoseg.segment.gpu.engine import GpuEngine
         from hoseg.segment.gpu.server import GpuServer
 
@@ -100,7 +100,7 @@ class Predictor:
         if cards == 1:
             return server
         options = replace(self.options, precision=self.choice.precision)
-        return Crew(server, other_cards(self.models, self.choice.runtime, options, cards))
+        return open_crew(server, other_cards(self.models, self.choice.runtime, options, cards))
 
 
 def _load(model: ModelLike | Sequence[ModelLike]) -> tuple[Model, ...]:

@@ -203,8 +203,11 @@ def _lengths(
 
 def _metal(materials: tuple[Material, ...], lengths: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Where (H, W) a ray passes through metal."""
-    rows = [row for row, material in zip(lengths, materials, strict=True) if material in _METALS]
-    return np.any([row > METAL_SEEN_MM for row in rows] or [np.zeros(lengths.shape[1:], bool)], 0)
+    metal = np.zeros(lengths.shape[1:], bool)
+    for row, material in zip(lengths, materials, strict=True):
+        if material in _METALS:
+            metal |= row > METAL_SEEN_MM
+    return metal
 
 
 def _bladder_mm(layers: Layers) -> NDArray[np.float32]:

@@ -96,7 +96,7 @@ def process(
     """
     patient = _patient(signal, field)
     middle = np.float32(np.median(signal[patient])) if patient.any() else np.float32(0.1)
-    if metal is not None and not (patient & ~metal).sum() < 0.02 * patient.sum():
+    if metal is not None and (patient & ~metal).sum() >= 0.02 * patient.sum():
         patient &= ~metal
     # The logarithm has an offset, and what is far denser than bone is cut off before the
     # pyramid: neither metal nor the blades may darken what lies beside them.

@@ -141,8 +141,9 @@ def disturb(
 def repaint_border(crop: Crop, field: NDArray[np.bool_], rng: np.random.Generator) -> Crop:
     """Give what lies outside the field, padding included, the looks it may have in use.
 
-    Where it is painted over there is nothing to see, and that is what the targets then say;
-    where it is left as it was, bone may shine through the blades and stays ignored.
+    Where it is painted over there is nothing to see, and that is what the targets then say. Where
+    it is left as it was, they stay: a simulated film knows its field, and nothing is to be found
+    beyond it; on a labelled film the field is a finding itself, and what lies beyond is ignored.
     """
     pixels, targets, ignore = crop
     if field.all() or rng.random() < 0.3:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import expit
 
 from hoseg.errors import SettingError
@@ -16,9 +17,6 @@ PENALTY = 5.0
 changed by less than 2 %; its least lay about here."""
 FEWEST_A_CLASS = 10
 """With fewer hips of a class its probability is not worth fitting."""
-
-_STEPS = 50
-_LONGEST_STEP = 3.0
 
 Values = NDArray[np.float64]
 
@@ -78,19 +76,16 @@ def held_out_probabilities(
 
 
 def _logistic(standard: Values, outcome: Values) -> Values:
-    """Weights (F + 1,) of a logistic regression by Newton's method; the last, the bias, is free."""
-    penalty = np.full(standard.shape[1], PENALTY)
-    penalty[-1] = 1e-6
-    weights = np.zeros(standard.shape[1])
-    for _ in range(_STEPS):
-        p = expit(standard @ weights)
-        slope = standard.T @ (p - outcome) + penalty * weights
-        curve = (standard * (p * (1 - p))[:, None]).T @ standard + np.diag(penalty)
-        step = np.linalg.solve(curve, slope)
-        weights -= step * min(1.0, _LONGEST_STEP / max(float(np.abs(step).max()), 1e-12))
-        if np.abs(step).max() < 1e-6:
-            break
-    return weights
+    """Weights (F + 1,) of a ridge logistic regression; the last, the bias, is free."""
+    penalty = np.append(np.full(standard.shape[1] - 1, PENALTY), 1e-6)
+
+    def loss(weights: Values) -> tuple[float, Values]:
+        odds = standard @ weights
+        value = np.logaddexp(0, odds).sum() - outcome @ odds + 0.5 * penalty @ weights**2
+        return float(value), standard.T @ (expit(odds) - outcome) + penalty * weights
+
+    start = np.zeros(standard.shape[1])
+    return np.asarray(minimize(loss, start, jac=True, method="BFGS").x)
 
 
 def _rounded(values: Values) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ import pytest
 from hoseg.errors import DeviceError
 from hoseg.segment.engine import Deployment
 from hoseg.segment.gpu import crew
-from hoseg.segment.gpu.crew import Crew
+from hoseg.segment.gpu.crew import open_crew
 from hoseg.segment.gpu.engine import GpuEngine
 from hoseg.segment.gpu.server import GpuServer, RemotePredictor
 from hoseg.segment.options import Options
@@ -49,7 +49,7 @@ def broken_card():
 def test_workers_are_divided_between_cards_and_get_their_own_films(model, tmp_path):
     log = tmp_path / "log"
     first = GpuServer(fake_engine(model.path), "m@1", 0.5)
-    with Crew(first, [partial(fake_card, model.path, log)]) as cards:
+    with open_crew(first, [partial(fake_card, model.path, log)]) as cards:
         remotes = [RemotePredictor(cards.address) for _ in range(4)]
         assert {(remote.label, remote.spacing_mm) for remote in remotes} == {("m@1", 0.5)}
         for seed, remote in enumerate(remotes):
@@ -67,8 +67,9 @@ def test_workers_are_divided_between_cards_and_get_their_own_films(model, tmp_pa
 def test_a_card_that_cannot_be_used_is_named_and_the_others_end(model, tmp_path):
     log = tmp_path / "log"
     first = GpuServer(fake_engine(model.path), "m@1", 0.5)
-    with pytest.raises(DeviceError, match="cuda:2 has 0"):
-        Crew(first, [partial(fake_card, model.path, log), broken_card])
+    cards = open_crew(first, [partial(fake_card, model.path, log), broken_card])
+    with pytest.raises(DeviceError, match="cuda:2 has 0"), cards:
+        pass
     assert log.read_text().splitlines()[-1].startswith("end")
     assert not any(thread.is_alive() for thread in first._threads)
 
@@ -89,7 +90,7 @@ def test_cuda_means_every_card_and_a_number_that_one(model, device, cards, serve
         opened.extend(opener.args for opener in others)
         return first
 
-    monkeypatch.setattr(crew, "Crew", no_crew)
+    monkeypatch.setattr(crew, "open_crew", no_crew)
     with predictor.serve():
         pass
     assert [args[1] for args in opened] == [f"cuda:{i}" for i in range(1, served)]

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
 from multiprocessing.connection import Client, Connection, Listener
 from multiprocessing.process import BaseProcess
 from secrets import token_bytes
-from types import TracebackType
 from typing import Protocol
 
 from hoseg.errors import DeviceError, HosegError
@@ -35,8 +34,11 @@ class Server(Protocol):
 OpenServer = Callable[[], AbstractContextManager[Server]]
 
 
-class Crew:
-    """Servers of several cards behind one address; a context manager, as one server is.
+@contextmanager
+def open_crew(
+    first: AbstractContextManager[Server], others: Sequence[OpenServer]
+) -> Iterator[Server]:
+    """Servers of several cards behind one address, as one server is.
 
     first: the server in this process
     others: each opens the server of one more card, in a process of its own; picklable
@@ -45,44 +47,31 @@ class Crew:
     ------
     DeviceError: a card cannot be used; says which and why. None is left out silently.
     """
+    with ExitStack() as stack:
+        members = [stack.enter_context(closing(_Member(opener))) for opener in others]
+        own = stack.enter_context(first).address
+        addresses = [own, *(member.wait() for member in members)]
+        yield stack.enter_context(closing(_Door(addresses)))
 
-    def __init__(self, first: AbstractContextManager[Server], others: Sequence[OpenServer]) -> None:
-        self._first = first
-        self._members = [_Member(open_server) for open_server in others]
-        self._threads: list[threading.Thread] = []
-        self._closing = threading.Event()
-        try:
-            addresses = [first.__enter__().address, *(m.wait() for m in self._members)]
-        except BaseException:
-            self._end_members()
-            first.__exit__(None, None, None)
-            raise
+
+class _Door:
+    """Where workers are told which server is theirs."""
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
         key = token_bytes(32)
         self._listener = Listener(authkey=key)
         self.address = replace(addresses[0], place=self._listener.address, key=key, door=True)
-        self._door = threading.Thread(target=self._receive, args=(addresses,), daemon=True)
-        self._door.start()
-
-    def __enter__(self) -> Crew:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._receive, args=(addresses,), daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Hang up on every worker and end every process."""
+        """Receive nobody any more."""
         self._closing.set()
         with suppress(OSError, EOFError):
             Client(self.address.place, authkey=self.address.key).close()  # wakes ``accept``
-        self._door.join()
+        self._thread.join()
         self._listener.close()
-        self._end_members()
-        self._first.__exit__(None, None, None)
 
     def _receive(self, addresses: Sequence[Address]) -> None:
         """Tell each worker that comes which server is its own."""
@@ -91,10 +80,6 @@ class Crew:
             with suppress(OSError, EOFError), self._listener.accept() as pipe:
                 if not self._closing.is_set():
                     pipe.send(next(turns))
-
-    def _end_members(self) -> None:
-        for member in self._members:
-            member.end()
 
 
 class _Member:
@@ -118,7 +103,7 @@ class _Member:
         address: Address = answer
         return address
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Let the process close its server and end."""
         self._pipe.close()
         self._process.join()
