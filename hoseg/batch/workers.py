@@ -17,6 +17,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
+from hoseg.errors import DeviceError
+
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
@@ -45,6 +47,7 @@ class _Worker(Generic[Task]):
     pipe: Connection
     task: Task | None = None
     deadline: float = field(default=float("inf"))
+    ready: bool = False  # has set itself up
 
 
 class WorkerPool(Generic[Task, Answer]):
@@ -64,14 +67,22 @@ class WorkerPool(Generic[Task, Answer]):
     def map_unordered(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer | Lost]]:
         """Answers as they come. Tasks are drawn only when a process is free: memory is flat.
 
-        An exception raised by the setup or by a task is raised here.
+        An exception raised by the setup or by a task is raised here, after the answers that were
+        there already.
+
+        Raises
+        ------
+        DeviceError: a process ended before it could begin any task
         """
         waiting = iter(tasks)
         self._occupy(waiting)
         while busy := [worker for worker in self._workers if worker.task is not None]:
-            answers = list(self._collect(busy))
-            self._occupy(waiting)  # first: what is done with the answers may take a while
+            answers, fault = self._collect(busy)
+            if fault is None:
+                self._occupy(waiting)  # first: what is done with the answers may take a while
             yield from answers
+            if fault is not None:
+                raise fault
 
     def close(self) -> None:
         """End every process now."""
@@ -100,30 +111,40 @@ class WorkerPool(Generic[Task, Answer]):
         with suppress(BrokenPipeError):
             worker.pipe.send(task)
 
-    def _collect(self, busy: list[_Worker[Task]]) -> Iterator[tuple[Task, Answer | Lost]]:
+    def _collect(
+        self, busy: list[_Worker[Task]]
+    ) -> tuple[list[tuple[Task, Answer | Lost]], Exception | None]:
+        """Answers that are there, and the exception that one of the processes sent."""
         patience = max(0.0, min(w.deadline for w in busy) - time.monotonic())
         handles: dict[Any, _Worker[Task]] = {w.pipe: w for w in busy}
-        ready = wait(list(handles), timeout=None if patience == float("inf") else patience)
-        for handle in ready:
+        answers: list[tuple[Task, Answer | Lost]] = []
+        fault: Exception | None = None
+        for handle in wait(list(handles), timeout=None if patience == float("inf") else patience):
             worker = handles[handle]
             try:
                 kind, value = worker.pipe.recv()
             except (EOFError, ConnectionResetError):
-                yield self._lose(worker, "worker_died", _death(worker.process))
+                if worker.ready:
+                    answers.append(self._lose(worker, "worker_died", _death(worker.process)))
+                else:
+                    fault = _never_began(worker.process)
                 continue
             if kind == "begun":
+                worker.ready = True
                 worker.deadline = time.monotonic() + self._limit_s
                 continue
             task, worker.task, worker.deadline = worker.task, None, float("inf")
             if kind == "raised":
-                raise value
+                fault = value
+                continue
             assert task is not None
-            yield task, value
+            answers.append((task, value))
         now = time.monotonic()
         for worker in busy:
             if worker.task is not None and worker.deadline <= now:
                 sentence = f"took longer than {self._limit_s:g} s and was given up"
-                yield self._lose(worker, "timeout", sentence)
+                answers.append(self._lose(worker, "timeout", sentence))
+        return answers, fault
 
     def _lose(self, worker: _Worker[Task], code: str, sentence: str) -> tuple[Task, Answer | Lost]:
         task = worker.task
@@ -151,10 +172,24 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 
 def _death(process: BaseProcess) -> str:
+    how = _ending(process)
+    return f"the process reading it died ({how}): a damaged file or too little memory"
+
+
+def _never_began(process: BaseProcess) -> DeviceError:
+    """One damaged file is not to blame: the next process would end as this one did."""
+    return DeviceError(
+        f"a worker process ended before it could begin ({_ending(process)}): too little memory for "
+        "the model, or an installation that cannot be imported. Use fewer --workers, or run "
+        "'hoseg models' to see whether the model loads; then run the same command again: what is "
+        "done stays done"
+    )
+
+
+def _ending(process: BaseProcess) -> str:
     process.join(timeout=5)
     status = process.exitcode
-    how = f"signal {-status}" if status is not None and status < 0 else f"status {status}"
-    return f"the process reading it died ({how}): a damaged file or too little memory"
+    return f"signal {-status}" if status is not None and status < 0 else f"status {status}"
 
 
 def _serve(setup: Setup, pipe: Connection) -> None:

@@ -3,7 +3,9 @@ import time
 
 import pytest
 
+from hoseg.batch import workers
 from hoseg.batch.workers import Lost, WorkerPool
+from hoseg.errors import DeviceError
 
 
 def make_square():
@@ -52,6 +54,37 @@ def test_a_hanging_task_is_given_up():
 def test_an_exception_stops_the_pool():
     with pytest.raises(ValueError, match="nineteen"):
         run([19])
+
+
+def cannot_begin():
+    os._exit(4)
+
+
+def test_a_process_that_cannot_begin_stops_the_pool():
+    pool = WorkerPool(cannot_begin, 1, 30.0)
+    try:
+        with pytest.raises(DeviceError, match=r"before it could begin \(status 4\).*--workers"):
+            list(pool.map_unordered([1, 2]))
+    finally:
+        pool.close()
+
+
+def test_answers_that_are_there_come_before_an_exception(monkeypatch):
+    def wait_for_all(handles, timeout):
+        while not all(handle.poll(0.1) for handle in handles):
+            pass
+        return handles
+
+    pool = WorkerPool(make_square, 2, 30.0)
+    try:
+        list(pool.map_unordered([1, 2]))  # both have begun before
+        monkeypatch.setattr(workers, "wait", wait_for_all)
+        answers = pool.map_unordered([19, 3])
+        assert next(answers) == (3, 9)
+        with pytest.raises(ValueError, match="nineteen"):
+            next(answers)
+    finally:
+        pool.close()
 
 
 def test_tasks_are_drawn_only_when_a_process_is_free():
