@@ -75,21 +75,32 @@ def model_card_text(card: Card, log: str) -> str:
     log: content of the ``log.csv`` of the run; may be empty
     """
     fields: dict[str, Any] = card.model_dump()
-    fields["calibration"] = "\n".join(
-        f"| {name} | {temperature:.3g} | {threshold:.3g} | {'none' if peak is None else peak} |"
-        for name, temperature, threshold, peak in zip(
-            card.structures,
-            card.temperatures,
-            card.thresholds,
-            card.peaks or (None,) * len(card.structures),
-            strict=True,
-        )
-    )
+    fields["calibration"] = _calibration(card)
     fields["most_false"] = MOST_FALSE_COMPONENTS
     fields["training"] = _bullets(card.data)
     fields["metrics"] = _bullets(card.metrics) or "Not measured."
     fields["curve"] = learning_curve(log) or "Not recorded."
     return _TEXT.format_map(fields)
+
+
+def with_calibration(text: str, card: Card) -> str:
+    """``MODEL_CARD.md`` with its table of temperatures, thresholds and peaks written anew."""
+    return re.sub(
+        r"(\| structure \| temperature .*\n\|[-|]+\n)(?:\|.*\n)+",
+        lambda match: f"{match[1]}{_calibration(card)}\n",
+        text,
+    )
+
+
+def _calibration(card: Card) -> str:
+    """Rows of the table of temperatures, thresholds and peaks."""
+    peaks = card.peaks or (None,) * len(card.structures)
+    return "\n".join(
+        f"| {name} | {temperature:.3g} | {threshold:.3g} | {'none' if peak is None else peak} |"
+        for name, temperature, threshold, peak in zip(
+            card.structures, card.temperatures, card.thresholds, peaks, strict=True
+        )
+    )
 
 
 _CLASSES = """\
