@@ -87,6 +87,7 @@ def blind(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def _entry(row: Row, hips: list[Row]) -> dict[str, Any]:
     facts = [_hip(hip) for hip in hips]
+    shown = [fact for fact in facts if row["side"] in ("", "unknown", fact["side"])]
     return {
         "id": row["folder"],
         "status": row["status"],
@@ -99,25 +100,29 @@ def _entry(row: Row, hips: list[Row]) -> dict[str, Any]:
         "side": row["side"],
         "implant": "implant_seen" in row["notes"].split(";"),
         "hips": facts,
-        "need": need(row["status"], facts),
+        "need": need(row["status"], shown or facts),
     }
 
 
 def _hip(row: Row) -> dict[str, Any]:
-    chances = [float(row[f"brooker_p{k}"] or 0) for k in range(5)]
+    brooker = int(row["brooker"]) if row["brooker"] else None
+    chance = row[f"brooker_p{brooker}"] if brooker is not None else ""
     return {
         "side": row["side"],
-        "brooker": int(row["brooker"]) if row["brooker"] else None,
-        "sure": max(chances) if any(chances) else None,
+        "brooker": brooker,
+        "least": int(row["at_least"]) if row["at_least"] else None,
+        "sure": float(chance) if chance else None,
         "gap": float(row["gap_mm"]) if row["gap_mm"] else None,
         "abstained": row["abstained"],
     }
 
 
 def need(status: str, hips: list[dict[str, Any]]) -> float:
-    """How much an image needs a person: abstentions first, then doubt, then severity."""
-    if status == "abstained" or any(hip["abstained"] for hip in hips):
-        return 10.0
+    """How much an image needs a person: abstentions first, then doubt, then severity.
+
+    hips: of the side that the film is of; another hip at its edge is cropped as a rule
+    """
     doubt = max((1 - hip["sure"] for hip in hips if hip["sure"] is not None), default=0.0)
-    worst = max((hip["brooker"] for hip in hips if hip["brooker"] is not None), default=0)
-    return 5 * float(doubt) + 0.5 * float(worst)
+    worst = max((hip["brooker"] or hip["least"] or 0 for hip in hips), default=0)
+    abstained = status == "abstained" or any(hip["abstained"] for hip in hips)
+    return 10.0 * abstained + 5 * float(doubt) + 0.5 * float(worst)

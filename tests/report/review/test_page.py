@@ -35,16 +35,34 @@ def test_abstained_then_uncertain_then_severe():
     entries = index(images, hips)
     assert [entry["id"] for entry in entries] == ["lost", "half", "doubtful", "severe", "calm"]
     assert entries[3]["hips"][0] == {
-        "side": "left", "brooker": 4, "sure": 0.99, "gap": None, "abstained": "",
+        "side": "left", "brooker": 4, "least": None, "sure": 0.99, "gap": None, "abstained": "",
     }  # fmt: skip
 
 
 def test_more_doubt_and_more_severity_need_more():
-    one = lambda brooker, sure: [{"brooker": brooker, "sure": sure, "abstained": ""}]  # noqa: E731
+    one = lambda brooker, sure: [  # noqa: E731
+        {"brooker": brooker, "least": None, "sure": sure, "abstained": ""}
+    ]
     assert need("graded", one(0, 0.6)) > need("graded", one(0, 0.9))
     assert need("graded", one(4, 0.9)) > need("graded", one(3, 0.9))
     assert need("graded", one(None, None)) == need("graded", []) == 0
     assert need("abstained", []) > need("graded", one(4, 0.2))
+
+
+def test_the_chance_is_that_of_the_class_given():
+    """The rules may give IV where III is likelier: the card must not lend IV the chance of III."""
+    (entry,) = index([image("a")], [hip("a", 4, 0.18, brooker_p3="0.44")])
+    assert entry["hips"][0]["sure"] == 0.18
+    assert entry["need"] == pytest.approx(5 * 0.82 + 2)
+
+
+def test_a_cropped_hip_beside_the_one_filmed_does_not_come_first():
+    lost = hip("a", "", "", side="right", abstained="cropped_hip", at_least="4")
+    (entry,) = index([image("a", side="left")], [hip("a", 1, 0.9), lost])
+    assert entry["need"] < 10
+    assert entry["hips"][1]["least"] == 4
+    (both,) = index([image("a", side="unknown")], [hip("a", 1, 0.9), lost])
+    assert both["need"] > 10
 
 
 def test_inputs_without_a_folder_are_left_out():
