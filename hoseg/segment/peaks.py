@@ -1,4 +1,4 @@
-"""Hysteresis: a component is kept by its peak, and drawn at a lower threshold (Canny, 1986).
+"""Which components stay. Hysteresis: kept by their peak, drawn at a lower threshold (Canny, 1986).
 
 One threshold cannot do both. High enough to keep false ossification rare it shrinks every true
 one; low enough to draw the true ones whole it lets false ones in. So the mask is where the
@@ -10,7 +10,7 @@ network with a peak answers with one more plane for it: the same probability on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, exp, log
 
@@ -26,6 +26,9 @@ FINE_SHIFT = 6.0
 
 It resolves probabilities from 0.75 to 0.99999 in steps of 0.02 logits about its middle.
 """
+
+LEAST_BONE_MM2 = 60.0
+"""A piece of bone smaller than this, with nothing of the bone beside it, is a speck."""
 
 _RIM = np.ones((5, 5), np.uint8)
 
@@ -107,29 +110,87 @@ def drop_weak(
     """
     for rule in rules:
         values, fine = answer[rule.channel], answer[rule.plane]
-        drawn = (values >= rule.level).astype(np.uint8)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
-        if count == 1:
+        parts = _parts(values, rule.level)
+        if parts is None:
             continue
-        inside = drawn > 0
-        highest = np.zeros(count, np.uint8)
+        labels, stats = parts
+        inside = labels > 0
+        highest = np.zeros(len(stats), np.uint8)
         np.maximum.at(highest, labels[inside], fine[inside])
-        caps = np.full(values.shape, 255, np.uint8)
-        for label in np.flatnonzero(highest < rule.peak_level):
-            if label == 0:
-                continue
-            left, top, width, height = stats[label, :4].tolist()
-            box = (slice(top, top + height), slice(left, left + width))
-            part = labels[box] == label
-            caps[box][part] = rule.cap(int(highest[label]))
-            _clear(masks, part, (top, left), grid, 1 << rule.channel)
-        _lower(values, caps, inside & (caps == 255))
+        weak = {
+            label: rule.cap(int(highest[label]))
+            for label in np.flatnonzero(highest < rule.peak_level).tolist()
+            if label
+        }
+        _drop(values, masks, grid, 1 << rule.channel, parts, weak)
+
+
+def drop_specks(
+    answer: NDArray[np.uint8],
+    masks: NDArray[np.uint8],
+    grid: Grid,
+    thresholds: Mapping[int, float],
+    least_mm2: float = LEAST_BONE_MM2,
+) -> None:
+    """Take specks out of masks and probabilities of bones, in place, as ``drop_weak`` does.
+
+    A bone is one large piece, or some. A speck is smaller than ``least_mm2``, not the largest
+    piece, and lies clear of the picture's border, which may show just a corner of a bone.
+
+    thresholds: probability from which a pixel belongs to a structure, by channel
+    """
+    least = least_mm2 / (grid.spacing_mm[0] * grid.spacing_mm[1])
+    height, width = grid.shape
+    for channel, threshold in thresholds.items():
+        level = byte_level(threshold)
+        parts = _parts(answer[channel], level)
+        if parts is None:
+            continue
+        left, top, wide, high, area = parts[1].T
+        clear = (left > 0) & (top > 0) & (left + wide < width) & (top + high < height)
+        small = clear & (area < min(least, area[1:].max()))
+        small[0] = False
+        specks = dict.fromkeys(np.flatnonzero(small).tolist(), level - 1)
+        _drop(answer[channel], masks, grid, 1 << channel, parts, specks)
+
+
+_Parts = tuple[NDArray[np.int32], NDArray[np.int32]]
+
+
+def _parts(values: NDArray[np.uint8], level: int) -> _Parts | None:
+    """Labels (h, w) and statistics (n, 5) of the components from a level on; None without any."""
+    drawn = (values >= level).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+    return None if count == 1 else (np.asarray(labels, np.int32), np.asarray(stats, np.int32))
+
+
+def _drop(
+    values: NDArray[np.uint8],
+    masks: NDArray[np.uint8],
+    grid: Grid,
+    bit: int,
+    parts: _Parts,
+    dropped: Mapping[int, int],
+) -> None:
+    """Take components out of masks, and lower their values.
+
+    dropped: label -> probability x 255 that is left to its pixels, below the threshold
+    """
+    if not dropped:
+        return
+    labels, stats = parts
+    caps = np.full(values.shape, 255, np.uint8)
+    for label, cap in dropped.items():
+        left, top, width, height = stats[label, :4].tolist()
+        box = (slice(top, top + height), slice(left, left + width))
+        part = labels[box] == label
+        caps[box][part] = cap
+        _clear(masks, part, (top, left), grid, bit)
+    _lower(values, caps, (labels > 0) & (caps == 255))
 
 
 def _lower(values: NDArray[np.uint8], caps: NDArray[np.uint8], kept: NDArray[np.bool_]) -> None:
     """Lower what is dropped, and its rim, which a lower threshold would draw as a ring."""
-    if caps.min() == 255:
-        return
     spread = cv2.erode(caps, _RIM, borderValue=255)
     spread[kept] = 255
     np.minimum(values, spread, out=values)

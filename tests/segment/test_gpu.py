@@ -61,7 +61,7 @@ def test_resampling_is_opencvs(height, width, data):
     pixels = film_ops.unfold_uint16(torch.from_numpy(image.view(np.int16)))
     found = torch.round(film_ops.resample(pixels, grid.shape)).numpy()
     assert np.abs(found - expected).max() <= 1  # the last bit of a sum
-    assert np.mean(found == expected) > 0.98
+    assert np.count_nonzero(found != expected) <= 3 + 0.02 * found.size
 
 
 def test_enlarging_is_opencvs():

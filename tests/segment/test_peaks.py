@@ -18,7 +18,7 @@ from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.export import export_model
 from hoseg.segment.gpu.engine import GpuEngine
 from hoseg.segment.options import Options
-from hoseg.segment.peaks import FINE_SHIFT, drop_weak, expit, logit, peak_rules
+from hoseg.segment.peaks import FINE_SHIFT, drop_specks, drop_weak, expit, logit, peak_rules
 from hoseg.segment.predictor import Predictor
 from hoseg.segment.runtimes.deploy import deploy
 from hoseg.segment.runtimes.torch_cpu import TorchCpu
@@ -75,6 +75,32 @@ def test_neighbours_and_other_structures_stay():
     np.testing.assert_array_equal(masks[:, :third], drawn[:, :third])
     np.testing.assert_array_equal(masks[:, -third:], drawn[:, -third:])
     assert not (masks[:, third + 2 : -third - 2] & 8).any()
+
+
+def test_a_speck_of_bone_goes_and_pieces_and_corners_stay():
+    answer = np.zeros((5, 80, 90), np.uint8)
+    answer[1, 10:50, 10:50] = 255  # the bone
+    answer[1, 55:75, 30:50] = 255  # a piece of it
+    answer[1, 20:26, 70:76] = 255  # a speck
+    answer[1, 40:46, 84:90] = 255  # a corner of another bone, cut by the border
+    answer[2, 60:63, 70:73] = 255  # a screw is small
+    film = make_film((80, 90), (200, 240))
+    masks = restore(answer[:4], film)
+    expected, drawn = answer.copy(), masks.copy()
+    expected[1, 20:26, 70:76] = 0
+    drop_specks(answer, masks, film.grid, {0: 0.5, 1: 0.5})
+    np.testing.assert_array_equal(answer >= 128, expected >= 128)
+    np.testing.assert_array_equal(masks, restore(expected[:4], film))
+    assert (drawn != masks).any()
+
+
+def test_a_bone_that_is_all_small_pieces_keeps_the_largest():
+    answer = np.zeros((5, 60, 60), np.uint8)
+    answer[0, 10:15, 10:15] = answer[0, 30:34, 30:34] = 200
+    film = make_film((60, 60), (60, 60))
+    masks = restore(answer[:4], film)
+    drop_specks(answer, masks, film.grid, {0: 0.5})
+    assert np.argwhere(masks & 1).max() == 14
 
 
 def test_nothing_is_drawn_and_nothing_happens():
