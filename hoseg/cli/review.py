@@ -22,7 +22,11 @@ def review(
     ] = 0,
     blinded: Annotated[
         bool,
-        typer.Option("--blinded", help="Show nothing that the computer or another reader found."),
+        typer.Option(
+            "--blinded",
+            help="Show nothing that the computer or another reader found. "
+            "With an export: only what was said in such sessions.",
+        ),
     ] = False,
     reader: Annotated[str | None, typer.Option(help="With an export: this reader only.")] = None,
     grades: Annotated[
@@ -41,7 +45,7 @@ def review(
     if bring is not None:
         _import(run, bring, as_json)
     if grades is not None or dataset is not None:
-        _export(run, grades, dataset, reader, as_json)
+        _export(run, grades, dataset, (reader, blinded), as_json)
     elif bring is None:
         _serve(run, port, blinded, as_json)
 
@@ -61,15 +65,21 @@ def _import(run: Path, path: Path, as_json: bool) -> None:
 
 
 def _export(
-    run: Path, grades: Path | None, dataset: Path | None, reader: str | None, as_json: bool
+    run: Path,
+    grades: Path | None,
+    dataset: Path | None,
+    whose: tuple[str | None, bool],
+    as_json: bool,
 ) -> None:
+    """whose: the reader, None = all; and whether only blinded sessions count."""
     import json
 
     from hoseg.report.review.exports import export_dataset, export_grades
 
+    reader, blinded = whose
     counts: dict[str, int] = {}
     if grades is not None:
-        readers = export_grades(run, grades, reader)
+        readers = export_grades(run, grades, reader, blinded=blinded)
         counts["grades"] = len(readers)
         if not as_json:
             typer.echo(f"{len(readers)} grades in {grades}")
@@ -77,7 +87,7 @@ def _export(
             names = ", ".join(sorted(set(readers)))
             typer.echo(f"Readers: {names}. For hoseg evaluate, write one file each with --reader.")
     if dataset is not None:
-        counts["images"] = export_dataset(run, dataset, reader)
+        counts["images"] = export_dataset(run, dataset, reader, blinded=blinded)
         if not as_json:
             typer.echo(f"{counts['images']} images with corrected masks in {dataset}")
     if as_json:

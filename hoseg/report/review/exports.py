@@ -36,10 +36,13 @@ GRADE_COLUMNS: tuple[Column, ...] = (
 """``hoseg evaluate`` reads them as truth, and as a reader beside another or a ``findings.csv``."""
 
 
-def export_grades(run: Path, path: Path, reader: str | None = None) -> list[str]:
+def export_grades(
+    run: Path, path: Path, reader: str | None = None, *, blinded: bool = False
+) -> list[str]:
     """Write the newest grade of every reader for every hip as CSV.
 
     reader: only this one's, which is what ``hoseg evaluate --readers`` compares
+    blinded: only those given without seeing the computer's result
 
     Returns the reader of each row.
 
@@ -48,7 +51,7 @@ def export_grades(run: Path, path: Path, reader: str | None = None) -> list[str]
     OutputError: the CSV or the history cannot be opened
     """
     with _history(run) as store:
-        grades = list(store.latest_grades(reader))
+        grades = list(store.latest_grades(reader, blinded=blinded))
     write_csv(path, GRADE_COLUMNS, (_grade_row(run, entry) for entry in grades))
     return [entry["reader"] for entry in grades]
 
@@ -68,12 +71,15 @@ def _grade_row(run: Path, entry: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def export_dataset(run: Path, out: Path, reader: str | None = None) -> int:
+def export_dataset(
+    run: Path, out: Path, reader: str | None = None, *, blinded: bool = False
+) -> int:
     """Write every image with a corrected mask as a labelled folder; returns how many.
 
     Pelvis, femur and implant are the computer's, ossification is the reader's.
 
     reader: only this one's masks and grades; None = the newest of anybody
+    blinded: only those made without seeing the computer's result
 
     Raises
     ------
@@ -81,7 +87,7 @@ def export_dataset(run: Path, out: Path, reader: str | None = None) -> int:
     OutputError: the folder or the history cannot be opened
     """
     with _history(run) as store:
-        return labelled_folder.write(_labelled(run, store, reader), out)
+        return labelled_folder.write(_labelled(run, store, reader, blinded), out)
 
 
 def _history(run: Path) -> ReviewStore:
@@ -90,13 +96,15 @@ def _history(run: Path) -> ReviewStore:
     return ReviewStore(run / STORE)
 
 
-def _labelled(run: Path, store: ReviewStore, reader: str | None) -> Iterator[LabelledImage]:
+def _labelled(
+    run: Path, store: ReviewStore, reader: str | None, blinded: bool
+) -> Iterator[LabelledImage]:
     grades: dict[str, dict[Side, GradedHip]] = {}
-    for entry in store.latest_grades(reader):
+    for entry in store.latest_grades(reader, blinded=blinded):
         side = Side(entry["side"] or "unknown")
         grades.setdefault(entry["image"], {})[side] = GradedHip(side, int(entry["value"]))
     for image in dict.fromkeys(e["image"] for e in store.history() if e["kind"] == "mask"):
-        png = store.latest_mask(image, reader)
+        png = store.latest_mask(image, reader, blinded=blinded)
         if png is not None:
             yield _one(inside(run, image), png, tuple(grades.get(image, {}).values()))
 

@@ -9,7 +9,7 @@ from hoseg.errors import InputError
 from hoseg.report.paths import inside
 from hoseg.report.review.masks import ossification_of, png_size
 from hoseg.report.review.requests import Request, read_corrections
-from hoseg.report.review.store import STORE, ReviewStore
+from hoseg.report.review.store import STORE, WITHDRAW, ReviewStore
 
 MAX_FILE_BYTES = 512 * 1024**2
 
@@ -35,6 +35,8 @@ def import_corrections(run: Path, path: Path, images: Collection[str]) -> tuple[
     try:
         found = read_corrections(text)
         for said, _ in found:
+            if said.correction.kind == WITHDRAW:  # entries are numbered by the history alone
+                raise InputError("request", "nothing to withdraw in a file", code="bad_review")
             check_request(said, run, images)
     except InputError as error:
         raise InputError(str(path), error.sentence, code=error.code) from error

@@ -13,7 +13,7 @@ from hoseg.report.review.case import to_script_json
 from hoseg.report.schema import RESEARCH_USE
 
 PAGE = "review.html"
-SCRIPTS = ("gallery.js", "viewer.js", "paint.js", "case.js", "app.js")
+SCRIPTS = ("gallery.js", "viewer.js", "paint.js", "findings.js", "case.js", "app.js")
 Row = Mapping[str, str]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -83,10 +83,6 @@ def read_corrections(text: bytes) -> list[tuple[Request, str]]:
         )
         for said in kept
     ]
-
-
-def _utc(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _request(said: _Body, *, blinded: bool) -> Request:

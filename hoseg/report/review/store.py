@@ -13,7 +13,9 @@ from typing import Any
 from hoseg.errors import InputError, OutputError
 
 STORE = "review.sqlite"
-KINDS = ("grade", "false_ossification", "missed_ossification", "mask", "comment", "sign")
+WITHDRAW = "withdraw"
+KINDS = ("grade", "false_ossification", "missed_ossification", "mask", "comment", "sign", WITHDRAW)
+_WITHDRAWN = "SELECT CAST(value AS INTEGER) FROM history WHERE kind = 'withdraw'"
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS history (
@@ -45,7 +47,9 @@ class Correction:
     image: folder of the image, relative to the run
     side: left, right or unknown; "" when it is about the image
     kind: one of ``KINDS``
-    value: class 0-4 for a grade; "row,column" of a point; text of a comment
+    value: class 0-4 for a grade; "row,column" of a point; text of a comment; for "withdraw" the
+        number of an earlier entry of the same reader about the same image, which stays in the
+        history but no longer counts
     blinded: said without seeing the computer's result
     """
 
@@ -66,6 +70,9 @@ class Correction:
         }
         if self.kind == "grade":
             checks["value"] = self.value in ("0", "1", "2", "3", "4")
+        if self.kind == WITHDRAW:
+            checks["value"] = self.value.isascii() and self.value.isdecimal()
+            checks["value"] &= len(self.value) <= 15
         for key, fits in checks.items():
             if not fits:
                 shown = repr(getattr(self, key))[:80]
@@ -111,8 +118,11 @@ class ReviewStore:
 
         Raises
         ------
+        InputError: there is no such entry to withdraw
         OutputError: disk full, or another program holds the file
         """
+        if correction.kind == WITHDRAW:
+            self._check_withdrawal(correction)
         time = time or datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
             with self._base:
@@ -128,36 +138,56 @@ class ReviewStore:
             raise OutputError(f"{self.path}: {error}; free space and save again") from error
         return int(cursor.lastrowid or 0)
 
+    def _check_withdrawal(self, correction: Correction) -> None:
+        """Refuse to withdraw what is not this reader's, or not about this image."""
+        said = self._base.execute(
+            "SELECT 1 FROM history WHERE number = ? AND reader = ? AND image = ? AND kind != ?",
+            (int(correction.value), correction.reader.strip(), correction.image, WITHDRAW),
+        ).fetchone()
+        if said is None:
+            sentence = f"this reader said nothing with number {correction.value} about this image"
+            raise InputError("correction", sentence, code="bad_review")
+
     def history(self, image: str | None = None) -> Iterator[dict[str, Any]]:
-        """Entries of one image, or of all, oldest first; masks as a flag only."""
+        """Entries of one image, or of all, oldest first; masks and withdrawals as flags."""
         names = ("number", "time", *(field.name for field in fields(Correction)))
         where, values = ("WHERE image = ?", (image,)) if image is not None else ("", ())
         columns = ", ".join(names)
         for row in self._base.execute(
-            f"SELECT {columns}, mask IS NOT NULL FROM history {where} ORDER BY number", values
+            f"SELECT {columns}, mask IS NOT NULL, number IN ({_WITHDRAWN}) FROM history {where} "
+            "ORDER BY number",
+            values,
         ):
-            entry = dict(zip((*names, "has_mask"), row, strict=True))
-            yield entry | {"blinded": bool(entry["blinded"]), "has_mask": bool(entry["has_mask"])}
+            entry = dict(zip((*names, "has_mask", "withdrawn"), row, strict=True))
+            yield entry | {key: bool(entry[key]) for key in ("blinded", "has_mask", "withdrawn")}
 
     def latest_mask(
         self, image: str, reader: str | None = None, *, blinded: bool = False
     ) -> bytes | None:
-        """The newest mask of an image.
+        """The newest mask of an image that was not withdrawn.
 
         reader: drawn by this one; None = by anybody
         blinded: only masks drawn without seeing the computer's result
         """
         row = self._base.execute(
             "SELECT mask FROM history WHERE kind = 'mask' AND image = ?1 "
-            "AND (?2 IS NULL OR reader = ?2) AND blinded >= ?3 ORDER BY number DESC LIMIT 1",
+            f"AND (?2 IS NULL OR reader = ?2) AND blinded >= ?3 AND number NOT IN ({_WITHDRAWN}) "
+            "ORDER BY number DESC LIMIT 1",
             (image, reader, int(blinded)),
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    def latest_grades(self, reader: str | None = None) -> Iterator[dict[str, Any]]:
-        """The newest grade of every reader for every hip, oldest entry first."""
+    def latest_grades(
+        self, reader: str | None = None, *, blinded: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """The newest grade of every reader for every hip, oldest entry first.
+
+        reader: by this one; None = by anybody
+        blinded: only grades given without seeing the computer's result
+        """
         newest: dict[tuple[str, str, str], dict[str, Any]] = {}
         for entry in self.history():
-            if entry["kind"] == "grade" and reader in (None, entry["reader"]):
+            counts = entry["kind"] == "grade" and not entry["withdrawn"]
+            if counts and reader in (None, entry["reader"]) and entry["blinded"] >= blinded:
                 newest[(entry["reader"], entry["image"], entry["side"])] = entry
         yield from sorted(newest.values(), key=lambda entry: entry["number"])

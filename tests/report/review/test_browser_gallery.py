@@ -102,7 +102,8 @@ def test_filters(from_disk):
         ("Class", "Brooker IV", [SINGLE]),
         ("Class", "Brooker II", [CURRENT]),
         ("Implant", "without", [ABSTAINED, PRIOR]),
-        ("View", "ap hip", [ABSTAINED, SINGLE]),
+        ("Class", "severe: III or IV", [CURRENT, HOSTILE, SINGLE]),
+        ("View", "AP hip", [ABSTAINED, SINGLE]),
         ("Review", "done", []),
     ):
         choice = from_disk.get_by_role("combobox", name=label, exact=True)

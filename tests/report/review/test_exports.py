@@ -89,6 +89,20 @@ def test_the_loop_closes_for_readers(run, tmp_path):
     assert np.asarray(json.loads(out)["confusion"])[3, 4] == 1
 
 
+def test_a_blinded_grade_is_exported_though_a_later_one_was_not(run, tmp_path):
+    with ReviewStore(run / STORE) as store:
+        store.add(Correction("Ada", CURRENT.folder, "grade", "left", "2", blinded=True))
+        store.add(Correction("Ada", CURRENT.folder, "grade", "left", "4"))
+        store.add(Correction("Ada", CURRENT.folder, "mask"), rgba(drawn(run, CURRENT)))
+    out = tmp_path / "grades.csv"
+    hoseg("review", run, "--grades", out, "--reader", "Ada")
+    assert [(row["brooker"], row["blinded"]) for row in table(out)] == [("4", "0")]
+    hoseg("review", run, "--grades", out, "--reader", "Ada", "--blinded")
+    assert [(row["brooker"], row["blinded"]) for row in table(out)] == [("2", "1")]
+    assert export_dataset(run, tmp_path / "all") == 1
+    assert export_dataset(run, tmp_path / "blinded", blinded=True) == 0
+
+
 def test_a_reader_is_comparable_with_the_run(run, tmp_path):
     correct_on_the_page(run)
     export_grades(run, tmp_path / "ada.csv", "Ada")

@@ -59,6 +59,7 @@ def test_corrections_enter_the_history_once(run, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"kind": "withdraw", "value": "1"},
         {"image": "../../etc"},
         {"image": "studies/no/such"},
         {"value": "7"},

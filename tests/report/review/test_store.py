@@ -74,6 +74,35 @@ def test_the_newest_mask_by_reader_and_by_blinding(store):
     assert [entry["has_mask"] for entry in store.history("i")] == [True] * 3
 
 
+def test_what_is_withdrawn_stays_but_counts_no_more(store):
+    first = store.add(grade(value="1"))
+    second = store.add(grade(value="4"))
+    drawn = store.add(Correction("Ada", "studies/1/2", "mask"), b"1")
+    for number in (second, drawn):
+        store.add(Correction("Ada", "studies/1/2", "withdraw", value=str(number)))
+    assert [entry["number"] for entry in store.latest_grades()] == [first]
+    assert store.latest_mask("studies/1/2") is None
+    entries = list(store.history())
+    assert [entry["withdrawn"] for entry in entries] == [False, True, True, False, False]
+    assert entries[1]["value"] == "4"
+
+
+@pytest.mark.parametrize("more", [{"reader": "Bob"}, {"image": "other"}, {"value": "99"}])
+def test_nobody_withdraws_what_another_said(store, more):
+    number = store.add(grade())
+    fields = {"reader": "Ada", "image": "studies/1/2", "value": str(number)} | more
+    with pytest.raises(InputError, match="said nothing with number"):
+        store.add(Correction(**fields, kind="withdraw"))
+    assert len(list(store.latest_grades())) == 1
+
+
+def test_a_blinded_grade_is_found_after_a_later_one(store):
+    store.add(grade(value="2", blinded=True))
+    store.add(grade(value="3"))
+    assert [e["value"] for e in store.latest_grades("Ada")] == ["3"]
+    assert [e["value"] for e in store.latest_grades("Ada", blinded=True)] == ["2"]
+
+
 KILLED = """
 import os, sys
 from pathlib import Path

@@ -11,6 +11,16 @@ function say(text, bad = false) {
   say.timer = setTimeout(() => { message.textContent = ""; }, bad ? 8000 : 4000);
 }
 
+/** What was said, in words. */
+function told({ kind, side, value }) {
+  const about = side ? `, ${hipName(side).toLowerCase()}` : "";
+  if (kind === "grade") return `Brooker ${ROMAN[value]}${about}`;
+  if (kind === "missed_ossification") return `missed ossification${about}, at row and column ${value.replace(",", ", ")}`;
+  if (kind === "withdraw") return `number ${value} withdrawn`;
+  const plain = { mask: "ossification mask", sign: "signed", comment: `“${value}”` };
+  return (plain[kind] || words(kind)) + about;
+}
+
 // Served: the history of the run. From disk: this browser's storage, to be downloaded.
 const store = {
   async save(correction, mask_png) {
@@ -26,7 +36,7 @@ const store = {
       const answer = await fetch("api/review", { method: "POST", body, headers: { "Content-Type": "application/json" } });
       const said = await answer.json();
       if (!answer.ok) throw new Error(said.error);
-      say(`Saved: ${words(correction.kind)} ${correction.side} ${correction.value}`);
+      say(correction.kind === "withdraw" ? "Withdrawn; the history keeps it." : `Saved: ${told(correction)}.`);
       return true;
     } catch (error) {
       say(`Not saved: ${error.message}. Is hoseg review still running?`, true);
@@ -47,7 +57,7 @@ const store = {
       say(`Not kept: ${error.message}`, true);
       return false;
     }
-    say(`Kept by this browser only: ${words(correction.kind)} ${correction.side} ${correction.value}. Download before you leave.`);
+    say(`Kept by this browser only: ${told(correction)}. Download before you leave.`);
     return true;
   },
   async history(image) {
@@ -55,6 +65,13 @@ const store = {
     const query = new URLSearchParams({ ...(image && { image }), reader: readerName() });
     const answer = await fetch(`api/history?${query}`);
     return answer.ok ? answer.json() : [];
+  },
+  /** Take something back: it stays in the history of the run, but no longer counts. */
+  async withdraw(entry) {
+    if (SETTINGS.served) return this.save({ image: entry.image, kind: "withdraw", reader: readerName(), value: String(entry.number) });
+    localStorage.setItem(this.place, JSON.stringify(this.here().filter((e) => e.time !== entry.time)));
+    say("Taken back.");
+    return true;
   },
   /** A correction by this reader's newest mask, as base64 PNG, or nothing. */
   maskHere(image) {
@@ -95,8 +112,7 @@ const app = {
     readerBox.value = localStorage.getItem("hoseg-reader") || "";
     readerBox.addEventListener("change", () => {
       localStorage.setItem("hoseg-reader", readerName());
-      this.current?.showHistory();
-      this.markDone();
+      this.changeReader();
     });
     if (SETTINGS.served) history.replaceState(null, "", location.pathname + location.hash); // no token in view
     addEventListener("beforeunload", (event) => this.current?.painter?.dirty && event.preventDefault());
@@ -114,7 +130,14 @@ const app = {
 
   async markDone() {
     const entries = await store.history("");
-    entries.filter((e) => e.kind === "sign").forEach((e) => this.gallery.markDone(e.image));
+    this.gallery.setDone(entries.filter((e) => e.kind === "sign" && !e.withdrawn).map((e) => e.image));
+  },
+
+  /** Show the work of the reader named now; a mask that was not saved stays for whoever saves it. */
+  changeReader() {
+    this.markDone();
+    if (!this.current || this.current.painter.dirty || this.current.comment.value) return this.current?.showHistory();
+    this.current = new Case(this.places.case, this.current.data, this.gallery);
   },
 
   async route() {
@@ -181,12 +204,13 @@ const app = {
   },
 
   fillHelp() {
+    const seen = [["A", "accept the computer's class"], ["X", "ossification is false"], ["M", "mark a missed ossification"], ["V", "show or hide the prior"]];
     const keys = [
       ["J, K", "next, previous case"], ["Esc", "back to the gallery, leave a tool"], ["0 1 2 3 4", "class of the selected hip"],
-      ["A", "accept the computer's class"], ["H", "select the other hip"], ["X", "ossification is false"], ["M", "mark a missed ossification"],
-      ["O, F, G", "outlines, fill, gap line"], ["I", "invert grey levels"], ["W, Q, D, C", "window narrower, wider; brighter, darker"],
+      ["H", "select the other hip"], ...(SETTINGS.blinded ? [] : seen),
+      SETTINGS.blinded ? ["F", "show or hide the mask"] : ["O, F, G", "outlines, fill, gap line"], ["I", "invert grey levels"], ["W, Q, D, C", "window narrower, wider; brighter, darker"],
       ["mouse", "drag pans, wheel zooms, right or Shift drag changes window and level, double click fits"],
-      ["+, −, arrows", "zoom, pan"], ["R", "reset window and zoom"], ["B, E, P", "brush, eraser, polygon"],
+      ["+, −, arrows", "zoom, pan the film that has the focus (Tab)"], ["R", "reset window and zoom"], ["B, E, P", "brush, eraser, polygon"],
       ["arrows, space", "with a tool: move its cursor, paint or set a corner; Ctrl and arrows draw"], [", .", "brush smaller, larger"],
       ["Enter", "close the polygon; without a tool: sign the case"], ["Z", "undo"], ["S", "save the mask"],
     ];

@@ -51,7 +51,8 @@ class Case {
     const parts = [
       this.navigation(),
       make("h2", {}, "Film"),
-      make("p", { class: "quiet" }, this.describe()),
+      make("p", { class: "quiet" }, describeFilm(this.data)),
+      remarks(result.notes),
       SETTINGS.blinded ? null : this.legend(),
       result.status === "abstained" ? make("p", { class: "badge abstained" }, result.sentence || words(result.reason)) : null,
       this.displayTools(),
@@ -64,15 +65,6 @@ class Case {
       make("h2", {}, "History"), this.past];
     this.panel.replaceChildren(...parts.filter(Boolean));
     this.select(0);
-  }
-
-  describe() {
-    const image = this.data.result.image;
-    const spacing = image.spacing;
-    const scale = spacing ? `${spacing.row_mm.toFixed(3)} mm a pixel (${words(spacing.source)})` : "no millimetre calibration";
-    const side = image.side === "unknown" ? [] : [image.side];
-    const facts = [viewName(image.view), ...side, day(image.study_date), `${this.data.rows} × ${this.data.columns} pixels`, scale];
-    return [sentence(facts.join(", ")), ...this.data.result.notes.map((note) => note.text)].join(" ");
   }
 
   legend() {
@@ -96,7 +88,8 @@ class Case {
     const names = [["Outlines", "O", "outlines"], ["Fill", "F", "fill"], ["Gap", "G", "gap"]];
     this.toggles = names.filter(([, , name]) => !SETTINGS.blinded || name === "fill").map(([text, key, name]) =>
       this.button(text, key, () => this.toggle(name), { "aria-pressed": String(drawn[name]), "data-name": name }));
-    return make("div", { class: "tools" }, ...this.toggles,
+    this.priorButton = this.button("Prior", "V", () => this.togglePrior(), { "aria-pressed": "true", hidden: true });
+    return make("div", { class: "tools" }, ...this.toggles, this.priorButton,
       this.button("Invert", "I", () => { levels.inverted = !levels.inverted; applyLevels(); }),
       this.button("Reset", "R", () => this.reset()));
   }
@@ -116,43 +109,29 @@ class Case {
   }
 
   hipBox(hip, k) {
-    const name = hip.side === "unknown" ? "Hip, side unknown" : `${hip.side[0].toUpperCase()}${hip.side.slice(1)} hip`;
+    const name = hipName(hip.side);
     const box = make("article", { class: "hip", "aria-label": name, onclick: () => this.select(k), onfocusin: () => this.select(k) });
-    box.append(make("h3", {}, name));
-    if (!hip.empty) box.append(...this.found(hip));
+    const computed = hip.classes?.brooker;
+    const given = hip.empty ? "" : computed == null ? ": not graded" : `: Brooker ${ROMAN[computed]}`;
+    box.append(make("h3", {}, name + given));
+    if (!hip.empty) box.append(make("p", {}, hip.summary || ""));
     this.classButtons(box, hip, k);
+    if (!hip.empty) box.append(...facts(hip));
     return box;
-  }
-
-  found(hip) {
-    const parts = [make("p", {}, hip.summary || "")];
-    if (hip.pattern) parts.push(make("p", { class: "quiet" }, `Pattern: ${words(hip.pattern)}.`));
-    if (hip.gap_mm != null && !/gap|joins/.test(hip.summary)) {
-      const range = hip.gap_interval_mm ? ` (${hip.gap_interval_mm.map((v) => v.toFixed(1)).join(" to ")})` : "";
-      parts.push(make("p", { class: "quiet" }, `Gap ${hip.gap_mm.toFixed(1)} mm${range}.`));
-    }
-    const chances = hip.class_probabilities?.brooker;
-    const likely = (chances || []).map((p, k) => [ROMAN[k], Math.round(100 * p)]).filter(([, percent]) => percent > 0);
-    if (likely.length) parts.push(make("p", { class: "quiet" }, "Probability: " + likely.map(([roman, percent]) => `class ${roman} ${percent} %`).join(", ") + "."));
-    for (const note of hip.caveats || []) parts.push(make("p", { class: "quiet" }, sentence(note.text)));
-    const lines = (hip.trace || []).filter((line) => line.system === "brooker" || line.fired);
-    parts.push(make("details", {}, make("summary", {}, "Why"), make("ul", { class: "trace" },
-      ...lines.map((line) => make("li", { class: line.fired ? "fired" : "" }, (line.fired ? "✓ " : "") + line.sentence)),
-      ...Object.values(hip.counterfactuals || {}).map((text) => make("li", {}, text)))));
-    return parts;
   }
 
   classButtons(box, hip, k) {
     const computed = hip.classes?.brooker;
     const row = make("div", { class: "row", role: "group", "aria-label": `Brooker class, ${hip.side} hip` },
       ...ROMAN.map((roman, grade) => make("button", {
-        type: "button", class: "class", "aria-pressed": "false", "aria-label": `Brooker ${roman}`, "data-grade": grade,
+        type: "button", class: grade === computed ? "class computed" : "class", "aria-pressed": "false", "data-grade": grade,
+        "aria-label": `Brooker ${roman}${grade === computed ? ", the computer's class" : ""}`,
         onclick: () => { this.select(k); this.grade(grade); },
       }, roman)));
     const tools = make("div", { class: "row" });
-    if (computed != null) tools.append(this.button("Accept", "A", () => { this.select(k); this.accept(); }));
-    if (!hip.empty) tools.append(this.button("False ossification", "X", () => { this.select(k); this.save("false_ossification", hip.side); }));
-    tools.append(this.button("Missed", "M", () => { this.select(k); this.missed(); }));
+    if (computed != null) tools.append(this.button(`Accept ${ROMAN[computed]}`, "A", () => { this.select(k); this.accept(); }));
+    if (this.bones(hip)) tools.append(this.button("False ossification", "X", () => { this.select(k); this.falsified(); }));
+    if (!SETTINGS.blinded) tools.append(this.button("Missed", "M", () => { this.select(k); this.missed(); }));
     box.append(row, tools);
   }
 
@@ -171,13 +150,22 @@ class Case {
     else this.grade(computed);
   }
 
+  /** Whether the computer found ossification at a hip. */
+  bones(hip) {
+    return (hip.components || []).some((piece) => piece.graded);
+  }
+
+  falsified() {
+    if (this.bones(this.hip)) this.save("false_ossification", this.hip.side);
+    else say("The computer found no ossification at this hip.", true);
+  }
+
   grade(value) {
     this.save("grade", this.hip.side, String(value));
   }
 
   missed() {
     this.painter.placed = (row, column) => {
-      this.viewer.mark(row, column);
       this.setMode("point");
       this.save("missed_ossification", this.hip.side, `${row.toFixed(1)},${column.toFixed(1)}`);
     };
@@ -191,7 +179,7 @@ class Case {
   }
 
   sign() {
-    this.save("sign", "").then((saved) => saved && this.gallery.markDone(this.data.id));
+    this.save("sign", "").then((saved) => saved && app.markDone());
   }
 
   maskTools() {
@@ -232,12 +220,28 @@ class Case {
 
   async showHistory() {
     const entries = await store.history(this.data.id);
-    this.past.replaceChildren(...entries.map((e) => make("li", {}, `${e.time.slice(0, 16).replace("T", " ")} UTC, ${e.reader}: ${words(e.kind)} ${e.side} ${e.kind === "grade" ? "Brooker " + ROMAN[e.value] : e.value}`)));
+    this.past.replaceChildren(...entries.map((entry) => this.told(entry)));
+    const standing = entries.filter((e) => !e.withdrawn);
     this.hips.forEach((hip, k) => {
-      const mine = entries.filter((e) => e.kind === "grade" && e.side === hip.side && e.reader === readerName()).pop();
+      const mine = standing.filter((e) => e.kind === "grade" && e.side === hip.side && e.reader === readerName()).pop();
       this.hipBoxes[k].querySelectorAll(".class").forEach((b) => b.setAttribute("aria-pressed", String(mine?.value === b.dataset.grade)));
     });
-    if (entries.some((e) => e.kind === "sign")) this.gallery.markDone(this.data.id);
+    this.viewer.marks(standing.filter((e) => e.kind === "missed_ossification").map((e) => e.value.split(",").map(Number)));
+  }
+
+  /** A line of the history; what this reader said can be withdrawn. */
+  told(entry) {
+    const text = `${entry.time.slice(0, 16).replace("T", " ")} UTC, ${entry.reader}: ${told(entry)}`;
+    const own = entry.reader === readerName() && entry.kind !== "withdraw" && !entry.withdrawn;
+    return make("li", {}, entry.withdrawn ? make("s", {}, text) : text, own ? " " : null,
+      own ? make("button", { type: "button", onclick: () => this.withdraw(entry), "aria-label": `Withdraw: ${told(entry)}` }, "Withdraw") : null);
+  }
+
+  async withdraw(entry) {
+    if (!await store.withdraw(entry)) return;
+    await this.showHistory();
+    app.markDone();
+    this.viewer.root.focus();
   }
 
   async addPrior() {
@@ -249,10 +253,27 @@ class Case {
     } catch (error) {
       return say(error.message, true);
     }
-    const grades = prior.hips.filter((h) => h.brooker != null).map((h) => `${h.side} ${ROMAN[h.brooker]}`).join(", ");
+    const gap = (h) => (h.gap == null ? "" : ` (gap ${h.gap.toFixed(1)} mm)`);
+    const grades = prior.hips.filter((h) => h.brooker != null).map((h) => `${h.side} ${ROMAN[h.brooker]}${gap(h)}`).join(", ");
     this.other = new Viewer(data, `prior of ${day(prior.date)} · ${grades || "not graded"}`);
     this.views.append(this.other.root);
+    this.priorButton.hidden = false;
     requestAnimationFrame(() => { this.viewer.fit(); this.other.fit(); });
+  }
+
+  togglePrior() {
+    if (!this.other) return say("There is no earlier film of this patient and side in this run.");
+    const { root } = this.other;
+    if (root.contains(document.activeElement)) this.viewer.root.focus();
+    root.hidden = !root.hidden;
+    this.priorButton.setAttribute("aria-pressed", String(!root.hidden));
+    this.viewer.fit();
+    this.other.fit();
+  }
+
+  /** The film that the keys zoom and pan: the one with the focus. */
+  get inFocus() {
+    return this.other?.root.contains(document.activeElement) ? this.other : this.viewer;
   }
 
   key(event) {
@@ -260,19 +281,20 @@ class Case {
     const actions = {
       o: () => this.toggle("outlines"), f: () => this.toggle("fill"), g: () => this.toggle("gap"),
       i: () => { levels.inverted = !levels.inverted; applyLevels(); },
-      r: () => this.reset(), a: () => this.accept(), m: () => this.missed(),
-      x: () => this.save("false_ossification", this.hip.side), b: () => this.setMode("brush"),
+      r: () => this.reset(), a: () => this.accept(), m: () => this.missed(), v: () => this.togglePrior(),
+      x: () => this.falsified(), b: () => this.setMode("brush"),
       e: () => this.setMode("eraser"), p: () => this.setMode("polygon"), s: () => this.saveMask(),
       z: () => this.painter.undo(), ",": () => this.painter.setRadius(0.8), ".": () => this.painter.setRadius(1.25),
-      "+": () => this.viewer.zoomMiddle(1.25), "-": () => this.viewer.zoomMiddle(0.8), "=": () => this.viewer.zoomMiddle(1.25),
+      "+": () => this.inFocus.zoomMiddle(1.25), "-": () => this.inFocus.zoomMiddle(0.8), "=": () => this.inFocus.zoomMiddle(1.25),
       h: () => this.select((this.selected + 1) % this.hips.length), enter: () => this.sign(),
       w: () => changeWindow(-20, 0), q: () => changeWindow(20, 0), d: () => changeWindow(0, 12), c: () => changeWindow(0, -12),
     };
+    if (SETTINGS.blinded && "oagxmv".includes(key)) return false; // about what the computer found
     if (/^[0-4]$/.test(key)) this.grade(Number(key));
     else if (this.painter.key(event)) return true;
     else if (key.startsWith("arrow")) {
       const way = { arrowup: [0, 60], arrowdown: [0, -60], arrowleft: [60, 0], arrowright: [-60, 0] }[key];
-      this.viewer.pan(...way);
+      this.inFocus.pan(...way);
     } else if (actions[key]) actions[key]();
     else return false;
     return true;

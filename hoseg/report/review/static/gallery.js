@@ -16,7 +16,12 @@ function make(tag, attributes = {}, ...children) {
 const ROMAN = ["0", "I", "II", "III", "IV"];
 const day = (date) => (date ? date.replace(/^(\d{4})(\d\d)(\d\d)$/, "$1-$2-$3") : "no date");
 const words = (code) => String(code || "").replaceAll("_", " ");
-const viewName = (view) => (view === "unknown" ? "view unknown" : words(view));
+const VIEWS = {
+  ap_pelvis: "AP pelvis", ap_hip: "AP hip", frog_leg: "frog-leg lateral", cross_table: "cross-table lateral", judet: "Judet",
+  other: "other view", unknown: "view unknown",
+};
+const viewName = (view) => VIEWS[view] || words(view);
+const hipName = (side) => (side === "unknown" ? "Hip, side unknown" : `${side[0].toUpperCase()}${side.slice(1)} hip`);
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 const fileOf = (id, name) => id.split("/").map(encodeURIComponent).join("/") + "/" + name;
 
@@ -47,10 +52,10 @@ class Gallery {
       make("label", {}, label, make("select", { onchange: (e) => this.set(key, e.target.value) },
         ...options.map(([value, text]) => make("option", { value }, text))));
     const views = [...new Set(this.entries.map((entry) => entry.view))].sort();
-    const plain = [choice("View", "view", [["", "all"], ...views.map((v) => [v, words(v)])])];
+    const plain = [choice("View", "view", [["", "all"], ...views.map((v) => [v, viewName(v)])])];
     const found = SETTINGS.blinded ? [] : [
       choice("Status", "status", [["", "all"], ["graded", "graded"], ["abstained", "abstained"]]),
-      choice("Class", "grade", [["", "all"], ...ROMAN.map((r, k) => [String(k), "Brooker " + r])]),
+      choice("Class", "grade", [["", "all"], ...ROMAN.map((r, k) => [String(k), "Brooker " + r]), ["severe", "severe: III or IV"]]),
       choice("Implant", "implant", [["", "all"], ["yes", "with"], ["no", "without"]]),
     ];
     const review = choice("Review", "review", [["", "all"], ["open", "open"], ["done", "done"]]);
@@ -69,7 +74,7 @@ class Gallery {
     const f = this.filters;
     const text = (entry.patient + " " + entry.id).toLowerCase();
     return (!f.text || text.includes(f.text)) && (!f.status || entry.status === f.status)
-      && (!f.grade || entry.hips.some((hip) => String(hip.brooker) === f.grade))
+      && (!f.grade || entry.hips.some((hip) => (f.grade === "severe" ? (hip.brooker ?? hip.least) >= 3 : String(hip.brooker) === f.grade)))
       && (!f.implant || entry.implant === (f.implant === "yes")) && (!f.view || entry.view === f.view)
       && (!f.review || this.reviewed.has(entry.id) === (f.review === "done"));
   }
@@ -104,22 +109,25 @@ class Gallery {
   card(entry) {
     const badges = make("span", { class: "line" });
     if (this.reviewed.has(entry.id)) badges.append(this.doneBadge());
-    if (entry.status === "abstained") badges.append(make("span", { class: "badge abstained" }, "not graded"));
-    for (const hip of entry.hips) {
-      if (hip.brooker == null) continue;
-      const severe = hip.brooker >= 3 ? " severe" : "";
-      const side = hip.side === "unknown" ? "?" : hip.side[0].toUpperCase();
-      const sure = hip.sure == null ? "" : ` ${Math.round(100 * hip.sure)} %`;
-      badges.append(make("span", { class: "badge" + severe },
-        make("span", { "aria-hidden": "true" }, `${side} ${ROMAN[hip.brooker]}${sure}`),
-        make("span", { class: "spoken" }, `${hip.side} hip, Brooker ${ROMAN[hip.brooker]}, probability${sure || " unknown"}. `)));
-    }
+    if (entry.status === "abstained" && !entry.hips.length) badges.append(make("span", { class: "badge abstained" }, "not graded"));
+    badges.append(...entry.hips.map((hip) => this.hipBadge(hip)));
     return make("li", { class: "card" }, make("button", { type: "button", onclick: () => this.open(entry.id) },
       make("img", { src: fileOf(entry.id, "thumb.jpg"), loading: "lazy", decoding: "async", alt: `Film of ${entry.patient || "unnamed patient"}` }),
       badges,
       make("span", { class: "quiet" }, entry.patient || "no patient ID"),
       make("span", { class: "quiet" }, make("span", { class: "whole" }, day(entry.date)), ` · ${viewName(entry.view)}`),
       entry.reason ? make("span", { class: "quiet" }, words(entry.reason)) : null));
+  }
+
+  hipBadge(hip) {
+    const side = hip.side === "unknown" ? "?" : hip.side[0].toUpperCase();
+    const sure = hip.sure == null ? "" : ` ${Math.round(100 * hip.sure)} %`;
+    const [shown, spoken, look] = hip.brooker != null
+      ? [ROMAN[hip.brooker] + sure, `Brooker ${ROMAN[hip.brooker]}, probability${sure || " unknown"}`, hip.brooker >= 3 ? " severe" : ""]
+      : hip.least != null ? [`at least ${ROMAN[hip.least]}`, `not graded, at least Brooker ${ROMAN[hip.least]}`, " abstained"]
+        : ["not graded", "not graded", " abstained"];
+    return make("span", { class: "badge" + look },
+      make("span", { "aria-hidden": "true" }, `${side} ${shown}`), make("span", { class: "spoken" }, `${hipName(hip.side)}, ${spoken}. `));
   }
 
   /** Move the focus from card to card. */
@@ -137,10 +145,11 @@ class Gallery {
     return make("span", { class: "badge done" }, "reviewed");
   }
 
-  markDone(id) {
-    if (this.reviewed.has(id)) return;
-    this.reviewed.add(id);
-    this.cards.get(id)?.querySelector(".line").append(this.doneBadge());
+  /** Images that somebody (in a blinded reading: this reader) has signed. */
+  setDone(ids) {
+    this.reviewed = new Set(ids);
+    this.cards.clear();
+    if (!this.root.hidden) this.show();
   }
 
   neighbour(id, step) {

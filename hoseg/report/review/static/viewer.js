@@ -56,13 +56,21 @@ class Viewer {
     for (const hip of this.data.result.hips) {
       if (!hip.gap_points_px) continue;
       const [[r0, c0], [r1, c1]] = hip.gap_points_px;
-      this.path("gap", `M${c0 + 0.5} ${r0 + 0.5}L${c1 + 0.5} ${r1 + 0.5}`);
+      const line = `M${c0 + 0.5} ${r0 + 0.5}L${c1 + 0.5} ${r1 + 0.5}`;
+      this.path("gap casing", line); // dark, so that the line also shows on bright bone
+      this.path("gap", line);
     }
   }
 
-  mark(row, column) {
-    const s = 14;
-    this.path("mark", `M${column - s} ${row}h${2 * s}M${column} ${row - s}v${2 * s}`);
+  /** Crosses on film pixels [row, column], instead of those drawn before. */
+  marks(points) {
+    this.svg.querySelectorAll(".missed").forEach((path) => path.remove());
+    const s = Math.max(this.data.rows, this.data.columns) / 90;
+    for (const [row, column] of points) {
+      const cross = `M${column - s} ${row}h${2 * s}M${column} ${row - s}v${2 * s}`;
+      this.path("missed casing", cross);
+      this.path("missed mark", cross);
+    }
   }
 
   fit() {
