@@ -15,11 +15,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from hoseg.errors import OutputError
-from hoseg.radiograph import Side, View
+from hoseg.radiograph import Side
+from hoseg.report import document_words as words
+from hoseg.report.document_picture import picture
 from hoseg.report.paths import inside
 from hoseg.report.schema import (
     RESEARCH_USE,
-    ComponentFacts,
     HipFacts,
     ImageFacts,
     ResultFile,
@@ -28,31 +29,11 @@ from hoseg.report.schema import (
 from hoseg.report.segments import split_segments
 
 DOCUMENT_NAME = "report.html"
-PICTURE_PX = 1100  # width of the embedded picture
 LIMITS = (
     "An AP view cannot tell a bridge from superimposition; consider a lateral view or CT. "
     "Osteophytes, avulsed fragments, vascular calcification and phleboliths can look like "
     "ossification. Accuracy on real heterotopic ossification has not been measured."
 )
-CLASS_NAMES = ("0", "I", "II", "III", "IV")
-_VIEWS = {
-    View.AP_PELVIS: "AP pelvis",
-    View.AP_HIP: "AP hip",
-    View.FROG_LEG: "Frog-leg lateral",
-    View.CROSS_TABLE: "Cross-table lateral",
-    View.JUDET: "Judet",
-    View.OTHER: "Other view",
-    View.UNKNOWN: "View not stated",
-}
-_CALIBRATIONS = {
-    "fiducial": "calibrated with an object in the film",
-    "implant_head": "from the known diameter of the implant head",
-    "user": "given by the user",
-    "geometry": "corrected by the device for an assumed depth",
-    "magnification": "detector spacing over the stated magnification",
-    "assumed_magnification": "detector spacing over an ASSUMED magnification of 1.20",
-    "untyped": "spacing of unknown meaning, an assumed magnification applied",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +74,8 @@ def render_study(films: Sequence[Film], priors: Sequence[ResultFile] = ()) -> st
         films=[_film_view(film, film.result.image, priors) for film in films if film.result.image],
         limits=LIMITS,
         research_use=RESEARCH_USE,
-        study_date=_date(first.image.study_date if first.image else ""),
+        study_date=words.date(first.image.study_date if first.image else ""),
+        age=words.age(first.image.patient_age if first.image else ""),
     )
 
 
@@ -134,79 +116,39 @@ def _template() -> Template:
 
 def _film_view(film: Film, image: ImageFacts, priors: Sequence[ResultFile]) -> dict[str, object]:
     """What the template shows of one film, in words."""
-    implants = film.implant_sides
+    result = film.result
     return {
-        "result": film.result,
-        "view": _VIEWS[image.view],
+        "view": words.VIEWS[image.view],
+        "side": words.sides(image, result.hips),
+        "graded": result.status == "graded",
+        "quality": words.quality(result),
         "picture": _data_uri(film.picture),
-        "calibration": _calibration(image),
-        "implant": ", ".join(sorted(side.value for side in implants)) or "none seen",
-        "notes": film.result.notes,
-        "hips": [_hip_view(hip, _latest(hip.side, priors)) for hip in film.result.hips],
+        "calibration": words.calibration(image),
+        "implant": ", ".join(sorted(side.value for side in film.implant_sides)) or "none seen",
+        "notes": [words.sentence(note.text) for note in result.notes],
+        "hips": [_hip_view(hip, _latest(hip.side, priors)) for hip in result.hips],
     }
 
 
 def _hip_view(hip: HipFacts, prior: tuple[str, HipFacts] | None) -> dict[str, object]:
-    reasons = [line.sentence for line in hip.trace if line.system == "brooker" and line.fired]
+    names = words.CLASS_NAMES
+    maturities = (words.words(p.maturity) for p in hip.ossifications if p.maturity)
     return {
-        "hip": hip,
-        "name": "Hip, side not known" if hip.side is Side.UNKNOWN else f"{hip.side.value} hip",
-        "brooker": None if hip.brooker is None else CLASS_NAMES[hip.brooker],
-        "probabilities": list(zip(CLASS_NAMES, hip.brooker_probabilities, strict=False)),
-        "rests_on": hip.counterfactuals.get("brooker") or (reasons[0] if reasons else hip.summary),
-        "gap": _gap(hip),
-        "others": [
-            (_words(system).title(), _words(str(value)))
-            for system, value in hip.classes.items()
-            if system != "brooker" and value is not None
-        ],
-        "pieces": [_piece(piece) for piece in hip.ossifications],
-        "maturity": ", ".join(
-            dict.fromkeys(_words(p.maturity) for p in hip.ossifications if p.maturity)
-        ),
-        "comparison": _comparison(hip, prior),
-        "provisional": [_words(code) for code in hip.provisional],
+        "name": words.name(hip.side),
+        "brooker": None if hip.brooker is None else names[hip.brooker],
+        "at_least": None if hip.at_least is None else names[hip.at_least],
+        "abstained": hip.abstained_because or words.words(hip.abstained),
+        "probabilities": list(zip(names, hip.brooker_probabilities, strict=False)),
+        "rests_on": words.rests_on(hip),
+        "pattern": words.words(hip.pattern) or "pattern not known",
+        "gap": words.gap(hip),
+        "others": words.other_systems(hip),
+        "pieces": [words.piece(piece) for piece in hip.ossifications],
+        "maturity": ", ".join(dict.fromkeys(maturities)),
+        "comparison": words.comparison(hip, prior),
+        "provisional": [words.words(code) for code in hip.provisional],
+        "caveats": [words.sentence(caveat.text) for caveat in hip.caveats],
     }
-
-
-def _piece(piece: ComponentFacts) -> str:
-    size = (
-        f"{piece.length_mm:.0f} mm long, {piece.area_mm2:.0f} mm²"
-        if piece.length_mm is not None and piece.area_mm2 is not None
-        else "size not calibrated"
-    )
-    where = ", ".join(_words(site) for site in piece.sites) or "site not known"
-    touches = " and ".join(piece.attached_to)
-    return f"{where}: {size}; " + (f"attached to {touches}" if touches else "free in soft tissue")
-
-
-def _gap(hip: HipFacts) -> str:
-    if hip.gap_mm is None:
-        return "none to measure"
-    text = f"{hip.gap_mm:.1f} mm"
-    if hip.gap_interval_mm is not None:
-        low, high = hip.gap_interval_mm
-        text += f" (95 % interval {low:.1f}–{high:.1f})"
-    return text
-
-
-def _comparison(hip: HipFacts, prior: tuple[str, HipFacts] | None) -> str:
-    if prior is None:
-        return "no earlier film in this run"
-    when, old = prior
-    was = "no class" if old.brooker is None else f"Brooker {CLASS_NAMES[old.brooker]}"
-    text = f"{when}: {was}, gap {_gap(old)}"
-    if hip.gap_mm is not None and old.gap_mm is not None:
-        text += f"; change {hip.gap_mm - old.gap_mm:+.1f} mm"
-    return text
-
-
-def _calibration(image: ImageFacts) -> str:
-    if image.spacing is None:
-        return "none: nothing is measured in millimetres"
-    spacing = image.spacing
-    source = _CALIBRATIONS.get(spacing.source, spacing.source)
-    return f"{spacing.row_mm:.3f} mm a pixel ± {1.96 * spacing.relative_sd:.0%}, {source}"
 
 
 def _dated(paths: Sequence[Path]) -> dict[str, list[tuple[str, Path]]]:
@@ -230,19 +172,13 @@ def _latest(side: Side, priors: Sequence[ResultFile]) -> tuple[str, HipFacts] | 
     for result in reversed(priors):
         for hip in result.hips:
             if hip.side is side and side is not Side.UNKNOWN and result.image is not None:
-                return _date(result.image.study_date), hip
+                return words.date(result.image.study_date), hip
     return None
 
 
 def _read_film(folder: Path, result: ResultFile) -> Film:
-    overlay = _read_image(folder / "overlay.png", cv2.IMREAD_COLOR)
     masks = _read_image(folder / "masks.png", cv2.IMREAD_UNCHANGED)
-    picture = None
-    if overlay is not None:
-        scale = min(1.0, PICTURE_PX / overlay.shape[1])
-        small = cv2.resize(overlay, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        picture = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
-    return Film(result, picture, masks)
+    return Film(result, picture(folder, result, masks), masks)
 
 
 def _read_image(path: Path, flags: int) -> NDArray[np.uint8] | None:
@@ -257,16 +193,6 @@ def _data_uri(picture: bytes | None) -> str:
         return ""
     kind = "png" if picture[:4] == b"\x89PNG" else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
-
-
-def _date(value: str) -> str:
-    return (
-        f"{value[:4]}-{value[4:6]}-{value[6:8]}" if len(value) == 8 and value.isdigit() else value
-    )
-
-
-def _words(code: str | None) -> str:
-    return (code or "").replace("_", " ")
 
 
 def _write(path: Path, text: str) -> None:

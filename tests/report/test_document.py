@@ -4,12 +4,26 @@ import re
 import shutil
 import subprocess
 
+import cv2
+import numpy as np
 import pytest
-from samples import STUDY, hip, radiograph, result, source_dataset, two_hip_masks, write_run
+from samples import (
+    COLUMNS,
+    ROWS,
+    STUDY,
+    hip,
+    radiograph,
+    result,
+    source_dataset,
+    two_hip_masks,
+    write_run,
+)
 
-from hoseg.radiograph import Side
+from hoseg.grade.finding import Verdict
+from hoseg.radiograph import Note, Side
 from hoseg.report.document import Film, render_study, write_documents
-from hoseg.report.schema import result_for_image, to_json
+from hoseg.report.document_picture import picture
+from hoseg.report.schema import NoteFact, read_result, result_for_image, to_json
 
 EVIL = '<script>alert("x")</script>'
 
@@ -27,12 +41,15 @@ def page(**changes):
 def test_it_reads_like_a_structured_report():
     text = text_of(page())
     for words in (
-        "right hip",
-        "left hip",
+        "Right hip",
+        "Left hip",
+        "Side right and left",
+        "Quality Sufficient to grade.",
+        "71 years",
         "Brooker III",
         "III, gap between opposing bone surfaces 8.7 mm; II from 10.0 mm",
         "8.7 mm (95 % interval 7.9–9.6)",
-        "lateral, supra acetabular: 18 mm long, 144 mm²; attached to pelvis",
+        "lateral, supra-acetabular: 18 mm long, 144 mm²; attached to pelvis",
         "mature discrete",
         "AP pelvis",
         "ASSUMED magnification",
@@ -57,7 +74,7 @@ def test_abstention_says_why():
     text = text_of(render_study([Film(facts)]))
     assert "No class" in text
     assert "The trochanter lies outside the film." in text
-    assert "at least class 2" in text
+    assert "at least class II from what is visible" in text
     assert "Brooker III" not in text
 
 
@@ -88,7 +105,58 @@ def test_prior_is_compared():
     old = result(source_dataset(), gap_mm=12.4, gap_interval_mm=(11.2, 13.6))
     old = old.model_copy(update={"image": old.image.model_copy(update={"study_date": "20180104"})})
     text = text_of(render_study([Film(result(source_dataset()))], [old]))
-    assert "2018-01-04: Brooker III, gap 12.4 mm (95 % interval 11.2–13.6); change -3.7 mm" in text
+    assert "2018-01-04: Brooker III, gap 12.4 mm (95 % interval 11.2–13.6)" in text
+    assert "; change of the gap \N{MINUS SIGN}3.7 mm" in text
+    assert "3.7 mm, within the intervals" not in text
+
+
+def test_a_change_within_the_intervals_is_called_so():
+    old = result(source_dataset(), gap_mm=9.2, gap_interval_mm=(8.3, 10.1))
+    old = old.model_copy(update={"image": old.image.model_copy(update={"study_date": "20180104"})})
+    text = text_of(render_study([Film(result(source_dataset()))], [old]))
+    assert "change of the gap \N{MINUS SIGN}0.5 mm, within the intervals" in text
+
+
+def test_a_closed_gap_is_no_measured_one():
+    shown = {"gap_mm": 0.0, "gap_points_px": None}
+    text = text_of(page(**shown, gap_interval_mm=(0.0, 0.0)))
+    assert "closed (0 mm)" in text
+    assert "interval 0.0–0.0" not in text
+    assert "closed (0 mm) (95 % interval 0.0–4.1)" in text_of(
+        page(**shown, gap_interval_mm=(0.0, 4.1))
+    )
+
+
+def test_the_class_rests_on_words_where_no_other_is_near():
+    verdict = Verdict("brooker", 0, ((0, 0.9), (1, 0.1)), ())
+    text = text_of(page(verdicts=(verdict,), summary="0: no ossification", components=()))
+    assert "Class rests on no ossification" in text
+
+
+def test_the_picture_is_cut_to_the_bones_and_marks_gap_and_sides(tmp_path):
+    run = write_run(tmp_path, films=1)
+    (folder,) = run.glob("studies/*/*")
+    facts = read_result(folder / "result.json")
+    masks = two_hip_masks()
+    cv2.imwrite(str(folder / "film.jpg"), np.full(masks.shape, 90, np.uint8))
+    shown = cv2.imdecode(np.frombuffer(picture(folder, facts, masks), np.uint8), cv2.IMREAD_COLOR)
+    margin = 20  # 8 % of the longer side of the box round the bones: columns 40 to 289
+    assert shown.shape[:2] == (240 - (30 - margin), 250 + 2 * margin)
+    top, left = 30 - margin, 40 - margin
+    (row_a, column_a), (row_b, column_b) = facts.hips[0].gap_points_px
+    middle = shown[round((row_a + row_b) / 2) - top, round((column_a + column_b) / 2) - left]
+    assert middle.min() > 200  # white
+    assert shown[:60, :60].max() > 240  # a letter in either corner
+    assert shown[:60, -60:].max() > 240
+
+
+def test_the_overlay_stands_in_for_a_film_that_is_gone(tmp_path):
+    run = write_run(tmp_path, films=1)
+    (folder,) = run.glob("studies/*/*")
+    facts = read_result(folder / "result.json")
+    assert picture(folder, facts, None) is not None
+    (folder / "overlay.png").unlink()
+    assert picture(folder, facts, two_hip_masks()) is None
 
 
 def test_one_page_a_study_is_written(tmp_path):
@@ -124,7 +192,18 @@ def test_it_prints_on_one_sheet(tmp_path):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None or shutil.which("pdftotext") is None:
         pytest.skip("Chromium or pdftotext is not installed")
-    (path,) = write_documents(write_run(tmp_path, films=1))
+    run = write_run(tmp_path, films=1)
+    (folder,) = run.glob("studies/*/*")
+    cv2.imwrite(str(folder / "film.jpg"), np.full((ROWS, COLUMNS), 90, np.uint8))
+    words = (
+        "one view cannot tell a bridge from superimposition; consider a lateral view or CT, " * 2
+    )
+    caveats = tuple(Note(f"caveat_{k}", words) for k in range(5))
+    facts = result(source_dataset(), caveats=caveats)
+    remarks = [NoteFact(code="x", text=words) for _ in range(5)]
+    facts = facts.model_copy(update={"hips": [facts.hips[0]] * 2, "notes": remarks})
+    (folder / "result.json").write_text(to_json(facts))
+    (path,) = write_documents(run)
     pdf = tmp_path / "report.pdf"
     command = [
         chromium,
