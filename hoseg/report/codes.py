@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence as DicomSequence
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
-from hoseg.radiograph import Side
+from hoseg.radiograph import Side, View
 
 SCHEME = "99HOSEG"
 SCHEME_VERSION = "1"
@@ -27,6 +27,8 @@ LATERALITY = {
     Side.LEFT: Code("7771000", "SCT", "Left"),
     Side.RIGHT: Code("24028007", "SCT", "Right"),
 }
+TOTAL = codes.cid7464.Total
+MAXIMUM = codes.cid7464.Maximum
 PROCEDURE = codes.cid100.XRUnspecifiedBodyRegion
 DISTANCE = Code("121206", "DCM", "Distance")
 AREA = Code("42798000", "SCT", "Area")
@@ -73,6 +75,19 @@ def evaluation(system: str, value: int | str) -> tuple[CodedConcept, CodedConcep
     )
 
 
+def presence(found: bool | None) -> tuple[CodedConcept, Code]:
+    """(question, answer of CID 240) for whether there is ossification; None = not known."""
+    answers = codes.cid240
+    answer = {True: answers.Present, False: answers.Absent, None: answers.Undetermined}[found]
+    return private("HO-PRESENCE", "Presence of heterotopic ossification"), answer
+
+
+def projection(view: View) -> tuple[Code, Code] | None:
+    """(Image View, answer of CID 4010) where the standard has a code for the view."""
+    ap = view in (View.AP_PELVIS, View.AP_HIP)
+    return (codes.DCM.ImageView, codes.cid4010.AnteroPosterior) if ap else None
+
+
 def brooker_probability(k: int) -> CodedConcept:
     """Name of the measurement that holds P(Brooker class = k)."""
     return private(f"P-BROOKER-{k}", f"Probability of Brooker class {_ROMAN[k]}")
@@ -82,6 +97,7 @@ def fact(question: str, answer: str) -> tuple[CodedConcept, CodedConcept]:
     """(question, answer) for a fact whose values are hoseg's own codes, e.g. a reason."""
     names = {
         "abstained": "Reason for giving no class",
+        "at_least": "Brooker class certain from what is visible",
         "provisional": "Reason why the class is provisional",
         "pattern": "Pattern of ossification",
         "spacing_source": "Source of the calibration in millimetres",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from highdicom.sr import (
@@ -42,44 +40,19 @@ from hoseg.report.dicom_identity import (
     derived_uid,
     forget_the_clock,
     instance_uid,
-    reference_dataset,
     tracking,
 )
+from hoseg.report.evidence import Evidence
 from hoseg.report.schema import HipFacts, ResultFile
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """One image of a study, as the report sees it.
-
-    source: the radiograph's dataset
-    result: its findings
-    segmentation: its DICOM Segmentation, or None when nothing was segmented
-    """
-
-    source: Dataset
-    result: ResultFile
-    segmentation: Dataset | None = None
-
-    @cached_property
-    def reference(self) -> Dataset:
-        """The source with every attribute that a reference needs."""
-        return reference_dataset(self.source, self.result.source)
-
-    @property
-    def frames(self) -> list[int] | None:
-        """1-based frame to refer to; None for a single-frame image."""
-        if int(self.source.get("NumberOfFrames") or 1) == 1 or self.result.image is None:
-            return None
-        return [self.result.image.frame + 1]
-
-
 def structured_report(evidence: Sequence[Evidence], number: int = 1) -> ComprehensiveSR | None:
-    """Comprehensive SR (PS3.16 TID 1500) of one study, or None when no hip was found.
+    """Comprehensive SR (PS3.16 TID 1500) of one study, or None when no hip was looked for.
 
-    For each hip of each image: side, classes, pattern, calibration, view, the reason when no
-    class is given, P(class), the gap with both ends as spatial coordinates, areas and lengths,
-    and a reference to the ossification in the DICOM Segmentation.
+    For each hip of each image: side, presence of ossification, classes, pattern, calibration,
+    view, the reason when no class is given, P(class), the gap with both ends as spatial
+    coordinates, total area and greatest length, and a reference to the ossification in the DICOM
+    Segmentation. An image on which no hip could be graded has one group, which says why.
 
     Raises
     ------
@@ -87,7 +60,7 @@ def structured_report(evidence: Sequence[Evidence], number: int = 1) -> Comprehe
         ``no_identity`` when a UID of a source is missing, ``mixed_studies`` when the images
         are not of one study.
     """
-    evidence = [item for item in evidence if item.result.hips]
+    evidence = [item for item in evidence if item.hips]
     if not evidence:
         return None
     studies = {str(item.reference.StudyInstanceUID) for item in evidence}
@@ -98,7 +71,7 @@ def structured_report(evidence: Sequence[Evidence], number: int = 1) -> Comprehe
             code="mixed_studies",
         )
     first = evidence[0]
-    groups = [group for item in evidence for hip in item.result.hips for group in _hip(item, hip)]
+    groups = [group for item in evidence for hip in item.hips for group in _hip(item, hip)]
     report = MeasurementReport(
         observation_context=_observer(first.result),
         procedure_reported=hoseg_codes.PROCEDURE,
@@ -169,14 +142,19 @@ def _hip(
 
 
 def _evaluations(result: ResultFile, hip: HipFacts) -> list[QualitativeEvaluation]:
-    pairs = [
+    pairs: list[tuple[Code | CodedConcept, Code | CodedConcept]] = [
         hoseg_codes.evaluation(system, value)
         for system, value in hip.classes.items()
         if value is not None
     ]
+    pairs.append(hoseg_codes.presence(_presence(hip)))
+    projection = hoseg_codes.projection(result.image.view) if result.image else None
+    if projection is not None:
+        pairs.append(projection)
     facts: dict[str, list[str | None]] = {
         "pattern": [hip.pattern],
         "abstained": [hip.abstained],
+        "at_least": [None if hip.at_least is None else f"brooker_{hip.at_least}"],
         "spacing_source": [hip.spacing_source],
         "view": [result.image.view.value if result.image else None],
         "provisional": [*hip.provisional],
@@ -186,6 +164,13 @@ def _evaluations(result: ResultFile, hip: HipFacts) -> list[QualitativeEvaluatio
     for question, answers in facts.items():
         pairs += [hoseg_codes.fact(question, a) for a in dict.fromkeys(answers) if a]
     return [QualitativeEvaluation(name=name, value=value) for name, value in pairs]
+
+
+def _presence(hip: HipFacts) -> bool | None:
+    """Whether there is ossification; None when a hip without any was not graded either."""
+    if hip.ossifications:
+        return True
+    return None if hip.abstained else False
 
 
 def _gap(hip: HipFacts, image: tuple[str, str, list[int] | None]) -> list[Measurement]:
@@ -228,9 +213,11 @@ def _sizes(hip: HipFacts) -> list[Measurement]:
     lengths = [c.length_mm for c in hip.ossifications if c.length_mm is not None]
     sizes = []
     if areas:
-        sizes.append(_number(hoseg_codes.AREA, sum(areas), hoseg_codes.SQUARE_MILLIMETRE))
+        unit = hoseg_codes.SQUARE_MILLIMETRE
+        sizes.append(_number(hoseg_codes.AREA, sum(areas), unit, hoseg_codes.TOTAL))
     if lengths:
-        sizes.append(_number(hoseg_codes.LENGTH, max(lengths), hoseg_codes.MILLIMETRE))
+        unit = hoseg_codes.MILLIMETRE
+        sizes.append(_number(hoseg_codes.LENGTH, max(lengths), unit, hoseg_codes.MAXIMUM))
     return sizes
 
 
@@ -279,8 +266,10 @@ def _ossification_segment(segmentation: Dataset | None, side: Side) -> int | Non
     return None
 
 
-def _number(name: Code | CodedConcept, value: float, unit: Code) -> Measurement:
-    return Measurement(name=name, value=_rounded(value), unit=unit)
+def _number(
+    name: Code | CodedConcept, value: float, unit: Code, derivation: Code | None = None
+) -> Measurement:
+    return Measurement(name=name, value=_rounded(value), unit=unit, derivation=derivation)
 
 
 def _rounded(value: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from pydicom.errors import InvalidDicomError
 
 from hoseg.errors import HosegError, InputError, OutputError, SettingError
 from hoseg.report.dicom_seg import segmentation_object
-from hoseg.report.dicom_sr import Evidence, structured_report
+from hoseg.report.dicom_sr import structured_report
+from hoseg.report.evidence import Evidence
 from hoseg.report.paths import inside
 from hoseg.report.schema import ResultFile, read_result
 from hoseg.report.secondary_capture import secondary_capture
@@ -192,7 +194,10 @@ def _instance_number(source: Dataset) -> int:
 def _guarded(result: ResultFile, build: Callable[[], T]) -> T:
     """Build an object; a source whose attributes no valid object can carry is an input error."""
     try:
-        return build()
+        with warnings.catch_warnings():
+            # A name of one component, as de-identification gives, is valid (PS3.5 6.2.1.2).
+            warnings.filterwarnings("ignore", ".*single component", UserWarning)
+            return build()
     except HosegError:
         raise
     except (ValueError, TypeError, AttributeError, KeyError) as error:

@@ -9,7 +9,8 @@ from samples import hip, radiograph, result, source_dataset, two_hip_masks
 from hoseg.errors import InputError
 from hoseg.radiograph import Side, View
 from hoseg.report.dicom_seg import segmentation_object
-from hoseg.report.dicom_sr import Evidence, structured_report
+from hoseg.report.dicom_sr import structured_report
+from hoseg.report.evidence import Evidence
 from hoseg.report.schema import result_for_image
 
 
@@ -60,7 +61,9 @@ def test_numbers_and_units(report):
     assert found["Gap, lower end of the 95 % interval"].value == 7.9
     assert found["Gap, upper end of the 95 % interval"].value == 9.6
     assert (found["Area"].value, found["Area"].unit.value) == (144.0, "mm2")
+    assert found["Area"].derivation.meaning == "Total"
     assert found["Length"].value == 18.2
+    assert found["Length"].derivation.meaning == "Maximum"
     assert found["Probability of Brooker class III"].value == 0.86
     assert sum(m.value for n, m in found.items() if n.startswith("Prob")) == pytest.approx(1)
 
@@ -83,6 +86,8 @@ def test_classes_and_facts_are_coded(report):
         ("SITE", "SUPRA-ACETABULAR"),
     ):
         assert found[pair] == "99HOSEG"
+    assert found[("111031", "399348003")] == "SCT"  # Image View, antero-posterior
+    assert found[("HO-PRESENCE", "52101004")] == "SCT"  # Present
     assert ("SITE", "MEDIAL") not in found  # below the size floor
     scheme = report.CodingSchemeIdentificationSequence
     assert "99HOSEG" in [item.CodingSchemeDesignator for item in scheme]
@@ -120,7 +125,7 @@ def test_abstention_is_reported_without_a_class():
     source = source_dataset()
     abstained = hip(
         Side.LEFT, verdicts=(), gap_mm=None, gap_interval_mm=None, gap_points_px=None,
-        abstained="hip_cropped", components=(),
+        abstained="hip_cropped", components=(), at_least=2,
     )  # fmt: skip
     facts = result_for_image(
         radiograph(source, "film.dcm", View.AP_HIP), [abstained], status="abstained"
@@ -128,6 +133,8 @@ def test_abstention_is_reported_without_a_class():
     (group,) = groups(reopened(structured_report([Evidence(source, facts)])))
     found = evaluations(group)
     assert ("ABSTAINED", "HIP-CROPPED") in found
+    assert ("AT-LEAST", "BROOKER-2") in found
+    assert ("HO-PRESENCE", "373068000") in found  # Undetermined
     assert not any(question == "BROOKER" for question, _ in found)
     assert "Distance" not in measurements(group)
 
@@ -141,6 +148,26 @@ def test_long_reason_codes_survive():
     )
     found = evaluations(groups(reopened(structured_report([Evidence(source, facts)])))[0])
     assert ("ABSTAINED", "A-REASON-OF-MORE-THAN-SIXTEEN-LETTERS") in found
+
+
+def test_a_hip_without_ossification_is_said_to_have_none():
+    source = source_dataset()
+    clean = hip(Side.LEFT, components=(), gap_mm=None, gap_interval_mm=None, gap_points_px=None)
+    facts = result_for_image(radiograph(source, "film.dcm"), [clean], status="graded")
+    (group,) = groups(reopened(structured_report([Evidence(source, facts)])))
+    assert ("HO-PRESENCE", "272519000") in evaluations(group)  # Absent
+
+
+def test_an_image_without_a_hip_says_why():
+    source = source_dataset()
+    facts = result_for_image(
+        radiograph(source, "film.dcm"), [], status="abstained", reason="outside_experience"
+    )
+    (group,) = groups(reopened(structured_report([Evidence(source, facts)])))
+    assert ("ABSTAINED", "OUTSIDE-EXPERIENCE") in evaluations(group)
+    assert ("HO-PRESENCE", "373068000") in evaluations(group)
+    assert group.finding_sites[0].laterality is None
+    assert group.source_images[0].referenced_sop_instance_uid == source.SOPInstanceUID
 
 
 def test_no_hips_no_report():
