@@ -3,8 +3,7 @@
 Random texts (``planted_texts.py``, in fonts the detector was not fitted to) are planted on films:
 in corners, in the border, across its edge, and inside the exposed field over metal, bone, soft
 tissue and air. A third of the films then goes through lossy JPEG. A text counts as masked when
-more than 97 % of its ink is painted out, as refused when the film is refused because of it, and
-else as missed. Tesseract judges a part of them again. Films without text show what is masked
+more than 97 % of its ink is painted out, else as missed. Tesseract judges a part of them again. Films without text show what is masked
 needlessly.
 
     python scripts/bench_burned_in.py RG2=RG2_UNC.dcm infants=FOLDER --simulated 16 --texts 400
@@ -38,7 +37,7 @@ Array = NDArray[Any]
 COVERED = 0.97
 TALLEST_SHARE = 0.05  # of the longer side of the film
 TEXTS_A_FILM = 6
-OUTCOMES = ("masked", "refused", "missed")
+OUTCOMES = ("masked", "missed")
 PLACES = ("corner", "border", "across", "metal", "bone", "soft tissue", "air", "inside", "inside")
 
 
@@ -131,23 +130,22 @@ def _clean_film(film: Film, pictures: Path | None) -> dict[str, Any]:
     border = film.outside
     found = find_text(film.pixels)
     seconds = perf_counter() - start
-    within, unsure = found.mask & ~border, found.unsure & ~border
+    within = found & ~border
     row: dict[str, Any] = {
         "family": film.family,
         "film": film.name,
         "border": float(border.mean()),
         "field masked": float(within.sum() / max((~border).sum(), 1)),
-        "refused": bool(unsure.any() or within.mean() > MAX_MASKED_SHARE),
+        "refused": bool(within.mean() > MAX_MASKED_SHARE),
         "seconds": seconds,
     }
     if film.structures is not None:
         implant = (film.structures & np.uint8(Structure.IMPLANT)) > 0
         if implant.sum() > 200:
             row["implant masked"] = float(within[implant].mean())
-    if pictures and (within.any() or unsure.any()):
+    if pictures and within.any():
         picture = cv2.cvtColor(shown(film.pixels), cv2.COLOR_GRAY2BGR)
         picture[within] = (0.5 * picture[within] + (0, 0, 120)).astype(np.uint8)
-        picture[unsure] = (0.5 * picture[unsure] + (0, 120, 120)).astype(np.uint8)
         cv2.imwrite(str(pictures / f"film-{film.family}-{film.name}.jpg"), picture)
     return row
 
@@ -174,12 +172,11 @@ def _texts(film: Film, rng: np.random.Generator, to_read: int, pictures: Path | 
         pixels, bits = through_jpeg(eight, quality), f"JPEG {quality // 25 * 25}+"
     border = unexposed(pixels, inverted=film.inverted)
     found = find_text(pixels)
-    cleaned = fill_flat(paint_out(pixels, found.mask & ~border), border)
+    cleaned = fill_flat(paint_out(pixels, found & ~border), border)
     fates = []
     for place, text in planted:
-        covered = float((found.mask | border)[text.ink].mean())
-        refused = (found.unsure & ~border)[text.marked].any()
-        outcome = "masked" if covered > COVERED else "refused" if refused else "missed"
+        covered = float((found | border)[text.ink].mean())
+        outcome = "masked" if covered > COVERED else "missed"
         before = after = None
         if len(fates) < to_read and text.kind.content != "handwriting" and len(text.kind.text) > 2:
             before, after = (legible(picture, text) for picture in (pixels, cleaned))
@@ -243,10 +240,10 @@ def _print_fates(fates: list[Fate]) -> None:
         groups["all"].append(fate)
         for label in (*labels, f"ink {kind.ink}", f"height {size}", fate.film):
             groups[label].append(fate)
-    print(f"\n{'texts':24} {'n':>5} {'masked':>7} {'refused':>8} {'missed':>7}")
+    print(f"\n{'texts':24} {'n':>5} {'masked':>7} {'missed':>7}")
     for name, group in sorted(groups.items(), key=lambda entry: (entry[0] != "all", entry[0])):
-        masked, refused, missed = (sum(f.outcome == o for f in group) for o in OUTCOMES)
-        print(f"{name:24} {len(group):5d} {masked:7d} {refused:8d} {missed:7d}")
+        masked, missed = (sum(f.outcome == o for f in group) for o in OUTCOMES)
+        print(f"{name:24} {len(group):5d} {masked:7d} {missed:7d}")
     read = [f for f in fates if f.read_before is not None and f.read_before >= 0.6]
     still = sum(f.read_after is not None and f.read_after >= 0.4 for f in read)
     print(f"tesseract: read {len(read)} before, {still} of them afterwards")

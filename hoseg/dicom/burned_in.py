@@ -1,8 +1,8 @@
 """Find what was written into the pixels, and paint it out.
 
-A network (``text_model``) says how probable writing is at each pixel. Where it is likely, the
-place is painted over without the shapes of the letters; where it is neither likely nor ruled out,
-the caller should refuse the image.
+A network (``text_model``) says how probable writing is at each pixel. Where it cannot be ruled out,
+the place is painted over without the shapes of the letters: a few pixels of anatomy are worth less
+than a name.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from hoseg.dicom.text_model import text_probability
 
-LIKELY = 0.5  # probability that writing reaches somewhere in its place
+LIKELY = 0.2  # probability that writing reaches somewhere in its place
 POSSIBLE = 0.1  # ... and everywhere in it
-UNSURE = 0.4  # from which on a place where it is not likely counts as unsure
-LEAST_UNSURE_PX = 100  # ... when it is at least this large
 LEAST_PX = 16  # smaller places are noise
 MARGIN_PX = 2
 JOIN = 2.0  # heights of a line, between two parts of it that become one
@@ -43,20 +41,8 @@ class Box:
     column_end: int
 
 
-@dataclass(frozen=True, eq=False)
-class Writing:
-    """What was found on a picture.
-
-    mask: (H, W) bool, to be painted over
-    unsure: (H, W) bool, may be writing
-    """
-
-    mask: Mask
-    unsure: Mask
-
-
-def find_text(pixels: NDArray[np.generic]) -> Writing:
-    """Letters, words and strokes of a pen, in any direction, bright or dark.
+def find_text(pixels: NDArray[np.generic]) -> Mask:
+    """Letters, words and strokes of a pen, in any direction, bright or dark: (H, W) bool.
 
     Parameters
     ----------
@@ -69,15 +55,12 @@ def find_text(pixels: NDArray[np.generic]) -> Writing:
     count, places, stats, _ = cv2.connectedComponentsWithStats(possible, connectivity=8)
     highest = np.zeros(count, np.float32)
     np.maximum.at(highest, places.ravel(), probability.ravel())
-    area = stats[:, cv2.CC_STAT_AREA]
-    likely = (highest >= LIKELY) & (area >= LEAST_PX)
-    unsure = (highest < LIKELY) & (highest >= UNSURE) & (area >= LEAST_UNSURE_PX)
-    likely[0] = unsure[0] = False
+    likely = (highest >= LIKELY) & (stats[:, cv2.CC_STAT_AREA] >= LEAST_PX)
+    likely[0] = False
     mask = joined(likely[places])
     for plane in planes:
         mask |= same_ink(plane, mask)
-    mask = _rounded(joined(mask))
-    return Writing(mask, unsure[places] & ~mask)
+    return _rounded(joined(mask))
 
 
 def joined(mask: Mask) -> Mask:

@@ -54,7 +54,6 @@ def clean_pixels(
     ------
     InputError
         ``burned_in_text``: text was found and the policy refuses it, or it covers too much;
-        ``burned_in_unsure``: something may be writing and may be anatomy;
         ``burned_in_not_found``: the file says it has burned-in text and none was found; and
         whatever keeps pixels from being decoded.
     """
@@ -94,13 +93,12 @@ def _find(
     """What to paint over: writing that is not in the border; in the border it counts too when
     it decides whether to refuse."""
     says_so = str(original.get("BurnedInAnnotation", "")).strip().upper() == "YES"
-    mask, unsure = (np.zeros(frames[0].shape[:2], bool) for _ in range(2))
+    mask = np.zeros(frames[0].shape[:2], bool)
     everywhere = False
     for frame, border in zip(frames, borders, strict=True):
         found = find_text(frame)
-        everywhere |= bool(found.mask.any())
-        mask |= found.mask & ~border
-        unsure |= found.unsure & ~border
+        everywhere |= bool(found.any())
+        mask |= found & ~border
     if says_so and not everywhere:
         raise InputError(
             source.name,
@@ -115,14 +113,6 @@ def _find(
             f"text is burned into {share:.1%} of the image inside the exposed field; at most "
             f"{MAX_MASKED_SHARE:.0%} is painted out, with --pixels mask",
             code="burned_in_text",
-        )
-    if unsure.any():
-        first = boxes_of(unsure)[0]
-        raise InputError(
-            source.name,
-            f"what is seen at row {first.row}, column {first.column} may be writing or anatomy; "
-            "look at it, and use --pixels keep when it is no writing",
-            code="burned_in_unsure",
         )
     return mask
 

@@ -12,7 +12,6 @@ import pydicom
 import pytest
 from pydicom.uid import JPEGLSLossless
 
-from hoseg.dicom.burned_in import Writing
 from hoseg.dicom.deidentify import Policy
 from hoseg.dicom.deidentify_files import deidentify_source
 from hoseg.dicom.source import Source
@@ -166,16 +165,6 @@ def test_film_without_text_keeps_every_pixel(tmp_path):
     _, content, record = clean(saved(identified(), tmp_path / "film.dcm"))
     np.testing.assert_array_equal(pydicom.dcmread(io.BytesIO(content)).pixel_array, film())
     assert record.masked_px == ()
-
-
-def test_what_may_be_writing_is_refused(tmp_path, monkeypatch):
-    unsure = np.zeros((ROWS, COLUMNS), bool)
-    unsure[300:320, 400:450] = True
-    found = Writing(np.zeros((ROWS, COLUMNS), bool), unsure)
-    monkeypatch.setattr("hoseg.dicom.clean_pixels.find_text", lambda frame: found)
-    path = saved(identified(), tmp_path / "film.dcm")
-    assert refused(path) == "burned_in_unsure"
-    assert clean(path, Policy(pixels="keep"))[2].status == "written"
 
 
 def test_what_hides_beside_the_picture_goes(tmp_path):
