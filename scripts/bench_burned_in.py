@@ -3,8 +3,8 @@
 Random texts (``planted_texts.py``, in fonts the detector was not fitted to) are planted on films:
 in corners, in the border, across its edge, and inside the exposed field over metal, bone, soft
 tissue and air. A third of the films then goes through lossy JPEG. A text counts as masked when
-more than 97 % of its ink is painted out, else as missed. Tesseract judges a part of them again. Films without text show what is masked
-needlessly.
+more than 97 % of its ink is painted out, else as missed. Tesseract judges a part of them again.
+Films without text show what is masked needlessly.
 
     python scripts/bench_burned_in.py RG2=RG2_UNC.dcm infants=FOLDER --simulated 16 --texts 400
 """
