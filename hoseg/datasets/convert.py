@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hoseg.datasets.formats import FORMATS
-from hoseg.datasets.labelled import Dataset, LabelledImage
+from hoseg.datasets.labelled import Dataset, LabelledImage, usual_way_up
 from hoseg.errors import OutputError, SettingError
 
 
@@ -35,7 +35,7 @@ def convert(
 
     def images() -> Iterator[LabelledImage]:
         for film in dataset.films:
-            yield film.read()
+            yield usual_way_up(film.read())
             advance()
 
     try:

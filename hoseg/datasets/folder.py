@@ -166,9 +166,16 @@ def with_rows(image: LabelledImage, rows: list[dict[str, str]], path: Path) -> L
     return replace(
         image,
         patient=rows[0].get("patient") or image.patient,
-        radiograph=with_facts(image.radiograph, rows[0], path),
+        radiograph=with_facts(image.radiograph, _film_row(rows), path),
         hips=hips_of_rows(rows, path),
     )
+
+
+def _film_row(rows: list[dict[str, str]]) -> dict[str, str]:
+    """What the rows say of the whole film: of one that shows both hips, the side is a hip's."""
+    sides = {row.get("side", "").lower() for row in rows}
+    both = len(sides) > 1 or rows[0].get("view", "").lower() == View.AP_PELVIS
+    return {**rows[0], "side": ""} if both else rows[0]
 
 
 def user_spacing(text: str, path: Path) -> Spacing:

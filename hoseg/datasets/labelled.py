@@ -64,6 +64,40 @@ class LabelledImage:
     split: str = ""
 
 
+def usual_way_up(image: LabelledImage) -> LabelledImage:
+    """Return the same film with the patient's left on the right and the head up.
+
+    Pictures and label files do not say how a film lies: who reads them assumes this. A film whose
+    own orientation is assumed stays as it is.
+    """
+    film = image.radiograph
+    across = film.orientation.columns is Side.RIGHT
+    over = not film.orientation.rows_to_feet
+    if film.orientation.source == "assumed" or not (across or over):
+        return image
+    step = (slice(None, None, -1 if over else 1), slice(None, None, -1 if across else 1))
+    rows, columns = film.shape
+
+    def moved(centre: tuple[float, float] | None) -> tuple[float, float] | None:
+        if centre is None:
+            return None
+        row, column = centre
+        return (rows - 1 - row if over else row, columns - 1 - column if across else column)
+
+    return replace(
+        image,
+        radiograph=replace(
+            film,
+            pixels=np.ascontiguousarray(film.pixels[step]),
+            valid=None if film.valid is None else np.ascontiguousarray(film.valid[step]),
+            orientation=replace(film.orientation, columns=Side.LEFT, rows_to_feet=True),
+        ),
+        masks=None if image.masks is None else np.ascontiguousarray(image.masks[step]),
+        ignore=None if image.ignore is None else np.ascontiguousarray(image.ignore[step]),
+        hips=tuple(replace(hip, centre_px=moved(hip.centre_px)) for hip in image.hips),
+    )
+
+
 class LabelledFilm(Protocol):
     """A film of a dataset, not read yet."""
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hoseg.datasets import GradedHip, LabelledImage
 from hoseg.datasets import folder as labelled_folder
+from hoseg.datasets.labelled import usual_way_up
 from hoseg.dicom import Source, decode
 from hoseg.errors import InputError, OutputError
 from hoseg.radiograph import Radiograph, Side, Structure
@@ -114,7 +115,7 @@ def _one(folder: Path, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage
     masks = cv2.imread(str(folder / "masks.png"), cv2.IMREAD_UNCHANGED)
     if masks is None:
         raise InputError(str(folder / "masks.png"), "cannot be read; run hoseg run again")
-    return LabelledImage(
+    film = LabelledImage(
         case=result.folder.replace("/", "_"),
         patient=(result.image.patient_id if result.image else "") or result.folder,
         radiograph=_radiograph(result),
@@ -122,6 +123,7 @@ def _one(folder: Path, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage
         ignore=None,
         hips=hips,
     )
+    return usual_way_up(film)
 
 
 def _corrected(masks: NDArray[np.uint8], ossification: NDArray[np.bool_]) -> NDArray[np.uint8]:

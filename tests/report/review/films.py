@@ -102,6 +102,12 @@ def read(film: Film, radiograph: Radiograph, masks: np.ndarray) -> ImageResult:
     return ImageResult(radiograph, "graded", "", "", None, segmentation, hips)
 
 
+def as_exported(film: Film, mask: np.ndarray) -> np.ndarray:
+    """A mask of a film as a data set holds it: the patient's left on the right."""
+    lies_so = make_phantom(film.seed).columns_to == "left"
+    return mask if lies_so else mask[:, ::-1]
+
+
 def write_run(folder: Path) -> Path:
     """Write the inputs and the run; returns the run's folder."""
     inputs, run = folder / "in", folder / "run"

@@ -14,7 +14,7 @@ from hoseg.report.review.imports import import_corrections
 from hoseg.report.review.page import PAGE, write_page
 from hoseg.report.tables import IMAGE_COLUMNS
 
-from .films import ABSTAINED, CURRENT, FILMS, HOSTILE, PRIOR, SCRIPT, SINGLE
+from .films import ABSTAINED, CURRENT, FILMS, HOSTILE, PRIOR, SCRIPT, SINGLE, as_exported
 from .pages import IN_BROWSER, cards, names, on_screen, open_case, painted, wait_history
 
 pytestmark = IN_BROWSER
@@ -84,7 +84,7 @@ def test_the_loop_closes_from_disk(from_disk, run, tmp_path):
     assert import_corrections(run, path, {film.folder for film in FILMS}) == (2, 0)
     assert export_dataset(run, tmp_path / "data") == 1
     (film,) = open_dataset(tmp_path / "data").films
-    after = (film.read().masks & np.uint8(Structure.OSSIFICATION)) > 0
+    after = as_exported(SINGLE, (film.read().masks & np.uint8(Structure.OSSIFICATION)) > 0)
     assert after.sum() == more
     assert after[before].all()
     assert after[40, 20]

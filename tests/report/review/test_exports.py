@@ -14,6 +14,7 @@ from hoseg.cli.app import app
 from hoseg.datasets import open_dataset
 from hoseg.errors import InputError, OutputError
 from hoseg.evaluate.readers import compare_readers, read_grades
+from hoseg.grade import grade
 from hoseg.radiograph import Side, Structure
 from hoseg.report.review.exports import export_dataset, export_grades
 from hoseg.report.review.store import STORE, Correction, ReviewStore
@@ -21,7 +22,7 @@ from hoseg.report.schema import read_result
 from hoseg.report.tables import FINDING_COLUMNS, finding_rows, write_csv
 
 from .conftest import Client, serving
-from .films import CURRENT, FILMS, HOSTILE, PRIOR, SINGLE, write_run
+from .films import CURRENT, FILMS, HOSTILE, PRIOR, SINGLE, as_exported, write_run
 
 HO = np.uint8(Structure.OSSIFICATION)
 
@@ -89,6 +90,30 @@ def test_the_loop_closes_for_readers(run, tmp_path):
     assert np.asarray(json.loads(out)["confusion"])[3, 4] == 1
 
 
+def test_sides_survive_the_way_into_a_dataset(run, tmp_path):
+    """One graded hip of a film of both, films that lie the other way: the same hips come back."""
+    expected = {}
+    with ReviewStore(run / STORE) as store:
+        for film in (CURRENT, HOSTILE, PRIOR, SINGLE):
+            result = read_result(run / film.folder / "result.json")
+            expected[result.folder.replace("/", "_")] = {h.side: h.brooker for h in result.hips}
+            store.add(Correction("Ada", film.folder, "mask"), rgba((masks_of(run, film) & HO) > 0))
+            hip = result.hips[0]
+            store.add(Correction("Ada", film.folder, "grade", hip.side.value, str(hip.brooker)))
+    assert export_dataset(run, tmp_path / "data") == 4
+    for film in open_dataset(tmp_path / "data").films:
+        read = film.read()
+        shown = read.radiograph
+        hips = grade(
+            read.masks,
+            shown.spacing,
+            side=shown.side,
+            orientation=shown.orientation,
+            view=shown.view,
+        )
+        assert {hip.side: hip.brooker for hip in hips} == expected[film.case]
+
+
 def test_a_blinded_grade_is_exported_though_a_later_one_was_not(run, tmp_path):
     with ReviewStore(run / STORE) as store:
         store.add(Correction("Ada", CURRENT.folder, "grade", "left", "2", blinded=True))
@@ -125,8 +150,8 @@ def test_the_loop_closes_for_training_data(run, tmp_path):
     for film in (CURRENT, SINGLE):
         image = films[film.patient].read()
         before = masks_of(run, film)
-        assert np.array_equal((image.masks & HO) > 0, drawn(run, film))
-        assert np.array_equal(image.masks & ~HO, before & ~HO)
+        assert np.array_equal((image.masks & HO) > 0, as_exported(film, drawn(run, film)))
+        assert np.array_equal(image.masks & ~HO, as_exported(film, before & ~HO))
         assert image.radiograph.shape == before.shape
         assert image.radiograph.spacing is not None
         assert np.ptp(image.radiograph.pixels) > 1000
@@ -170,7 +195,7 @@ def test_the_newest_grade_and_mask_count(run, tmp_path):
     assert [row["brooker"] for row in table(tmp_path / "grades.csv")] == ["0"]
     export_dataset(run, tmp_path / "data")
     (film,) = open_dataset(tmp_path / "data").films
-    assert np.array_equal((film.read().masks & HO) > 0, second)
+    assert np.array_equal((film.read().masks & HO) > 0, as_exported(SINGLE, second))
 
 
 def test_several_readers_are_named(run, tmp_path):
