@@ -132,6 +132,18 @@ def test_what_was_said_can_be_withdrawn(served):
     assert cards(page) == []
 
 
+def test_signing_names_the_hips_without_a_class(served):
+    page = served
+    open_case(page, CURRENT)
+    page.keyboard.press("3")
+    page.wait_for_function("() => document.querySelectorAll('.class[aria-pressed=true]').length")
+    page.keyboard.press("Enter")
+    wait_saved(page, 2)
+    page.wait_for_function(
+        "() => document.getElementById('message').textContent.endsWith('no class to: left hip.')"
+    )
+
+
 def test_a_missed_ossification_is_seen_again(served):
     page = served
     open_case(page, CURRENT)

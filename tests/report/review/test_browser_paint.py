@@ -78,7 +78,9 @@ def test_painting_by_keyboard(served):
     for _ in range(4):
         page.keyboard.press("Control+ArrowRight")
     assert painted(page) > dot
-    assert page.evaluate("app.current.painter.at") == pytest.approx([row - 20, column + 16])
+    a_pixel = 1 / min(1, page.evaluate("app.current.viewer.scale"))  # steps are of the screen
+    moved = [row - 20 * a_pixel, column + 16 * a_pixel]
+    assert page.evaluate("app.current.painter.at") == pytest.approx(moved)
     for _ in range(5):
         page.keyboard.press("z")
     assert painted(page) == before

@@ -179,7 +179,12 @@ class Case {
   }
 
   sign() {
-    this.save("sign", "").then((saved) => saved && app.markDone());
+    const open = this.hips.filter((hip, k) => !this.hipBoxes[k].querySelector('.class[aria-pressed="true"]'));
+    this.save("sign", "").then((saved) => {
+      if (!saved) return;
+      app.markDone();
+      if (open.length) say(`Signed. You gave no class to: ${open.map((hip) => hipName(hip.side).toLowerCase()).join(", ")}.`);
+    });
   }
 
   maskTools() {

@@ -146,7 +146,7 @@ class Painter {
   /** One step by keyboard: move the cursor, or paint and place corners where it is. */
   key(event) {
     if (!this.mode || !this.loaded) return false;
-    const step = event.shiftKey ? 20 : 4;
+    const step = (event.shiftKey ? 20 : 4) / Math.min(1, this.viewer.scale); // on screen; at full size and above film pixels
     const ways = { ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step] };
     if (ways[event.key]) {
       const next = [this.at[0] + ways[event.key][0], this.at[1] + ways[event.key][1]];
