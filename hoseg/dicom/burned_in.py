@@ -20,6 +20,7 @@ LIKELY = 0.2  # probability that writing reaches somewhere in its place
 POSSIBLE = 0.1  # ... and everywhere in it
 LEAST_PX = 16  # smaller places are noise
 MARGIN_PX = 2
+MARGIN_SHARE = 0.12  # ... and of the height of a line
 JOIN = 2.0  # heights of a line, between two parts of it that become one
 FULL = 1.3  # the hull of both by their areas: in one line they nearly fill it
 REACH = 3.0  # heights, within which more of the same ink is looked for
@@ -162,10 +163,10 @@ def _rounded(mask: Mask) -> Mask:
     binary = np.pad(mask.astype(np.uint8), CLOSED_PX)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (CLOSED_PX, CLOSED_PX))
     closed = cv2.morphologyEx(binary, cv2.MORPH_CLOSE, disc)
-    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(closed, outlines, -1, (1,), cv2.FILLED)
-    size = 2 * MARGIN_PX + 1
-    closed = cv2.dilate(closed, np.ones((size, size), np.uint8))
+    for outline in _outlines(closed > 0):
+        margin = MARGIN_PX + round(MARGIN_SHARE * _height(outline))
+        cv2.drawContours(closed, [outline], -1, (1,), cv2.FILLED)
+        cv2.drawContours(closed, [outline], -1, (1,), 2 * margin)
     return closed[CLOSED_PX:-CLOSED_PX, CLOSED_PX:-CLOSED_PX] > 0
 
 
