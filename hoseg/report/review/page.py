@@ -13,7 +13,9 @@ from hoseg.report.review.case import to_script_json
 from hoseg.report.schema import RESEARCH_USE
 
 PAGE = "review.html"
-SCRIPTS = ("gallery.js", "viewer.js", "paint.js", "findings.js", "case.js", "app.js")
+SCRIPTS = (
+    "gallery.js", "viewer.js", "paint.js", "findings.js", "load.js", "case.js", "app.js",
+)  # fmt: skip
 Row = Mapping[str, str]
 
 

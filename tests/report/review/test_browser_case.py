@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from hoseg.report.review.store import STORE, Correction, ReviewStore
+
 from .conftest import serving
 from .films import ABSTAINED, CURRENT, FILMS, PRIOR, SINGLE
 from .pages import (
@@ -142,6 +144,22 @@ def test_signing_names_the_hips_without_a_class(served):
     page.wait_for_function(
         "() => document.getElementById('message').textContent.endsWith('no class to: left hip.')"
     )
+
+
+def test_a_signature_of_a_reader_study_is_no_review(tab, run):
+    with ReviewStore(run / STORE) as store:
+        store.add(Correction("Ada", CURRENT.folder, "sign", blinded=True))
+        store.add(Correction("Bob", SINGLE.folder, "sign"))
+    for blinded, expected in ((False, [SINGLE]), (True, [CURRENT])):
+        with serving(run, blinded=blinded) as server:
+            tab.goto(server.url)
+            tab.fill("#reader", "Ada")
+            tab.keyboard.press("Tab")
+            tab.locator(".badge.done").wait_for()
+            review = tab.get_by_role("combobox", name="Review", exact=True)
+            review.select_option(label="done")
+            assert cards(tab) == names(expected)
+            tab.goto("about:blank")  # nothing is asked of a server that has gone
 
 
 def test_a_missed_ossification_is_seen_again(served):

@@ -130,7 +130,9 @@ const app = {
 
   async markDone() {
     const entries = await store.history("");
-    this.gallery.setDone(entries.filter((e) => e.kind === "sign" && !e.withdrawn).map((e) => e.image));
+    // A signature of a reader study is no review, nor the other way round.
+    const counts = (e) => e.kind === "sign" && !e.withdrawn && Boolean(e.blinded) === SETTINGS.blinded;
+    this.gallery.setDone(entries.filter(counts).map((e) => e.image));
   },
 
   /** Show the work of the reader named now; a mask that was not saved stays for whoever saves it. */

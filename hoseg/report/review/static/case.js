@@ -1,24 +1,5 @@
 // One case: the film, what was found, and what the reader says about it.
 
-const waiting = new Map();
-
-/** Called by each case.js file. */
-function hosegCase(data) {
-  waiting.get(data.id)?.(data);
-  waiting.delete(data.id);
-}
-
-/** Load a case by its script, which also works from disk. */
-function loadCase(id) {
-  return new Promise((resolve, reject) => {
-    waiting.set(id, resolve);
-    const script = make("script", { src: fileOf(id, "case.js") });
-    script.onerror = () => reject(new Error(`${id}: case.js cannot be read`));
-    script.onload = () => script.remove();
-    document.head.append(script);
-  });
-}
-
 class Case {
   constructor(root, data, gallery) {
     this.root = root;
@@ -86,6 +67,7 @@ class Case {
 
   displayTools() {
     const names = [["Outlines", "O", "outlines"], ["Fill", "F", "fill"], ["Gap", "G", "gap"]];
+    if (SETTINGS.blinded) names[1][0] = "My mask";
     this.toggles = names.filter(([, , name]) => !SETTINGS.blinded || name === "fill").map(([text, key, name]) =>
       this.button(text, key, () => this.toggle(name), { "aria-pressed": String(drawn[name]), "data-name": name }));
     this.priorButton = this.button("Prior", "V", () => this.togglePrior(), { "aria-pressed": "true", hidden: true });
@@ -258,7 +240,7 @@ class Case {
     } catch (error) {
       return say(error.message, true);
     }
-    const gap = (h) => (h.gap == null ? "" : ` (gap ${h.gap.toFixed(1)} mm)`);
+    const gap = (h) => (!h.gap ? "" : ` (gap ${h.gap.toFixed(1)} mm)`);
     const grades = prior.hips.filter((h) => h.brooker != null).map((h) => `${h.side} ${ROMAN[h.brooker]}${gap(h)}`).join(", ");
     this.other = new Viewer(data, `prior of ${day(prior.date)} · ${grades || "not graded"}`);
     this.views.append(this.other.root);

@@ -14,10 +14,10 @@ function describeFilm({ result, rows, columns }) {
   return sentence([viewName(image.view), ...side, day(image.study_date), `${rows} × ${columns} pixels`, scale].join(", "));
 }
 
-/** Remarks on the film or on a hip, folded away so that the classes stay in view. */
+/** Remarks on the film or on a hip, folded away where they would push the classes out of view. */
 function remarks(notes) {
   if (!notes?.length) return null;
-  return make("details", {}, make("summary", {}, `Remarks (${notes.length})`),
+  return make("details", { open: innerHeight > 1400 }, make("summary", {}, `Remarks (${notes.length})`),
     make("ul", { class: "trace" }, ...notes.map((note) => make("li", {}, sentence(note.text)))));
 }
 
