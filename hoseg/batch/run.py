@@ -112,7 +112,7 @@ def write_manifest(journal: Journal, settings: RunSettings, predictor: Predictor
         "disclaimer": RESEARCH_USE,
         "model": predictor.label,
         "runtime": asdict(predictor.choice),
-        "settings": asdict(settings),
+        "settings": _settings(settings),
         "counts": journal.counts(),
         "versions": {"python": platform.python_version()} | {n: _version(n) for n in names},
         "platform": platform.platform(),
@@ -124,6 +124,12 @@ def write_manifest(journal: Journal, settings: RunSettings, predictor: Predictor
         part.replace(path)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}; free space and run again") from error
+
+
+def _settings(settings: RunSettings) -> dict[str, Any]:
+    """Settings for the manifest; of a de-identified run without the way to its folder."""
+    told = asdict(settings)
+    return told | {"out": "."} if settings.deidentify else told
 
 
 def _version(package: str) -> str:
@@ -179,7 +185,8 @@ def _work(
 def _plan(inputs: Sequence[str | Path], settings: RunSettings) -> Iterator[Task]:
     """Every input in the order of discovery; the second copy of an instance is marked as such."""
     seen: dict[bytes, str] = {}
-    for position, source in enumerate(discover(inputs, spacing_mm=settings.spacing)):
+    for position, found in enumerate(discover(inputs, spacing_mm=settings.spacing)):
+        source = _within_run(found, settings.out) if settings.deidentify else found
         uid = sop_instance(source) if source.problem is None else None
         if uid is not None:
             first = seen.setdefault(uid, source.name)
@@ -187,6 +194,13 @@ def _plan(inputs: Sequence[str | Path], settings: RunSettings) -> Iterator[Task]
                 sentence = f"the same SOP instance as {first}"
                 source = replace(source, problem=(Reason.DUPLICATE.value, sentence))
         yield Task(source, position, _stamp(source))
+
+
+def _within_run(source: Source, out: Path) -> Source:
+    """Name a de-identified copy relative to the run: the way there may name a patient."""
+    if not source.path.is_relative_to(out):
+        return source
+    return replace(source, name=source.path.relative_to(out).as_posix())
 
 
 def _stamp(source: Source) -> str:

@@ -22,7 +22,7 @@ from hoseg.errors import HosegError, InputError, OutputError, SettingError
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.dicom_sr import structured_report
 from hoseg.report.evidence import Evidence
-from hoseg.report.paths import inside
+from hoseg.report.paths import inside, located
 from hoseg.report.schema import ResultFile, read_result
 from hoseg.report.secondary_capture import secondary_capture
 
@@ -146,7 +146,7 @@ def _export_image(
         result = read_result(path)
         if result.image is None or not (folder / "masks.png").exists():
             return None
-        source = read_header(result.source)
+        source = read_header(located(run_dir, result.source))
         if "SOPClassUID" not in source:
             raise InputError(
                 result.source,

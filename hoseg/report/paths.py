@@ -53,3 +53,9 @@ def inside(root: Path, *parts: str) -> Path:
     if not path.resolve().is_relative_to(root.resolve()):
         raise OutputError(f"{path}: leads out of {root}; remove the link or choose another folder")
     return path
+
+
+def located(run_dir: Path, source: str) -> str:
+    """Where an input of a run is: as it was named, else, as in a de-identified run, in the run."""
+    kept = run_dir / source
+    return str(kept) if not Path(source).exists() and kept.is_file() else source

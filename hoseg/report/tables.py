@@ -33,7 +33,13 @@ class Column:
 
 
 _IDENTITY = (
-    Column("source", "text", "", "input as named on the command line; inside an archive after '!'"),
+    Column(
+        "source",
+        "text",
+        "",
+        "input as named on the command line; inside an archive after '!'; a de-identified copy "
+        "relative to the run",
+    ),
     Column("folder", "text", "", "folder of this image's outputs, relative to the run"),
     Column("patient_id", "text", "", "Patient ID (0010,0020)"),
     Column("study_uid", "text", "", "Study Instance UID"),

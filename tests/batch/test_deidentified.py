@@ -6,6 +6,10 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 from hoseg.batch.deidentified import deidentified_inputs
 from hoseg.batch.run import run_batch
 from hoseg.batch.settings import RunSettings
+from hoseg.report import export_run
+from hoseg.report.review.exports import export_dataset
+from hoseg.report.review.store import STORE, Correction, ReviewStore
+from hoseg.report.schema import read_result
 from hoseg.segment.predictor import Options, Predictor
 
 PLANTED = (
@@ -44,7 +48,7 @@ def test_nothing_of_a_deidentified_run_identifies(tmp_path, tiny_model):
     uid = generate_uid()
     (tmp_path / "in").mkdir()
     write_film(tmp_path / "in" / "plantedfile.dcm", uid)
-    out = tmp_path / "out"
+    out = tmp_path / "Plantedname" / "out"  # where results go may name a patient too
     copies, outcome = deidentified_inputs([tmp_path / "in"], out)
     assert not outcome.refused
     predictor = Predictor(tiny_model, device="cpu", runtime="onnx", options=Options(gate=False))
@@ -58,6 +62,16 @@ def test_nothing_of_a_deidentified_run_identifies(tmp_path, tiny_model):
         content = path.read_bytes() + str(path.relative_to(out)).encode()
         for word in (*PLANTED, uid):
             assert word.encode() not in content, (path.name, word)
+    (result,) = (read_result(path) for path in out.rglob("result.json"))
+    assert (out / result.source).is_file()
+    summary = export_run(out)  # the copies are found again
+    assert not summary.failed
+    assert any(name.endswith("overlay.dcm") for name in summary.written)
+    with ReviewStore(out / STORE) as store:
+        shape = cv2.imread(str(out / result.folder / "masks.png"), cv2.IMREAD_UNCHANGED).shape
+        png = cv2.imencode(".png", np.full(shape, 255, np.uint8))[1].tobytes()
+        store.add(Correction("Ada", result.folder, "mask"), png)
+    assert export_dataset(out, tmp_path / "data") == 1
 
 
 def test_copies_are_made_once(tmp_path):

@@ -17,7 +17,7 @@ from hoseg.datasets.labelled import usual_way_up
 from hoseg.dicom import Source, decode
 from hoseg.errors import InputError, OutputError
 from hoseg.radiograph import Radiograph, Side, Structure
-from hoseg.report.paths import inside
+from hoseg.report.paths import inside, located
 from hoseg.report.review.masks import ossification_of
 from hoseg.report.review.store import STORE, ReviewStore
 from hoseg.report.schema import ResultFile, read_result
@@ -107,10 +107,11 @@ def _labelled(
     for image in dict.fromkeys(e["image"] for e in store.history() if e["kind"] == "mask"):
         png = store.latest_mask(image, reader, blinded=blinded)
         if png is not None:
-            yield _one(inside(run, image), png, tuple(grades.get(image, {}).values()))
+            yield _one(run, image, png, tuple(grades.get(image, {}).values()))
 
 
-def _one(folder: Path, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage:
+def _one(run: Path, image: str, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage:
+    folder = inside(run, image)
     result = read_result(folder / "result.json")
     masks = cv2.imread(str(folder / "masks.png"), cv2.IMREAD_UNCHANGED)
     if masks is None:
@@ -118,7 +119,7 @@ def _one(folder: Path, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage
     film = LabelledImage(
         case=result.folder.replace("/", "_"),
         patient=(result.image.patient_id if result.image else "") or result.folder,
-        radiograph=_radiograph(result),
+        radiograph=_radiograph(result, located(run, result.source)),
         masks=_corrected(masks.astype(np.uint8), ossification_of(png, masks.shape)),
         ignore=None,
         hips=hips,
@@ -131,11 +132,11 @@ def _corrected(masks: NDArray[np.uint8], ossification: NDArray[np.bool_]) -> NDA
     return np.where(ossification, masks | bit, masks & ~bit)
 
 
-def _radiograph(result: ResultFile) -> Radiograph:
+def _radiograph(result: ResultFile, source: str) -> Radiograph:
     """Decode the input again: the run keeps no copy of the pixels."""
-    path, member = Path(result.source), None
+    path, member = Path(source), None
     if not path.exists():
-        archive, _, member = result.source.rpartition("!")
+        archive, _, member = source.rpartition("!")
         path = Path(archive)
     if not path.is_file():
         raise InputError(result.source, "has moved; put it back to export its corrected mask")
