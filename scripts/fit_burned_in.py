@@ -80,8 +80,8 @@ def _convolution(channels: int, out: int, stride: int = 1) -> nn.Module:
 def main() -> None:
     """Render, plant, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--films", type=int, default=80)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--films", type=int, default=240)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=500)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--crops", type=Path, help="keep crops here: a second run goes on")
