@@ -55,7 +55,10 @@ def _overlap(finding: HipFinding) -> str:
 
 def _two_classes(finding: HipFinding) -> str:
     names = [grade_name("brooker", grade) for grade in likely_classes(finding)]
-    return f"{' and '.join(names)} are both likely" if len(names) > 1 else ""
+    if len(names) < 2:
+        return ""
+    how_many = "both" if len(names) == 2 else "all"
+    return f"{', '.join(names[:-1])} and {names[-1]} are {how_many} likely"
 
 
 def _other_class(finding: HipFinding) -> str:

@@ -74,6 +74,8 @@ def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
     assert (before.chances_from, after.chances_from) == ("draws", "model")
     assert after.to_dict()["class_probabilities_from"] == "model"
     assert after.summary.startswith("II or III or IV: gap 9.0 mm")
+    said = {note.code: note.text for note in after.caveats}
+    assert said["two_classes_likely"] == "II, III and IV are all likely"
 
 
 def test_a_caveat_says_that_another_class_is_much_likelier():

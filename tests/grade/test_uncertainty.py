@@ -34,7 +34,8 @@ def test_near_the_limit_two_classes_are_likely_and_the_summary_names_both():
     assert p[2] > 0.2
     assert p[3] > 0.5
     assert finding.summary.startswith("II or III: gap 9.5 mm (")
-    assert "two_classes_likely" in [note.code for note in finding.caveats]
+    said = {note.code: note.text for note in finding.caveats}
+    assert said["two_classes_likely"] == "II and III are both likely"
 
 
 def test_the_grey_zone_of_one_centimetre():
