@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hoseg.imaging.prepare import restore
 from hoseg.radiograph import STRUCTURES, Grid, Prepared, Segmentation
 from hoseg.segment.options import Options
-from hoseg.segment.peaks import PeakRule, drop_specks, drop_weak
+from hoseg.segment.peaks import PeakRule, drop_weak, tidy_bones
 from hoseg.segment.runtimes.spec import Forward
 from hoseg.segment.tiles import predict_tiled
 from hoseg.segment.windows import cut, field_window, paste
@@ -61,7 +61,7 @@ class Deployment:
         masks: (H, W) uint8 bits, where the answer reaches the thresholds; changed
         """
         drop_weak(answer, masks, grid, self.rules)
-        drop_specks(answer, masks, grid, {c: self.thresholds[c] for c in _BONES})
+        tidy_bones(answer, masks, grid, {c: self.thresholds[c] for c in _BONES})
         return Segmentation(masks, answer[: len(STRUCTURES)], grid, self.label)
 
 

@@ -30,6 +30,9 @@ It resolves probabilities from 0.75 to 0.99999 in steps of 0.02 logits about its
 LEAST_BONE_MM2 = 60.0
 """A piece of bone smaller than this, with nothing of the bone beside it, is a speck."""
 
+LEAST_HOLE_MM2 = 20.0
+"""A gap within a bone smaller than this is a pinhole."""
+
 _RIM = np.ones((5, 5), np.uint8)
 
 
@@ -110,7 +113,7 @@ def drop_weak(
     """
     for rule in rules:
         values, fine = answer[rule.channel], answer[rule.plane]
-        parts = _parts(values, rule.level)
+        parts = _parts(values >= rule.level)
         if parts is None:
             continue
         labels, stats = parts
@@ -125,43 +128,65 @@ def drop_weak(
         _drop(values, masks, grid, 1 << rule.channel, parts, weak)
 
 
-def drop_specks(
+def tidy_bones(
     answer: NDArray[np.uint8],
     masks: NDArray[np.uint8],
     grid: Grid,
     thresholds: Mapping[int, float],
-    least_mm2: float = LEAST_BONE_MM2,
 ) -> None:
-    """Take specks out of masks and probabilities of bones, in place, as ``drop_weak`` does.
+    """Drop specks of bones and fill pinholes in them, in masks and probabilities, in place.
 
-    A bone is one large piece, or some. A speck is smaller than ``least_mm2``, not the largest
-    piece, and lies clear of the picture's border, which may show just a corner of a bone.
+    A bone is one large piece, or some. A speck is smaller than ``LEAST_BONE_MM2``, not the largest
+    piece, and lies clear of the picture's border, which may show just a corner of a bone. A
+    pinhole is smaller than ``LEAST_HOLE_MM2``; an obturator foramen is much larger.
 
     thresholds: probability from which a pixel belongs to a structure, by channel
     """
-    least = least_mm2 / (grid.spacing_mm[0] * grid.spacing_mm[1])
-    height, width = grid.shape
+    pixel_mm2 = grid.spacing_mm[0] * grid.spacing_mm[1]
     for channel, threshold in thresholds.items():
-        level = byte_level(threshold)
-        parts = _parts(answer[channel], level)
+        values, bit, level = answer[channel], 1 << channel, byte_level(threshold)
+        parts = _parts(values >= level)
         if parts is None:
             continue
-        left, top, wide, high, area = parts[1].T
-        clear = (left > 0) & (top > 0) & (left + wide < width) & (top + high < height)
-        small = clear & (area < min(least, area[1:].max()))
-        small[0] = False
-        specks = dict.fromkeys(np.flatnonzero(small).tolist(), level - 1)
-        _drop(answer[channel], masks, grid, 1 << channel, parts, specks)
+        largest = parts[1][1:, cv2.CC_STAT_AREA].max()
+        specks = _small(parts, min(LEAST_BONE_MM2 / pixel_mm2, largest), grid)
+        _drop(values, masks, grid, bit, parts, dict.fromkeys(specks, level - 1))
+        gaps = _parts(values < level)
+        if gaps is None:
+            continue
+        for label in _small(gaps, LEAST_HOLE_MM2 / pixel_mm2, grid):
+            part, corner = _part(gaps, label)
+            values[_box(part, corner)][part] = level
+            _paint(masks, part, corner, grid, bit, there=True)
+
+
+def _small(parts: _Parts, least_px: float, grid: Grid) -> list[int]:
+    """Labels of the components below an area that do not touch the border of the grid."""
+    left, top, wide, high, area = parts[1].T
+    clear = (left > 0) & (top > 0) & (left + wide < grid.shape[1]) & (top + high < grid.shape[0])
+    small = clear & (area < least_px)
+    small[0] = False
+    return [int(label) for label in np.flatnonzero(small)]
+
+
+def _part(parts: _Parts, label: int) -> tuple[NDArray[np.bool_], tuple[int, int]]:
+    """A component (a, b) bool and the (row, column) of its first pixel."""
+    left, top, width, height = parts[1][label, :4].tolist()
+    return parts[0][top : top + height, left : left + width] == label, (top, left)
 
 
 _Parts = tuple[NDArray[np.int32], NDArray[np.int32]]
 
 
-def _parts(values: NDArray[np.uint8], level: int) -> _Parts | None:
-    """Labels (h, w) and statistics (n, 5) of the components from a level on; None without any."""
-    drawn = (values >= level).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(drawn, connectivity=8)
+def _parts(drawn: NDArray[np.bool_]) -> _Parts | None:
+    """Labels (h, w) and statistics (n, 5) of 8-connected components; None without any."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(drawn.view(np.uint8), connectivity=8)
     return None if count == 1 else (np.asarray(labels, np.int32), np.asarray(stats, np.int32))
+
+
+def _box(part: NDArray[np.bool_], corner: tuple[int, int]) -> tuple[slice, slice]:
+    top, left = corner
+    return slice(top, top + part.shape[0]), slice(left, left + part.shape[1])
 
 
 def _drop(
@@ -178,15 +203,12 @@ def _drop(
     """
     if not dropped:
         return
-    labels, stats = parts
     caps = np.full(values.shape, 255, np.uint8)
     for label, cap in dropped.items():
-        left, top, width, height = stats[label, :4].tolist()
-        box = (slice(top, top + height), slice(left, left + width))
-        part = labels[box] == label
-        caps[box][part] = cap
-        _clear(masks, part, (top, left), grid, bit)
-    _lower(values, caps, (labels > 0) & (caps == 255))
+        part, corner = _part(parts, label)
+        caps[_box(part, corner)][part] = cap
+        _paint(masks, part, corner, grid, bit, there=False)
+    _lower(values, caps, (parts[0] > 0) & (caps == 255))
 
 
 def _lower(values: NDArray[np.uint8], caps: NDArray[np.uint8], kept: NDArray[np.bool_]) -> None:
@@ -196,20 +218,22 @@ def _lower(values: NDArray[np.uint8], caps: NDArray[np.uint8], kept: NDArray[np.
     np.minimum(values, spread, out=values)
 
 
-def _clear(
+def _paint(
     masks: NDArray[np.uint8],
     part: NDArray[np.bool_],
     corner: tuple[int, int],
     grid: Grid,
     bit: int,
+    *,
+    there: bool,
 ) -> None:
-    """Clear a bit wherever linear interpolation has used a pixel of ``part``.
+    """Set or clear a bit wherever linear interpolation has used a pixel of ``part``.
 
     part: (a, b) bool, pixels of a component on the network's grid
     corner: (row, column) of its first pixel there
 
     Components are 8-connected, so the four pixels an original one lies between never belong to
-    two of them: what is cleared is this component and nothing else.
+    two of them: what changes is this component and nothing else.
     """
     padded = np.pad(part, 1)
     tall = padded[:-1] | padded[1:]
@@ -218,7 +242,11 @@ def _clear(
     rows, row_of = _between(part.shape[0], corner[0], grid.step_px[0], window.shape[0])
     columns, column_of = _between(part.shape[1], corner[1], grid.step_px[1], window.shape[1])
     inside = masks[window.slices][rows, columns]
-    inside &= np.where(between[np.ix_(row_of, column_of)], np.uint8(255 - bit), np.uint8(255))
+    used = between[np.ix_(row_of, column_of)]
+    if there:
+        inside |= np.where(used, np.uint8(bit), np.uint8(0))
+    else:
+        inside &= np.where(used, np.uint8(255 - bit), np.uint8(255))
 
 
 def _between(length: int, first: int, step: float, limit: int) -> tuple[slice, NDArray[np.int64]]:

@@ -18,7 +18,7 @@ from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.export import export_model
 from hoseg.segment.gpu.engine import GpuEngine
 from hoseg.segment.options import Options
-from hoseg.segment.peaks import FINE_SHIFT, drop_specks, drop_weak, expit, logit, peak_rules
+from hoseg.segment.peaks import FINE_SHIFT, drop_weak, expit, logit, peak_rules, tidy_bones
 from hoseg.segment.predictor import Predictor
 from hoseg.segment.runtimes.deploy import deploy
 from hoseg.segment.runtimes.torch_cpu import TorchCpu
@@ -88,7 +88,23 @@ def test_a_speck_of_bone_goes_and_pieces_and_corners_stay():
     masks = restore(answer[:4], film)
     expected, drawn = answer.copy(), masks.copy()
     expected[1, 20:26, 70:76] = 0
-    drop_specks(answer, masks, film.grid, {0: 0.5, 1: 0.5})
+    tidy_bones(answer, masks, film.grid, {0: 0.5, 1: 0.5})
+    np.testing.assert_array_equal(answer >= 128, expected >= 128)
+    np.testing.assert_array_equal(masks, restore(expected[:4], film))
+    assert (drawn != masks).any()
+
+
+def test_a_pinhole_is_filled_and_a_foramen_and_a_bay_stay():
+    answer = np.zeros((5, 80, 90), np.uint8)
+    answer[0, 10:70, 10:] = 255
+    answer[0, 30:50, 30:50] = 0  # 100 mm2
+    expected = answer.copy()
+    answer[0, 20:24, 60:66] = 40  # 6 mm2
+    answer[0, 40, 86:] = expected[0, 40, 86:] = 0  # open to the border
+    film = make_film((80, 90), (200, 240))
+    masks = restore(answer[:4], film)
+    drawn = masks.copy()
+    tidy_bones(answer, masks, film.grid, {0: 0.5})
     np.testing.assert_array_equal(answer >= 128, expected >= 128)
     np.testing.assert_array_equal(masks, restore(expected[:4], film))
     assert (drawn != masks).any()
@@ -99,7 +115,7 @@ def test_a_bone_that_is_all_small_pieces_keeps_the_largest():
     answer[0, 10:15, 10:15] = answer[0, 30:34, 30:34] = 200
     film = make_film((60, 60), (60, 60))
     masks = restore(answer[:4], film)
-    drop_specks(answer, masks, film.grid, {0: 0.5})
+    tidy_bones(answer, masks, film.grid, {0: 0.5})
     assert np.argwhere(masks & 1).max() == 14
 
 
