@@ -16,21 +16,26 @@ FOLDER = "deidentified"
 
 def deidentified_inputs(
     inputs: Sequence[str | Path], out: Path, key_file: Path | None = None
-) -> tuple[Path, Outcome | None]:
+) -> tuple[list[Path], Outcome | None]:
     """Copy the DICOM inputs without what identifies the patient, once for a run.
 
     key_file: secret behind the pseudonyms; None = HOSEG_DEIDENTIFY_KEY, else a random one that
         is not kept
 
-    Returns the folder of the copies, and what became of the inputs, or None when an earlier
-    start of the same run had made the copies. Inputs that cannot be cleaned (pictures that are
-    not DICOM among them) are left out: they are named by ``Outcome.refused`` and counted in the
-    manifest, and do not appear in the tables, where their names could identify.
+    Returns the folders of the copies, one a patient, and what became of the inputs, or None when
+    an earlier start of the same run had made the copies. Inputs that cannot be cleaned (pictures
+    that are not DICOM among them) are left out: they are named by ``Outcome.refused`` and counted
+    in the manifest, and do not appear in the tables, where their names could identify.
     """
     copies = out / FOLDER
     if (copies / MANIFEST).exists():
-        return copies, None
+        return _patients(copies), None
     shutil.rmtree(copies, ignore_errors=True)  # half-made, under names of a key that is gone
     key, _ = load_key(key_file)
     outcome = deidentify_files(discover(inputs), copies, Policy(shift_dates=True), Pseudonyms(key))
-    return copies, outcome
+    return _patients(copies), outcome
+
+
+def _patients(copies: Path) -> list[Path]:
+    """Folders of the copies; the manifest beside them is no input."""
+    return sorted(path for path in copies.iterdir() if path.is_dir())

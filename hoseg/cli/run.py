@@ -85,13 +85,17 @@ def run(
 
 
 def _deidentified(inputs: list[Path], out: Path, key_file: Path | None) -> tuple[list[Path], int]:
-    """Folder of the clean copies, and how many inputs could not be cleaned."""
+    """Folders of the clean copies, and how many inputs could not be cleaned."""
     from hoseg.batch.deidentified import deidentified_inputs
+    from hoseg.errors import HosegError
 
-    folder, outcome = deidentified_inputs(inputs, out, key_file)
+    folders, outcome = deidentified_inputs(inputs, out, key_file)
     for name, code, sentence in outcome.refused if outcome else ():
         typer.echo(f"left out: {name} ({code}): {sentence}", err=True)
-    return [folder], len(outcome.refused) if outcome else 0
+    if not folders:
+        text = "no input could be de-identified; look at the reasons above and in manifest.json"
+        raise HosegError(f"{out}: {text}", code="no_inputs")
+    return folders, len(outcome.refused) if outcome else 0
 
 
 def _write_more(out: Path, *, dicom: bool, reports: bool) -> int:

@@ -41,8 +41,8 @@ worked, not how well the network reads patients' films. `hoseg evaluate` gives i
   {pad_multiple}. `hoseg run --model {name}` does all of this.
 - Probabilities: `sigmoid(logit / temperature)`; masks: probability at or above the threshold.
   Where a peak is given, only connected components that reach it somewhere are kept.
-  Specks of pelvis and femur (below 60 mm², alone, clear of the picture's border) are dropped, pinholes
-  (below 20 mm²) filled.
+  Specks of pelvis and femur (below 60 mm², alone, clear of the picture's border) are dropped,
+  pinholes (below 20 mm²) filled.
 
 | structure | temperature | threshold | peak |
 |---|---|---|---|

@@ -55,7 +55,8 @@ def test_nothing_of_a_deidentified_run_identifies(tmp_path, tiny_model):
     settings = RunSettings(
         out=out, model=str(tiny_model), device="cpu", runtime="onnx", workers=1, deidentify=True
     )
-    list(run_batch([copies], settings, predictor))
+    list(run_batch(copies, settings, predictor))
+    assert len((out / "images.csv").read_text().splitlines()) == 2  # the manifest has no row
     written = [path for path in out.rglob("*") if path.is_file()]
     assert {"images.csv", "masks.png", "result.json"} <= {path.name for path in written}
     for path in written:
