@@ -113,19 +113,19 @@ def drop_weak(
     """
     for rule in rules:
         values, fine = answer[rule.channel], answer[rule.plane]
-        parts = _parts(values >= rule.level)
-        if parts is None:
-            continue
-        labels, stats = parts
-        inside = labels > 0
-        highest = np.zeros(len(stats), np.uint8)
-        np.maximum.at(highest, labels[inside], fine[inside])
-        weak = {
-            label: rule.cap(int(highest[label]))
-            for label in np.flatnonzero(highest < rule.peak_level).tolist()
-            if label
-        }
-        _drop(values, masks, grid, 1 << rule.channel, parts, weak)
+        drawn = values >= rule.level
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(
+            drawn.view(np.uint8), connectivity=8
+        )
+        highest = np.zeros(count, np.uint8)
+        np.maximum.at(highest, labels[drawn], fine[drawn])
+        weak = []
+        for label in range(1, count):
+            if highest[label] < rule.peak_level:
+                left, top, width, height = stats[label, :4].tolist()
+                inside = labels[top : top + height, left : left + width] == label
+                weak.append((Part(inside, (top, left)), rule.cap(int(highest[label]))))
+        _drop(values, masks, grid, 1 << rule.channel, drawn, weak)
 
 
 def tidy_bones(
@@ -145,48 +145,68 @@ def tidy_bones(
     pixel_mm2 = grid.spacing_mm[0] * grid.spacing_mm[1]
     for channel, threshold in thresholds.items():
         values, bit, level = answer[channel], 1 << channel, byte_level(threshold)
-        parts = _parts(values >= level)
-        if parts is None:
-            continue
-        largest = parts[1][1:, cv2.CC_STAT_AREA].max()
-        specks = _small(parts, min(LEAST_BONE_MM2 / pixel_mm2, largest), grid)
-        _drop(values, masks, grid, bit, parts, dict.fromkeys(specks, level - 1))
-        gaps = _parts(values < level)
-        if gaps is None:
-            continue
-        for label in _small(gaps, LEAST_HOLE_MM2 / pixel_mm2, grid):
-            part, corner = _part(gaps, label)
-            values[_box(part, corner)][part] = level
-            _paint(masks, part, corner, grid, bit, there=True)
+        drawn = values >= level
+        least = LEAST_BONE_MM2 / pixel_mm2, LEAST_HOLE_MM2 / pixel_mm2
+        specks, pinholes = _small_parts(drawn, *least)
+        _drop(values, masks, grid, bit, drawn, [(part, level - 1) for part in specks])
+        for part in pinholes:
+            values[part.box][part.inside] = level
+            _paint(masks, part, grid, bit, there=True)
 
 
-def _small(parts: _Parts, least_px: float, grid: Grid) -> list[int]:
-    """Labels of the components below an area that do not touch the border of the grid."""
-    left, top, wide, high, area = parts[1].T
-    clear = (left > 0) & (top > 0) & (left + wide < grid.shape[1]) & (top + high < grid.shape[0])
-    small = clear & (area < least_px)
-    small[0] = False
-    return [int(label) for label in np.flatnonzero(small)]
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A component or a hole.
+
+    inside: (a, b) bool
+    corner: (row, column) of its first pixel on the network's grid
+    """
+
+    inside: NDArray[np.bool_]
+    corner: tuple[int, int]
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Where it is on the network's grid."""
+        (top, left), (height, width) = self.corner, self.inside.shape
+        return slice(top, top + height), slice(left, left + width)
 
 
-def _part(parts: _Parts, label: int) -> tuple[NDArray[np.bool_], tuple[int, int]]:
-    """A component (a, b) bool and the (row, column) of its first pixel."""
-    left, top, width, height = parts[1][label, :4].tolist()
-    return parts[0][top : top + height, left : left + width] == label, (top, left)
+def _small_parts(
+    drawn: NDArray[np.bool_], piece_px: float, hole_px: float
+) -> tuple[list[Part], list[Part]]:
+    """Pieces and holes below an area (pixels); no piece that is the largest or at the border.
+
+    Outlines are traced in a tenth of the time that labelling every pixel takes.
+    """
+    outlines, tree = cv2.findContours(drawn.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return [], []
+    is_piece = tree[0, :, 3] < 0
+    half = np.array([len(outline) for outline in outlines]) / 2
+    # Pixels within, by Pick's theorem: the outline of a hole runs through the pixels round it.
+    area = [cv2.contourArea(outline) for outline in outlines] + np.where(is_piece, half, -half) + 1
+    largest = int(np.argmax(np.where(is_piece, area, 0)))
+    specks, pinholes = [], []
+    for index in np.flatnonzero(area < np.where(is_piece, piece_px, hole_px)).tolist():
+        left, top, width, height = cv2.boundingRect(outlines[index])
+        window = drawn[top : top + height, left : left + width]
+        if is_piece[index]:
+            clear = left and top and left + width < drawn.shape[1] and top + height < drawn.shape[0]
+            if index != largest and clear:
+                column, row = outlines[index][0, 0]
+                labels = cv2.connectedComponents(window.astype(np.uint8), connectivity=8)[1]
+                specks.append(Part(labels == labels[row - top, column - left], (top, left)))
+        else:
+            pinholes.append(Part(_enclosed(~window), (top, left)))
+    return specks, pinholes
 
 
-_Parts = tuple[NDArray[np.int32], NDArray[np.int32]]
-
-
-def _parts(drawn: NDArray[np.bool_]) -> _Parts | None:
-    """Labels (h, w) and statistics (n, 5) of 8-connected components; None without any."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(drawn.view(np.uint8), connectivity=8)
-    return None if count == 1 else (np.asarray(labels, np.int32), np.asarray(stats, np.int32))
-
-
-def _box(part: NDArray[np.bool_], corner: tuple[int, int]) -> tuple[slice, slice]:
-    top, left = corner
-    return slice(top, top + part.shape[0]), slice(left, left + part.shape[1])
+def _enclosed(gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Gaps of a window (a, b) that do not reach its edge."""
+    labels = cv2.connectedComponents(gaps.astype(np.uint8), connectivity=8)[1]
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    return gaps & ~np.isin(labels, edge)
 
 
 def _drop(
@@ -194,21 +214,21 @@ def _drop(
     masks: NDArray[np.uint8],
     grid: Grid,
     bit: int,
-    parts: _Parts,
-    dropped: Mapping[int, int],
+    drawn: NDArray[np.bool_],
+    dropped: Sequence[tuple[Part, int]],
 ) -> None:
     """Take components out of masks, and lower their values.
 
-    dropped: label -> probability x 255 that is left to its pixels, below the threshold
+    drawn: (h, w) bool, all components
+    dropped: components, each with the probability x 255 that is left to its pixels
     """
     if not dropped:
         return
     caps = np.full(values.shape, 255, np.uint8)
-    for label, cap in dropped.items():
-        part, corner = _part(parts, label)
-        caps[_box(part, corner)][part] = cap
-        _paint(masks, part, corner, grid, bit, there=False)
-    _lower(values, caps, (parts[0] > 0) & (caps == 255))
+    for part, cap in dropped:
+        caps[part.box][part.inside] = cap
+        _paint(masks, part, grid, bit, there=False)
+    _lower(values, caps, drawn & (caps == 255))
 
 
 def _lower(values: NDArray[np.uint8], caps: NDArray[np.uint8], kept: NDArray[np.bool_]) -> None:
@@ -218,29 +238,19 @@ def _lower(values: NDArray[np.uint8], caps: NDArray[np.uint8], kept: NDArray[np.
     np.minimum(values, spread, out=values)
 
 
-def _paint(
-    masks: NDArray[np.uint8],
-    part: NDArray[np.bool_],
-    corner: tuple[int, int],
-    grid: Grid,
-    bit: int,
-    *,
-    there: bool,
-) -> None:
-    """Set or clear a bit wherever linear interpolation has used a pixel of ``part``.
+def _paint(masks: NDArray[np.uint8], part: Part, grid: Grid, bit: int, *, there: bool) -> None:
+    """Set or clear a bit wherever linear interpolation has used a pixel of a part.
 
-    part: (a, b) bool, pixels of a component on the network's grid
-    corner: (row, column) of its first pixel there
-
-    Components are 8-connected, so the four pixels an original one lies between never belong to
-    two of them: what changes is this component and nothing else.
+    Parts are 8-connected, so the four pixels an original one lies between never belong to two of
+    them: what changes is this part and nothing else.
     """
-    padded = np.pad(part, 1)
+    height, width = part.inside.shape
+    padded = np.pad(part.inside, 1)
     tall = padded[:-1] | padded[1:]
     between = tall[:, :-1] | tall[:, 1:]  # (i, j): between rows i - 1 and i of the part
     window = grid_window(grid)
-    rows, row_of = _between(part.shape[0], corner[0], grid.step_px[0], window.shape[0])
-    columns, column_of = _between(part.shape[1], corner[1], grid.step_px[1], window.shape[1])
+    rows, row_of = _between(height, part.corner[0], grid.step_px[0], window.shape[0])
+    columns, column_of = _between(width, part.corner[1], grid.step_px[1], window.shape[1])
     inside = masks[window.slices][rows, columns]
     used = between[np.ix_(row_of, column_of)]
     if there:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold
 
 from hoseg.errors import ModelError, SettingError
@@ -108,6 +109,29 @@ def test_a_pinhole_is_filled_and_a_foramen_and_a_bay_stay():
     np.testing.assert_array_equal(answer >= 128, expected >= 128)
     np.testing.assert_array_equal(masks, restore(expected[:4], film))
     assert (drawn != masks).any()
+
+
+@given(st.integers(0, 10_000), st.floats(0.5, 0.75))
+@settings(max_examples=60, deadline=None)
+def test_specks_are_the_small_pieces_that_labels_show(seed, threshold):
+    noise = np.random.default_rng(seed).standard_normal((70, 60)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.5)
+    answer = np.zeros((4, 70, 60), np.uint8)
+    answer[0] = (255 / (1 + np.exp(-3 * smooth / smooth.std()))).round()
+    film = make_film((70, 60), (70, 60))
+    drawn = answer[0] >= np.ceil(255 * threshold)
+    labels, count = ndimage.label(drawn, np.ones((3, 3)))
+    areas = ndimage.sum_labels(drawn, labels, range(1, count + 1)) * 0.25
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    gone = [
+        k + 1
+        for k, area in enumerate(areas)
+        if area < 60 and area < areas.max() and k + 1 not in edge
+    ]
+    tidy_bones(answer, restore(answer, film, (threshold,) * 4), film.grid, {0: threshold})
+    kept = answer[0] >= np.ceil(255 * threshold)
+    assert not kept[np.isin(labels, gone)].any()
+    assert kept[drawn & ~np.isin(labels, gone)].all()
 
 
 def test_a_bone_that_is_all_small_pieces_keeps_the_largest():
