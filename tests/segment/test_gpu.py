@@ -59,9 +59,11 @@ def test_resampling_is_opencvs(height, width, data):
     grid = make_grid(Window(0, 0, height, width), (1, 1), (height / shape[0], width / shape[1]))
     expected = to_grid(image, grid).astype(np.float32)
     pixels = film_ops.unfold_uint16(torch.from_numpy(image.view(np.int16)))
-    found = torch.round(film_ops.resample(pixels, grid.shape)).numpy()
+    exact = film_ops.resample(pixels, grid.shape).numpy()
+    found = np.round(exact)
     assert np.abs(found - expected).max() <= 1  # the last bit of a sum
-    assert np.count_nonzero(found != expected) <= 3 + 0.02 * found.size
+    half = np.abs(exact % 1 - 0.5) < 1e-3  # OpenCV rounds up what it halves, others to even
+    assert np.count_nonzero((found != expected) & ~half) <= 3 + 0.02 * found.size
 
 
 def test_enlarging_is_opencvs():
