@@ -45,7 +45,7 @@ def review(
     if bring is not None:
         _import(run, bring, as_json)
     if grades is not None or dataset is not None:
-        _export(run, grades, dataset, (reader, blinded), as_json)
+        _export(run, grades, dataset, reader, blinded, as_json)
     elif bring is None:
         _serve(run, port, blinded, as_json)
 
@@ -68,15 +68,14 @@ def _export(
     run: Path,
     grades: Path | None,
     dataset: Path | None,
-    whose: tuple[str | None, bool],
+    reader: str | None,
+    blinded: bool,
     as_json: bool,
 ) -> None:
-    """whose: the reader, None = all; and whether only blinded sessions count."""
     import json
 
     from hoseg.report.review.exports import export_dataset, export_grades
 
-    reader, blinded = whose
     counts: dict[str, int] = {}
     if grades is not None:
         readers = export_grades(run, grades, reader, blinded=blinded)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from hoseg.imaging.prepare import restore
 from hoseg.radiograph import STRUCTURES, Grid, Prepared, Segmentation
+from hoseg.segment.components import drop_weak, tidy_bones
 from hoseg.segment.options import Options
-from hoseg.segment.peaks import PeakRule, drop_weak, tidy_bones
+from hoseg.segment.peaks import PeakRule
 from hoseg.segment.runtimes.spec import Forward
 from hoseg.segment.tiles import predict_tiled
 from hoseg.segment.windows import cut, field_window, paste

@@ -14,12 +14,13 @@ from hoseg.errors import ModelError, SettingError
 from hoseg.imaging.prepare import restore
 from hoseg.segment import reference
 from hoseg.segment.card import Card
+from hoseg.segment.components import drop_weak, tidy_bones
 from hoseg.segment.engine import CpuEngine
 from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.export import export_model
 from hoseg.segment.gpu.engine import GpuEngine
 from hoseg.segment.options import Options
-from hoseg.segment.peaks import FINE_SHIFT, drop_weak, expit, logit, peak_rules, tidy_bones
+from hoseg.segment.peaks import FINE_SHIFT, expit, logit, peak_rules
 from hoseg.segment.predictor import Predictor
 from hoseg.segment.runtimes.deploy import deploy
 from hoseg.segment.runtimes.torch_cpu import TorchCpu
