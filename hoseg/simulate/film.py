@@ -17,7 +17,7 @@ from hoseg.simulate.confounders import (
     sample_kinds,
 )
 from hoseg.simulate.drawing import fractal_noise, oriented_noise
-from hoseg.simulate.labels import small_metal, visible_ossification
+from hoseg.simulate.labels import hidden_metal, small_metal, visible_ossification
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.materials import Material
 from hoseg.simulate.physics import Exposure, expose, sample_exposure, transmit
@@ -68,8 +68,9 @@ class SimulatedFilm:
     pixels: (H, W) uint16 in [0, 2**bits - 1]
     masks: (H, W) uint8, bits of ``Structure``; ossification only where it is visible
     ignore: (H, W) uint8, the same bits where no label is given: outside the field all of them,
-        ossification where it exists but cannot be seen, implant where there are clips, sutures
-        and other small metal or cement that no reader would call an implant for certain
+        ossification where it exists but cannot be seen, implant where overexposure swallows its
+        outline, and where there are clips, sutures and other small metal or cement that no reader
+        would call an implant for certain
     ossification: (H, W) bool, all ossification by geometry, inside the field
     sacrum: (H, W) bool, sacrum and spine (not a structure of its own, useful to a network)
     field: (H, W) bool, exposed
@@ -123,21 +124,22 @@ def render(
     without = blades(without, exposed, recipe.collimation, spacing)
     signal = expose(primary, without, exposure, spacing, rng)
     metal = _metal(materials, lengths)
-    pixels = process(signal.total, exposed, recipe.processing, spacing, metal)
-    pixels = shutter(pixels, exposed, recipe.collimation, recipe.processing.bits)
+    clean = process(signal.total, exposed, recipe.processing, spacing, metal)
+    pixels = shutter(clean, exposed, recipe.collimation, recipe.processing.bits)
     if rng.random() < settings.text:
         pixels = burn_text(pixels, recipe.processing.bits, rng)
 
     geometric = ((layers.masks & Structure.OSSIFICATION) > 0) & exposed
     visible = visible_ossification(geometric, signal, spacing)
     implant = ((layers.masks & Structure.IMPLANT) > 0) & exposed
-    small = small_metal(implant, spacing)
+    unclear = small_metal(implant, spacing)
+    unclear |= hidden_metal(implant, clean, exposed, recipe.processing.bits, spacing)
     masks = np.where(exposed, layers.masks & ~np.uint8(Structure.OSSIFICATION), 0).astype(np.uint8)
     masks |= visible.astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
-    masks &= ~(small.astype(np.uint8) * np.uint8(Structure.IMPLANT))
+    masks &= ~(unclear.astype(np.uint8) * np.uint8(Structure.IMPLANT))
     ignore = np.where(exposed, 0, 255).astype(np.uint8)
     ignore |= (geometric & ~visible).astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
-    open_metal = small | (extra.loose & ~implant)
+    open_metal = unclear | (extra.loose & ~implant)
     ignore |= open_metal.astype(np.uint8) * np.uint8(Structure.IMPLANT)
     return SimulatedFilm(
         pixels, masks, ignore, geometric, layers.sacrum & exposed, exposed, spacing, recipe

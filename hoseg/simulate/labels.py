@@ -1,4 +1,4 @@
-"""Which part of the ossification a reader can see: its contrast over the local noise."""
+"""What a reader can see of ossification (its contrast over the local noise) and of metal."""
 
 from __future__ import annotations
 
@@ -28,6 +28,18 @@ SMALLEST_MM2 = 2.0
 
 SMALLEST_IMPLANT_MM2 = 15.0
 """Pieces of metal below this area (clips, slivers at the edge of the field) are left open."""
+
+OUTLINE_MM = 1.0
+"""An outline shows when grey values change within this distance of it ..."""
+
+OUTLINE_STEP = 0.01
+"""... by this share of the range of the film."""
+
+LEAST_OUTLINE = 0.65
+"""Metal that shows less than this share of its outline is left open."""
+
+BLOWN_OUT_MM = 10.0
+"""So is what is as white as that metal, up to this distance from it."""
 
 
 def visible_ossification(
@@ -63,6 +75,48 @@ def small_metal(implant: NDArray[np.bool_], spacing_mm: float) -> NDArray[np.boo
     small = stats[:, cv2.CC_STAT_AREA] * spacing_mm**2 < SMALLEST_IMPLANT_MM2
     small[0] = False
     return np.asarray(small[labels])
+
+
+def hidden_metal(
+    implant: NDArray[np.bool_],
+    pixels: NDArray[np.uint16],
+    exposed: NDArray[np.bool_],
+    bits: int,
+    spacing_mm: float,
+) -> NDArray[np.bool_]:
+    """Pieces of an implant mask whose outline overexposure swallows, and the white round them.
+
+    implant, exposed: (H, W) metal, and the exposed field
+    pixels: (H, W) the film in [0, 2**bits - 1], before anything is burned into it
+    """
+    hidden = np.zeros_like(implant)
+    if not implant.any():
+        return hidden
+    box = _surrounding(implant, (BLOWN_OUT_MM + OUTLINE_MM) / spacing_mm)
+    metal, film = implant[box].astype(np.uint8), pixels[box]
+    near = _disc(OUTLINE_MM / spacing_mm)
+    step = OUTLINE_STEP * (2**bits - 1)
+    flat = cv2.dilate(film, near) - cv2.erode(film, near) < step
+    inner = cv2.erode(metal, _disc(1), borderType=cv2.BORDER_REPLICATE) > 0
+    inside = cv2.erode(exposed[box].astype(np.uint8), near) > 0  # the field's edge is no outline
+    outline = (metal > 0) & ~inner & inside
+    count, labels = cv2.connectedComponents(metal, connectivity=8)
+    whole = np.bincount(labels[outline], minlength=count)
+    swallowed = np.bincount(labels[outline & flat], minlength=count)
+    out = (whole > 0) & (swallowed > (1 - LEAST_OUTLINE) * whole)
+    out[0] = False
+    pieces = out[labels]
+    if not pieces.any():
+        return hidden
+    round_them = cv2.dilate(pieces.astype(np.uint8), _disc(BLOWN_OUT_MM / spacing_mm)) > 0
+    alike = np.abs(film - np.median(film[pieces])) < step
+    hidden[box] = pieces | (round_them & flat & alike & (metal == 0))
+    return hidden
+
+
+def _disc(radius_px: float) -> NDArray[np.uint8]:
+    size = 2 * max(1, round(radius_px)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
 
 
 def _surrounding(mask: NDArray[np.bool_], margin_px: float) -> tuple[slice, slice]:

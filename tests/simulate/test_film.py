@@ -7,6 +7,7 @@ from simple_layers import layers
 from hoseg.radiograph import Structure
 from hoseg.simulate.confounders import ConfounderRates
 from hoseg.simulate.film import RenderSettings, render
+from hoseg.simulate.materials import Material
 
 PLAIN = RenderSettings(
     confounders=ConfounderRates(**dict.fromkeys(ConfounderRates.__dataclass_fields__, 0.0)),
@@ -78,7 +79,14 @@ def test_small_metal_is_left_open_and_an_implant_is_labelled():
     masks = bones.masks.copy()
     masks[10:12, 10:13] |= np.uint8(Structure.IMPLANT)
     masks[100:140, 100:140] |= np.uint8(Structure.IMPLANT)
-    film = render(replace(bones, masks=masks), np.random.default_rng(0), PLAIN)
+    metal = 10.0 * ((masks & Structure.IMPLANT) > 0)
+    bones = replace(
+        bones,
+        masks=masks,
+        materials=(*bones.materials, Material.STEEL),
+        lengths_mm=np.concatenate([bones.lengths_mm, metal[None].astype(np.float16)]),
+    )
+    film = render(bones, np.random.default_rng(0), PLAIN)
     for part, name in ((film.masks, slice(100, 140)), (film.ignore, slice(10, 12))):
         assert (part[name, name.start + 1] & Structure.IMPLANT).all()
     assert not (film.masks[10:12, 10:13] & Structure.IMPLANT).any()
