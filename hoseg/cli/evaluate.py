@@ -9,23 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from hoseg.datasets import Dataset
     from hoseg.evaluate.run import Evaluation
 
 app = typer.Typer(add_completion=False)
 
 _NONE: tuple[Path, Path] | None = None
+_NO_DATASETS: list[Path] | None = None
 
 
 @app.command()
 def evaluate(
     dataset: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Argument(
-            help="Labelled films: a folder, a JSON file, or a CSV of grades "
-            "(image, side, brooker; with patient and gap_mm where known).",
+            help="Labelled films: a folder, a JSON file, or a CSV of grades (image, side, "
+            "brooker; with patient and gap_mm where known). Several are judged together, and "
+            "each by itself.",
             show_default=False,
         ),
-    ] = None,
+    ] = _NO_DATASETS,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="Name or folder of the model.")
     ] = None,
@@ -63,23 +66,17 @@ def evaluate(
         raise SettingError("--out", None, "a folder to write to")
     resampling = Resampling(bootstrap, seed)
     if readers is not None:
-        if dataset is not None:
-            raise SettingError("DATASET", str(dataset), "nothing beside --readers A.csv B.csv")
+        if dataset:
+            raise SettingError("DATASET", str(dataset[0]), "nothing beside --readers A.csv B.csv")
         _compare(readers, out, resampling.repeats, seed, as_json)
         return
-    if dataset is None:
+    if not dataset:
         raise SettingError("DATASET", None, "labelled films, or --readers A.csv B.csv")
     from hoseg.datasets import open_dataset
 
-    films = open_dataset(dataset, format, spacing_mm)
+    datasets = [open_dataset(path, format, spacing_mm) for path in dataset]
     if split:
-        from dataclasses import replace
-
-        chosen = tuple(film for film in films.films if film.split == split)
-        if not chosen:
-            names = sorted({film.split for film in films.films} - {""})
-            raise SettingError("--split", split, f"one of the splits {names} of {dataset}")
-        films = replace(films, films=chosen)
+        datasets = [_only(split, films) for films in datasets]
 
     from rich.console import Console
     from rich.progress import (
@@ -103,9 +100,9 @@ def evaluate(
         console=Console(stderr=True),
         disable=as_json,
     ) as progress:
-        task = progress.add_task("films", total=len(films.films))
+        task = progress.add_task("films", total=sum(len(films.films) for films in datasets))
         found = judge(
-            films,
+            datasets,
             reader,
             out,
             label=reader.label,
@@ -118,6 +115,19 @@ def evaluate(
         _show(found, out)
     if found.failed:
         raise typer.Exit(1)
+
+
+def _only(split: str, films: Dataset) -> Dataset:
+    """Films of one split."""
+    from dataclasses import replace
+
+    from hoseg.errors import SettingError
+
+    chosen = tuple(film for film in films.films if film.split == split)
+    if not chosen:
+        names = sorted({film.split for film in films.films} - {""})
+        raise SettingError("--split", split, f"one of the splits {names} of {films.path}")
+    return replace(films, films=chosen)
 
 
 def _show(found: Evaluation, out: Path) -> None:

@@ -53,6 +53,7 @@ class LabelledImage:
     ignore: (H, W) uint8, the same bits where nothing is known; None = everything is known
     hips: grades, where there are any
     split: "train", "val", "test" or "" when the dataset does not say
+    dataset: name of the dataset where several are judged together, else ""
     """
 
     case: str
@@ -62,6 +63,7 @@ class LabelledImage:
     ignore: NDArray[np.uint8] | None = None
     hips: tuple[GradedHip, ...] = ()
     split: str = ""
+    dataset: str = ""
 
 
 def usual_way_up(image: LabelledImage) -> LabelledImage:

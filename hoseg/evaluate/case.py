@@ -67,6 +67,7 @@ class CaseScore:
     outside_mm2: area painted outside the exposed field; None where the truth knows no border
     error: why the film could not be judged; empty when it was
     picture: file name of the small overlay below the output folder, or empty
+    dataset: name of its data set where several are judged together, or empty
     """
 
     case: str
@@ -82,6 +83,7 @@ class CaseScore:
     outside_mm2: float | None = None
     error: str = ""
     picture: str = ""
+    dataset: str = ""
 
     def overlap(self, name: str) -> Overlap | None:
         """The overlap of one structure by name."""

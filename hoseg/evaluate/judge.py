@@ -64,6 +64,7 @@ def judge(
         implant=bool(np.any(found.masks & Structure.IMPLANT)),
         hips=tuple(_grades(hip, finding, prediction.refused) for hip, finding in pairs),
         ho_score=suspicion(found),
+        dataset=truth.dataset,
     )
     if truth.masks is not None:
         case = _areas(case, truth, truth.masks, found, hips)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 import hoseg
-from hoseg.datasets.labelled import Dataset
+from hoseg.datasets.labelled import Dataset, LabelledFilm
+from hoseg.datasets.pool import pool
 from hoseg.errors import InputError, OutputError, SettingError
 from hoseg.evaluate.case import CaseScore
 from hoseg.evaluate.journal import Heading, Journal
@@ -23,6 +24,8 @@ from hoseg.evaluate.summary import Figure, summarise
 JOURNAL = "journal.jsonl"
 REPORT = "report.html"
 METRICS = "metrics.json"
+SEPARATOR = " + "
+"""Between the paths of data sets that were judged together."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Resampling:
 
 
 def evaluate(
-    dataset: Dataset,
+    datasets: Sequence[Dataset],
     reader: Reader,
     out: Path,
     *,
@@ -63,11 +66,11 @@ def evaluate(
     resampling: Resampling = Resampling(),
     advance: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Judge a model on a data set and write what was found below ``out``.
+    """Judge a model on data sets and write what was found below ``out``.
 
     Parameters
     ----------
-    dataset : films with masks, grades, or both
+    datasets : films with masks, grades, or both; several are judged together and each by itself
     reader : the model
     out : folder; a run that was interrupted there is continued
     label : name and hash of the model; another model starts afresh
@@ -81,25 +84,32 @@ def evaluate(
     OutputError
         ``out`` cannot be written.
     """
-    _check_names(dataset)
-    if dataset.format == "grades":
-        read_grades(dataset.path)
+    films = pool(datasets)
+    _check_names(films)
+    for dataset in datasets:
+        if dataset.format == "grades":
+            read_grades(dataset.path)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out}: cannot be made: {error.strerror}") from error
-    heading = Heading(label, str(dataset.path.resolve()), hoseg.__version__)
+    where = SEPARATOR.join(str(dataset.path.resolve()) for dataset in datasets)
+    heading = Heading(label, where, hoseg.__version__)
     with Journal(out / JOURNAL, heading) as journal:
-        cases = judge_films(dataset.films, reader, journal, out, advance)
+        cases = judge_films(films, reader, journal, out, advance)
     rng = np.random.default_rng(resampling.seed)
     figures = summarise(cases, rng, repeats=resampling.repeats)
     found = Evaluation(cases, figures)
-    write(found, dataset, label, resampling, out)
+    write(found, datasets, label, resampling, out)
     return found
 
 
 def write(
-    found: Evaluation, dataset: Dataset, label: str, resampling: Resampling, out: Path
+    found: Evaluation,
+    datasets: Sequence[Dataset],
+    label: str,
+    resampling: Resampling,
+    out: Path,
 ) -> None:
     """Write metrics.json, the tables and the report."""
     judged = [case for case in found.cases if not case.error]
@@ -109,10 +119,12 @@ def write(
         "patients": len({case.patient for case in judged}),
         "hips": sum(len(case.hips) for case in judged),
     }
+    where = SEPARATOR.join(str(dataset.path) for dataset in datasets)
+    formats = SEPARATOR.join(sorted({dataset.format for dataset in datasets}))
     facts = {
         "model": label,
-        "dataset": str(dataset.path),
-        "format": dataset.format,
+        "dataset": where,
+        "format": formats,
         "counts": counts,
         "bootstrap": {"repeats": resampling.repeats, "seed": resampling.seed},
     }
@@ -120,7 +132,7 @@ def write(
     write_tables(out, found.cases)
     lines = (
         ("model", label),
-        ("data set", f"{dataset.path} ({dataset.format})"),
+        ("data set", f"{where} ({formats})"),
         ("films", f"{counts['films_judged']} judged of {counts['films']}"),
         ("patients", str(counts["patients"])),
         ("hips", str(counts["hips"])),
@@ -129,9 +141,9 @@ def write(
     write_page(model_page(found.cases, found.figures, lines, out), out / REPORT)
 
 
-def _check_names(dataset: Dataset) -> None:
+def _check_names(films: Sequence[LabelledFilm]) -> None:
     seen: dict[str, Path] = {}
-    for film in dataset.films:
+    for film in films:
         if film.case in seen:
             raise InputError(
                 str(film.path),

@@ -81,6 +81,26 @@ def test_films_with_masks(monkeypatch, capsys, tmp_path, films, model):
     assert page.headings >= 6
 
 
+def test_two_data_sets_are_judged_together_and_each_by_itself(monkeypatch, tmp_path, films, model):
+    more = tmp_path / "more"
+    folder.write([PhantomFilm(i, f"p{i}").read() for i in range(10, 13)], more)
+    both, alone = tmp_path / "both", tmp_path / "alone"
+    options = ("-m", model, "--bootstrap", 20)
+    assert call(monkeypatch, films, more, *options, "--out", both) == 0
+    assert call(monkeypatch, more, *options, "--out", alone) == 0
+    metrics = json.loads((both / "metrics.json").read_text())
+    assert metrics["counts"] == {"films": 7, "films_judged": 7, "patients": 5, "hips": 14}
+    assert metrics["dataset"] == f"{films} + {more}"
+    single = json.loads((alone / "metrics.json").read_text())["figures"]
+    for name in ("pelvis.dice_mean", "class.abstained"):
+        figure = metrics["figures"][name]
+        here, there = figure["data set: films"], figure["data set: more"]
+        assert there["value"] == pytest.approx(single[name]["all"]["value"])
+        weighted = here["n"] * here["value"] + there["n"] * there["value"]
+        assert figure["all"]["value"] == pytest.approx(weighted / figure["all"]["n"])
+    assert "Pelvis, Dice by subgroup" in (both / "report.html").read_text()
+
+
 def test_json_is_metrics(monkeypatch, capsys, tmp_path, films, model):
     out = tmp_path / "out"
     assert call(monkeypatch, films, "-m", model, "--out", out, "--bootstrap", 20, "--json") == 0

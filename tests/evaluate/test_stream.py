@@ -28,7 +28,9 @@ def dataset(films):
 def run(out, count=12, reader=None, films=None, **settings):
     reader = reader or PhantomReader()
     films = films or phantom_set(count, reader)
-    return evaluate(dataset(films), reader, out, label="m", resampling=Resampling(100), **settings)
+    return evaluate(
+        [dataset(films)], reader, out, label="m", resampling=Resampling(100), **settings
+    )
 
 
 class BrokenFilm(PhantomFilm):
