@@ -100,7 +100,9 @@ def find_view(
         return special, ()
     if (weak := _special_view(words)) is not None:
         return weak, (_weak_view(weak),)
-    if position == "AP" or any(c in _AP_CODES for c, _ in codes) or _AP_WORDS.search(coded):
+    ap_code = any(c in _AP_CODES for c, _ in codes)
+    ap_coded = _AP_WORDS.search(coded) is not None and not _OTHER_WORDS.search(coded)
+    if position == "AP" or ap_code or ap_coded:
         return _ap_view(words, side), ()
     if position or codes:
         return View.OTHER, (Note("view_other", f"View {position or coded!r} is not an AP view."),)

@@ -113,11 +113,14 @@ _VIEWS = {
     View.AP_PELVIS: ("399348003", "antero-posterior", "AP"),
     View.AP_HIP: ("399348003", "antero-posterior", "AP"),
     View.FROG_LEG: ("399348003", "antero-posterior", "AP"),
+    View.JUDET: ("399312000", "antero-posterior oblique", ""),
 }
+_MODIFIERS = {View.JUDET: ("260496000", "Judet projection")}  # CID 4010 and CID 4012
 _DESCRIPTIONS = {
     View.AP_PELVIS: "Pelvis AP",
     View.AP_HIP: "Hip AP",
     View.FROG_LEG: "Hip frog leg",
+    View.JUDET: "Hip Judet",
 }
 
 
@@ -140,10 +143,12 @@ def _positioning(ds: Dataset, acquisition: Acquisition, variant: DicomVariant) -
             ds.ViewPosition = ""
         ds.SeriesDescription = ds.StudyDescription = ""
         return
-    ds.ViewPosition = position
+    if position or not is_dx:
+        ds.ViewPosition = position
     if is_dx:
         view = _code(code, meaning)
-        view.ViewModifierCodeSequence = Sequence()
+        modifiers = [_code(*_MODIFIERS[acquisition.view])] if acquisition.view in _MODIFIERS else []
+        view.ViewModifierCodeSequence = Sequence(modifiers)
         ds.ViewCodeSequence = Sequence([view])
 
 

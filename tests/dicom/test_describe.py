@@ -68,6 +68,18 @@ def test_view_code_sequence():
     assert find_view(ds, describe(ds), Side.LEFT) == (View.AP_HIP, ())
 
 
+def test_an_oblique_view_code_is_no_ap_view():
+    item = make(
+        CodeValue="399312000", CodingSchemeDesignator="SCT", CodeMeaning="antero-posterior oblique"
+    )
+    ds = make(ViewCodeSequence=Sequence([item]), BodyPartExamined="HIP")
+    assert find_view(ds, describe(ds), Side.LEFT)[0] is View.OTHER
+    item.ViewModifierCodeSequence = Sequence(
+        [make(CodeValue="260496000", CodingSchemeDesignator="SCT", CodeMeaning="Judet projection")]
+    )
+    assert find_view(ds, describe(ds), Side.LEFT) == (View.JUDET, ())
+
+
 @pytest.mark.parametrize(
     ("stated", "columns", "to_feet", "note"),
     [

@@ -59,6 +59,16 @@ def test_films_of_8_bits_are_read_as_written(tmp_path, syntax, awkward):
     )
 
 
+@pytest.mark.parametrize("modality", ["DX", "CR"])
+@pytest.mark.parametrize("view", [View.AP_PELVIS, View.AP_HIP, View.FROG_LEG, View.JUDET])
+def test_a_view_is_read_as_it_was_written(tmp_path, modality, view):
+    path = tmp_path / "film.dcm"
+    film = replace(FILM, view=view, side=Side.LEFT)
+    write_dicom(path, PIXELS, 12, film, DicomVariant(modality))
+    (read,) = load(path)
+    assert read.view is view
+
+
 @pytest.mark.parametrize(
     ("modality", "awkward"),
     [(m, a) for m in ("DX", "CR") for a in AWKWARD if (m, a) != ("DX", "signed")],
