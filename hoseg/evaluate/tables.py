@@ -39,6 +39,8 @@ from hoseg.radiograph import STRUCTURES
 
 Mask = NDArray[np.bool_]
 ROMAN = ("0", "I", "II", "III", "IV")
+DATA_SET = "data set"
+"""Begins the strata of data sets that are judged together."""
 SIZES = ("no HO", "HO < 1 cm2", "HO 1-5 cm2", "HO >= 5 cm2")
 FALSE_KINDS = (
     "false_off_bone_per_image",
@@ -101,7 +103,7 @@ def film_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int
     for i, name in enumerate(STRUCTURES):
         measures.append(pixel_ece(cases, i, name))
     strata = [
-        *_split_by_name("data set", [case.dataset for case in cases]),
+        *_split_by_name(DATA_SET, [case.dataset for case in cases]),
         *_split("class", [_worst(case) for case in cases], ROMAN),
         *_split("implant", [int(case.implant) for case in cases], ("no", "yes")),
         *_split_by_name("view", [case.view.value for case in cases]),
@@ -142,7 +144,7 @@ def hip_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int]
         over("class.abstained", truth >= 0, partial(mean_of, found < 0)),
     ]
     strata = [
-        *_split_by_name("data set", [case.dataset for case, _ in pairs]),
+        *_split_by_name(DATA_SET, [case.dataset for case, _ in pairs]),
         *_split("class", truth.tolist(), ROMAN),
         *_split("implant", [int(case.implant) for case, _ in pairs], ("no", "yes")),
         *_split_by_name("view", [case.view.value for case, _ in pairs]),
@@ -168,7 +170,7 @@ def lesion_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], i
     )
     limits = [x.area_mm2 for _, x, _ in rows]
     strata = [
-        *_split_by_name("data set", [case.dataset for case, *_ in rows]),
+        *_split_by_name(DATA_SET, [case.dataset for case, *_ in rows]),
         *_split("place", [int(x.over_bone) for _, x, _ in rows], ("off bone", "over bone")),
         *_sizes(limits),
         *_split(

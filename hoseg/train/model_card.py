@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hoseg.evaluate.tables import DATA_SET
 from hoseg.segment.card import Card
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS
 
@@ -132,6 +133,89 @@ def with_classes(text: str, card: Card) -> str:
     place = text.find("## Limits")
     place = len(text) if place < 0 else place
     return f"{text[:place]}{section}\n{text[place:]}"
+
+
+JUDGED = (
+    ("pelvis.dice_mean", "pelvis Dice, mean"),
+    ("pelvis.dice_median", "pelvis Dice, median"),
+    ("femur.dice_mean", "femur Dice, mean"),
+    ("femur.dice_median", "femur Dice, median"),
+    ("implant.dice_mean", "implant Dice, mean over every film with any metal"),
+    ("implant.dice_mean_1cm2", "implant Dice, mean over films with at least 1 cm² of metal"),
+    ("implant.dice_median", "implant Dice, median"),
+    ("ho.dice_median_hips_1cm2", "HO Dice, median over hips with at least 1 cm²"),
+    ("ho.dice_mean_hips_1cm2", "HO Dice, mean over the same hips"),
+    ("ossification_off_bone.dice_median", "HO Dice off bone, median"),
+    ("ossification_over_bone.dice_median", "HO Dice over bone, median"),
+    ("ho.lesion_f1", "HO lesion F1 (from 0.25 cm²)"),
+    ("ho.lesion_sensitivity", "HO lesion sensitivity"),
+    ("ho.lesion_precision", "HO lesion precision"),
+    ("ho.false_per_image_without_ho", "false HO components a film without HO"),
+    ("ho.auc_hip", "HO detection AUC per hip"),
+    ("class.kappa_quadratic", "Brooker by the rules, quadratic kappa against the 3-D construction"),
+    ("class_from_true_masks.kappa_quadratic", "the same against the rules on the true masks"),
+    ("class_likeliest.kappa_quadratic", "the likeliest class against the 3-D construction"),
+    (
+        "construction_against_true_masks.kappa_quadratic",
+        "the two truths against each other (the ceiling of the rules)",
+    ),
+    ("class.severe_auc", "severe (III-IV) AUC against the 3-D construction"),
+    ("class_from_true_masks.severe_auc", "the same against the rules on the true masks"),
+    ("construction_against_true_masks.severe_auc", "the two truths against each other"),
+    ("class.ece", "calibration error of the class probabilities (ECE)"),
+    ("gap.absolute_error_median", "gap, median absolute error against 3-D, mm"),
+    (
+        "gap_from_true_masks.absolute_error_median",
+        "gap, median absolute error against the true masks, mm",
+    ),
+    ("class.abstained", "share of hips abstained on"),
+    ("outside_field.area_mean", "marked outside the exposed field, mean, mm²"),
+)
+"""What the card shows of an evaluation, and in which words."""
+
+_JUDGED = """\
+## Judged on {films} films it was not tuned on
+
+{about}
+
+Value, 95 % interval from a bootstrap over patients, and number of films, hips or lesions. What
+lies outside the exposed field, ossification hidden by other structures, metal lost in
+overexposure, loose metal (clips, sutures) and pieces of metal below 15 mm² are not scored
+(`ignore.png` of each film).
+
+{table}
+"""
+
+
+def with_evaluation(text: str, metrics: Mapping[str, Any], about: str) -> str:
+    """``MODEL_CARD.md`` with its section on an evaluation written anew.
+
+    metrics: content of the ``metrics.json`` of ``hoseg evaluate``
+    about: what the films are and how to make them again
+    """
+    text = re.sub(r"## Judged on .*?(?=\n## |\Z)\n?", "", text, flags=re.DOTALL)
+    figures = metrics["figures"]
+    strata = sorted({s for row in figures.values() for s in row if s.startswith(f"{DATA_SET}: ")})
+    columns = [*strata, "all"]
+    heads = [column.removeprefix(f"{DATA_SET}: ") for column in columns]
+    lines = ["| | " + " | ".join(heads) + " |", "|" + "---|" * (len(columns) + 1)]
+    for name, words in JUDGED:
+        if name in figures:
+            cells = [_figure(figures[name].get(column)) for column in columns]
+            lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    section = _JUDGED.format(
+        films=metrics["counts"]["films_judged"], about=about, table="\n".join(lines)
+    )
+    place = text.find("## How to use it")
+    place = len(text) if place < 0 else place
+    return f"{text[:place]}{section}\n{text[place:]}"
+
+
+def _figure(row: Mapping[str, Any] | None) -> str:
+    if row is None or row["value"] is None:
+        return "-"
+    span = "" if row["low"] is None else f" ({row['low']:.3f} to {row['high']:.3f})"
+    return f"{row['value']:.3f}{span}, {row['n']}"
 
 
 def learning_curve(log: str, rows: int = 16) -> str:
