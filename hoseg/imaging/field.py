@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.imaging.blades import inside_blades
 from hoseg.imaging.resample import Window
 from hoseg.radiograph import Grid, Note
 
@@ -29,14 +30,6 @@ _COMMON_SHARE = 0.15  # share of the image's edge that is painted in one grey
 _PART_SHARE = 0.15  # parts of the field below this share of the largest are markers
 _FEW_CORNERS = 4  # of a field that is a shape of its own
 _FULL_SHARE = 0.96  # a hull that fills this share of its rectangle or circle is that shape
-_TILTS = np.tan(np.radians(np.arange(-9, 9.1, 0.5)))
-_TILT_STEP = float(np.tan(np.radians(2.0)))
-_DENSE = 0.72  # grey level, as a share of the range, that the border above or below has
-_SCATTER_SHARE = 0.85  # share of the rows in which the level never rises on the way to the edge
-_STEP = 0.03  # fall across a collimator edge, as a share of the range
-_STEP_SHARE = 0.75  # share of the line's length with such a fall
-_LEAST_OPEN_SHARE = 0.3  # share of the rows that must reach the field
-_DEEPEST_CUT = 0.45  # share of the image that one side's border may take
 
 Mask = NDArray[np.bool_]
 Picture = NDArray[np.float32]
@@ -162,7 +155,7 @@ def find_field(
     original_shape: (H, W) of the image
     dense_is_high: larger values are denser; unexposed borders look dense
     """
-    field = painted & _collimated(picture if dense_is_high else -picture, painted)
+    field = painted & inside_blades(picture if dense_is_high else -picture, painted)
     if field.mean() < _SMALLEST_SHARE:
         field = painted
     notes: tuple[Note, ...] = ()
@@ -219,84 +212,6 @@ def _filled_around(hull: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
     if few or np.count_nonzero(own) >= _FULL_SHARE * np.count_nonzero(smaller):
         return own.astype(bool)
     return (own | smaller).astype(bool)
-
-
-def _collimated(dense: Picture, painted: Mask) -> Mask:
-    """Cut dense-looking borders off all four sides by straight lines."""
-    low, high = np.quantile(dense[::2, ::2], (0.005, 0.995))
-    field = np.ones(dense.shape, bool)
-    if not high > low:
-        return field
-    level = np.clip((dense - low) / (high - low), 0, 1).astype(np.float32)
-    level[~painted] = 1.0  # painted borders count as border for the lines beside them
-    half = (max(1, round(level.shape[1] / 2)), max(1, round(level.shape[0] / 2)))
-    level = cv2.resize(cv2.blur(level, (3, 3)), half, interpolation=cv2.INTER_AREA)
-    for turns in range(4):
-        line = _find_left_edge(np.ascontiguousarray(np.rot90(level, turns)))
-        if line is None:
-            continue
-        upright: Mask = np.rot90(field, turns)  # a view: writing to it writes to the field
-        rows = np.arange(upright.shape[0])[:, None]
-        columns = np.arange(upright.shape[1])[None, :]
-        middle = (upright.shape[0] - 1) / 2
-        upright &= columns > 2 * line[0] + 0.5 + line[1] * (rows - middle)
-    return field
-
-
-def _find_left_edge(level: Picture) -> tuple[float, float] | None:
-    """Find the edge of a border on the left side.
-
-    Under the collimator only scatter arrives: from outside the level never rises on the way to the
-    edge, and there it falls in most rows at once. Anatomy does neither.
-
-    Returns (column at half height, tilt as columns a row) in pixels of ``level``, or None.
-    """
-    h, w = level.shape
-    # Rows that are dense from side to side are the border above or below.
-    rows = level.min(axis=1) < _DENSE
-    if w < 16 or np.count_nonzero(rows) < _LEAST_OPEN_SHARE * h:
-        return None
-    n = int(_DEEPEST_CUT * w)
-    near = np.ascontiguousarray(level[:, : n + 3].T)  # numpy is at its best down the rows
-    step = near[:-3] - near[3:]
-    rise = np.maximum.accumulate(near - np.minimum.accumulate(near, axis=0), axis=0)[1:-2]
-    evidence = np.empty((h, n, 3), np.uint8)
-    evidence[..., 0] = np.where(step > _STEP, 255, 0).T
-    evidence[..., 1] = np.where(rise <= _STEP, 255, 0).T
-    evidence[..., 2] = (np.clip(step, 0, 1) * 255).T
-    # In the first pass, steps a little off a line count.
-    wide = cv2.dilate(evidence, np.ones((1, 5), np.uint8)).astype(np.uint8)
-    # A line needs both in so many rows.
-    both = ((wide[..., 0] > 0) & (wide[..., 1] > 0)).any(axis=1)
-    if np.count_nonzero(both & rows) < (_STEP_SHARE + _SCATTER_SHARE - 1) * np.count_nonzero(rows):
-        return None
-    coarse = max((*_fall_across(wide, rows, tilt), tilt) for tilt in _TILTS[::6])
-    if coarse[0] <= 0:
-        return None
-    near = _TILTS[np.abs(_TILTS - coarse[2]) < _TILT_STEP]
-    fall, column, tilt = max((*_fall_across(evidence, rows, tilt), tilt) for tilt in near)
-    return (float(column), float(tilt)) if fall > 0 else None
-
-
-def _fall_across(evidence: NDArray[np.uint8], rows: Mask, tilt: float) -> tuple[float, int]:
-    """Return the mean fall across the best line of this tilt and its column; 0 without a line.
-
-    The evidence is sheared so that the line stands upright.
-
-    evidence: (h, n, 3), 255 where the level falls by a step, 255 where it has not risen on the way
-        from the left, and the size of the step
-    rows: (h,) bool, the rows that count
-    """
-    h, n, _ = evidence.shape
-    shear = np.array([[1, -tilt, tilt * (h - 1) / 2], [0, 1, 0]])
-    upright = cv2.warpAffine(
-        evidence, shear, (n, h), flags=cv2.INTER_NEAREST, borderValue=(0, 255, 0)
-    )
-    share = upright[rows].mean(axis=0) / 255
-    fits = (share[:, 0] >= _STEP_SHARE) & (share[:, 1] >= _SCATTER_SHARE)
-    fall = np.where(fits, share[:, 2], 0)
-    best = int(np.argmax(fall))
-    return float(fall[best]), best + 2
 
 
 def _window(field: Mask, original_shape: tuple[int, int]) -> Window:

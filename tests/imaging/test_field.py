@@ -59,6 +59,53 @@ def test_collimator_borders_with_scatter(kind, dense_is_high):
     assert overlap(field, FIELDS[kind]) > 0.93
 
 
+def leaky(pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Blades that let through enough to show what lies under them, and air beside the patient."""
+    noise = np.random.default_rng(2).normal(0, 12, pixels.shape)
+    pixels = pixels.astype(np.float32).clip(0, 3000)
+    air = 150 + np.linspace(0, 150, len(pixels))[:, None] + noise
+    pixels[:, :60], pixels[:, -60:] = air[:, :60], air[:, -60:]
+    through = np.where(pixels > 500, 3000 + 0.25 * pixels, 2600 + pixels) + noise
+    soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 2)
+    return (soft * pixels + (1 - soft) * through).clip(0, 4095).astype(np.uint16)
+
+
+@pytest.mark.parametrize("dense_is_high", [True, False])
+@pytest.mark.parametrize(
+    ("tilt", "least"), [(0, 0.95), (5, 0.94), (-12, 0.93)], ids=["upright", "tilted", "much"]
+)
+def test_blades_that_leak(tilt, least, dense_is_high):
+    inside = rectangle(SHAPE, (0.8, 0.7), tilt)
+    pixels = leaky(pelvis_like(SHAPE), inside)
+    field = found(pixels if dense_is_high else 4095 - pixels, dense_is_high=dense_is_high)
+    assert overlap(field, inside) > least
+
+
+def test_a_leaky_blade_on_one_side_alone():
+    inside = np.ones(SHAPE, bool)
+    inside[:, :150] = False
+    field = found(leaky(pelvis_like(SHAPE), inside))
+    assert not field.thumbnail[:, : round(0.44 * 145)].any()
+    assert field.thumbnail[:, round(0.45 * 170) : 300].mean() > 0.99
+
+
+@pytest.mark.parametrize("width", [40, 90])
+def test_dense_bone_along_the_edge_of_the_film_is_no_blade(width):
+    """The other thigh, at the edge: its bone is dense, the soft tissue lateral to it is not."""
+    pixels = pelvis_like(SHAPE).astype(np.float32)
+    edge = np.random.default_rng(3).normal(1200, 60, SHAPE)
+    edge[380:, -width : -width // 2] += 1800
+    pixels[380:, -width:] = edge[380:, -width:]
+    field = found(pixels.clip(0, 4095).astype(np.uint16))
+    assert field.thumbnail[:, -round(0.4 * width) :].mean() > 0.97
+
+
+def test_a_white_strip_between_two_parts_cuts_neither():
+    pixels = pelvis_like(SHAPE).clip(50, 3000).astype(np.uint16)
+    pixels[:, 325:340] = 4095
+    assert found(pixels).share > 0.95
+
+
 def test_text_in_a_black_border_is_not_the_field():
     pixels = pelvis_like(SHAPE).clip(50, 4000).astype(np.uint16)
     inside = rectangle(SHAPE, (0.7, 0.6), 0)
