@@ -17,6 +17,9 @@ from hoseg.train.hysteresis import ScaledFilm, best_pair
 MOST_FALSE_COMPONENTS = 0.12
 """False ossification components a film without ossification, at most."""
 
+NEGLIGIBLE_DICE = 0.001
+"""Two thresholds whose Dice differs by less are taken as equally good."""
+
 _GRID = np.round(np.arange(0.3, 0.951, 0.025), 3)
 _MOST_PIXELS = 400_000
 
@@ -82,7 +85,11 @@ def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> fl
 
 
 def _best_dice(films: Sequence[ScaledFilm]) -> float:
-    """Threshold with the best Dice over all pixels; 0.5 when there is no such structure."""
+    """Threshold nearest to 0.5 whose Dice over all pixels is all but the best.
+
+    Where simulated films do not tell thresholds apart, real ones do: below 0.5 outlines grow into
+    what is burnt out, where nothing can be seen. 0.5 when there is no such structure.
+    """
     total = sum(np.count_nonzero(film.seen) for film in films)
     if total == 0:
         return 0.5
@@ -91,4 +98,5 @@ def _best_dice(films: Sequence[ScaledFilm]) -> float:
         found = [(film.values >= logit(threshold)) & film.known for film in films]
         both = sum(np.count_nonzero(a & b.seen) for a, b in zip(found, films, strict=True))
         dice.append(2 * both / (total + sum(np.count_nonzero(mask) for mask in found)))
-    return float(_GRID[int(np.argmax(dice))])
+    good = _GRID[np.array(dice) >= max(dice) - NEGLIGIBLE_DICE]
+    return float(good[int(np.argmin(np.abs(good - 0.5)))])
