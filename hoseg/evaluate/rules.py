@@ -29,6 +29,8 @@ RULES: tuple[str, ...] = (
     "class. The AUC of the true masks uses their class and, within a class, the narrower gap: what "
     "the rules alone reach with perfect masks. Calibrated probabilities can order hips better than "
     "that.",
+    "Data sets judged together that differ in prevalence spread the classes wider than each of "
+    "them: kappa over all can then exceed that of every single one. Judge it set by set.",
     "The class is the one the rules give. The likeliest class is the one with the highest "
     "probability; where a model brings calibrated probabilities the two can differ. Risk against "
     "coverage orders hips by the probability of the class that was given.",

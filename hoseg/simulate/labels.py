@@ -132,9 +132,7 @@ def _tidy(
     seen: NDArray[np.bool_], ossification: NDArray[np.bool_], spacing_mm: float
 ) -> NDArray[np.bool_]:
     """Close pinholes inside the lesion and drop specks."""
-    size = 2 * max(1, round(0.6 / spacing_mm)) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    closed = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_CLOSE, _disc(0.6 / spacing_mm))
     inside = np.where(ossification, closed, 0).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
     large = stats[:, cv2.CC_STAT_AREA] * spacing_mm**2 >= SMALLEST_MM2

@@ -87,8 +87,8 @@ def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> fl
 def _best_dice(films: Sequence[ScaledFilm]) -> float:
     """Threshold nearest to 0.5 whose Dice over all pixels is all but the best.
 
-    Where simulated films do not tell thresholds apart, real ones do: below 0.5 outlines grow into
-    what is burnt out, where nothing can be seen. 0.5 when there is no such structure.
+    Where simulated films do not tell thresholds apart, the middle is taken: on a real film (RG2)
+    outlines at lower ones grew into what is burnt out. 0.5 when there is no such structure.
     """
     total = sum(np.count_nonzero(film.seen) for film in films)
     if total == 0:

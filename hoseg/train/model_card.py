@@ -181,10 +181,13 @@ _JUDGED = """\
 Value, 95 % interval from a bootstrap over patients, and number of films, hips or lesions. What
 lies outside the exposed field, ossification hidden by other structures, metal lost in
 overexposure, loose metal (clips, sutures) and pieces of metal below 15 mm² are not scored
-(`ignore.png` of each film).
+(`ignore.png` of each film).{mixed}
 
 {table}
 """
+
+_MIXED = """ Judge kappa set by set: sets of
+different prevalence spread the classes wider together, and over all of them it is higher."""
 
 
 def with_evaluation(text: str, metrics: Mapping[str, Any], about: str) -> str:
@@ -204,7 +207,10 @@ def with_evaluation(text: str, metrics: Mapping[str, Any], about: str) -> str:
             cells = [_figure(figures[name].get(column)) for column in columns]
             lines.append(f"| {words} | " + " | ".join(cells) + " |")
     section = _JUDGED.format(
-        films=metrics["counts"]["films_judged"], about=about, table="\n".join(lines)
+        films=metrics["counts"]["films_judged"],
+        about=about,
+        table="\n".join(lines),
+        mixed=_MIXED if strata else "",
     )
     place = text.find("## How to use it")
     place = len(text) if place < 0 else place
