@@ -231,6 +231,8 @@ class Prepared:
     original_shape: (H, W) of the radiograph
     inverted: grey levels were flipped, so that dense is bright
     notes: what was assumed on the way (scale, polarity, field)
+    burnt_out: outlines (N, 2) int32, (column, row) in original pixels, of what is plain black
+        within the field: nothing is seen there
     """
 
     pixels: NDArray[np.float32]
@@ -239,6 +241,7 @@ class Prepared:
     original_shape: tuple[int, int]
     inverted: bool = False
     notes: tuple[Note, ...] = ()
+    burnt_out: tuple[NDArray[np.int32], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.imaging.blades import inside_blades
+from hoseg.imaging.burnt_out import Outlines, find_burnt_out
 from hoseg.imaging.resample import Window
 from hoseg.radiograph import Grid, Note
 
@@ -43,12 +44,14 @@ class ExposedField:
     original_shape: (H, W) of the image
     window: smallest window of original pixels that covers the field
     notes: what was found
+    burnt_out: outlines of what is plain black in it, in original pixels
     """
 
     thumbnail: Mask
     original_shape: tuple[int, int]
     window: Window
     notes: tuple[Note, ...] = ()
+    burnt_out: Outlines = ()
 
     @property
     def share(self) -> float:
@@ -162,7 +165,8 @@ def find_field(
     if (left_out := 1 - field.mean()) > 0.005:
         text = f"{left_out:.0%} of the picture lies outside the exposed field and is ignored."
         notes = (Note("field_cropped", text),)
-    return ExposedField(field, original_shape, _window(field, original_shape), notes)
+    burnt_out = find_burnt_out(picture, field, original_shape, dense_is_high=dense_is_high)
+    return ExposedField(field, original_shape, _window(field, original_shape), notes, burnt_out)
 
 
 def _touching_edge(mask: Mask) -> Mask:

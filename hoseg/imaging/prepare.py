@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
+from hoseg.imaging.burnt_out import Outlines
 from hoseg.imaging.field import ExposedField, find_field, find_painted, make_thumbnail, shrink_mask
 from hoseg.imaging.intensity import normalise
 from hoseg.imaging.polarity import judge_polarity
@@ -43,6 +44,7 @@ class RawFilm:
     grid: of the network's input
     inverted: grey levels must be flipped, so that dense is bright
     notes: what was assumed (scale, polarity, field)
+    burnt_out: outlines, in original pixels, of what is plain black within the field
     """
 
     pixels: NDArray[np.generic]
@@ -50,6 +52,7 @@ class RawFilm:
     grid: Grid
     inverted: bool = False
     notes: tuple[Note, ...] = ()
+    burnt_out: Outlines = ()
 
     @property
     def original_shape(self) -> tuple[int, int]:
@@ -85,7 +88,8 @@ def plan(radiograph: Radiograph, spacing_mm: float = 0.5, assume: Assume = Assum
     field, inverted, notes = locate(radiograph, assume.inverted)
     scale_mm, scale_notes = _scale_mm(radiograph, field, assume.long_side_mm)
     grid = make_grid(field.window, scale_mm, (spacing_mm, spacing_mm))
-    return RawFilm(radiograph.pixels, field.on_grid(grid), grid, inverted, notes + scale_notes)
+    inside, notes = field.on_grid(grid), notes + scale_notes
+    return RawFilm(radiograph.pixels, inside, grid, inverted, notes, field.burnt_out)
 
 
 def locate(
@@ -117,7 +121,15 @@ def develop(film: RawFilm) -> Prepared:
     if film.inverted:
         np.negative(pixels, out=pixels)
     pixels[~film.field] = 0
-    return Prepared(pixels, film.field, film.grid, film.original_shape, film.inverted, film.notes)
+    return Prepared(
+        pixels,
+        film.field,
+        film.grid,
+        film.original_shape,
+        film.inverted,
+        film.notes,
+        film.burnt_out,
+    )
 
 
 def restore(

@@ -12,8 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.imaging.prepare import restore
-from hoseg.radiograph import STRUCTURES, Grid, Prepared, Segmentation
+from hoseg.imaging.burnt_out import erase
+from hoseg.imaging.prepare import RawFilm, restore
+from hoseg.radiograph import STRUCTURES, Prepared, Segmentation
 from hoseg.segment.components import drop_weak, tidy_bones
 from hoseg.segment.options import Options
 from hoseg.segment.peaks import PeakRule
@@ -54,13 +55,17 @@ class Deployment:
         return len(self.thresholds) + len(self.rules)
 
     def conclude(
-        self, answer: NDArray[np.uint8], masks: NDArray[np.uint8], grid: Grid
+        self, answer: NDArray[np.uint8], masks: NDArray[np.uint8], film: Prepared | RawFilm
     ) -> Segmentation:
         """Make a segmentation of a network's answer: the last step of every engine.
 
         answer: (planes, h, w) uint8; changed
         masks: (H, W) uint8 bits, where the answer reaches the thresholds; changed
+        film: what was segmented
         """
+        grid = film.grid
+        erase(answer, film.burnt_out, grid.origin_px, grid.step_px)
+        erase(masks, film.burnt_out)
         drop_weak(answer, masks, grid, self.rules)
         tidy_bones(answer, masks, grid, {c: self.thresholds[c] for c in _BONES})
         return Segmentation(masks, answer[: len(STRUCTURES)], grid, self.label)
@@ -104,7 +109,7 @@ class CpuEngine:
         """Predict one film in the calling thread."""
         answer = mean_of([self._answer(f, prepared) for f in self._forwards])
         masks = restore(answer[: len(STRUCTURES)], prepared, self._deployment.thresholds)
-        return self._deployment.conclude(answer, masks, prepared.grid)
+        return self._deployment.conclude(answer, masks, prepared)
 
     def _answer(self, forward: Forward, prepared: Prepared) -> NDArray[np.uint8]:
         """(planes, h, w) uint8 of one network, zero outside the field."""

@@ -17,7 +17,7 @@ from hoseg.simulate.confounders import (
     sample_kinds,
 )
 from hoseg.simulate.drawing import fractal_noise, oriented_noise
-from hoseg.simulate.labels import hidden_metal, small_metal, visible_ossification
+from hoseg.simulate.labels import burnt_out, hidden_metal, small_metal, visible_ossification
 from hoseg.simulate.layers import Layers
 from hoseg.simulate.materials import Material
 from hoseg.simulate.physics import Exposure, expose, sample_exposure, transmit
@@ -66,7 +66,8 @@ class SimulatedFilm:
     """Pixels and exact truth on one grid.
 
     pixels: (H, W) uint16 in [0, 2**bits - 1]
-    masks: (H, W) uint8, bits of ``Structure``; ossification only where it is visible
+    masks: (H, W) uint8, bits of ``Structure``; ossification only where it is visible, and no bone
+        where the film is burnt out
     ignore: (H, W) uint8, the same bits where no label is given: outside the field all of them,
         ossification where it exists but cannot be seen, implant where overexposure swallows its
         outline, and where there are clips, sutures and other small metal or cement that no reader
@@ -130,11 +131,15 @@ def render(
         pixels = burn_text(pixels, recipe.processing.bits, rng)
 
     geometric = ((layers.masks & Structure.OSSIFICATION) > 0) & exposed
-    visible = visible_ossification(geometric, signal, spacing)
+    blank = burnt_out(
+        clean, exposed, recipe.processing.bits, spacing, dark_bone=recipe.processing.dark_bone
+    )
+    visible = visible_ossification(geometric, signal, spacing) & ~blank
     implant = ((layers.masks & Structure.IMPLANT) > 0) & exposed
     unclear = small_metal(implant, spacing)
     unclear |= hidden_metal(implant, clean, exposed, recipe.processing.bits, spacing)
     masks = np.where(exposed, layers.masks & ~np.uint8(Structure.OSSIFICATION), 0).astype(np.uint8)
+    masks[blank] &= np.uint8(Structure.IMPLANT)
     masks |= visible.astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
     masks &= ~(unclear.astype(np.uint8) * np.uint8(Structure.IMPLANT))
     ignore = np.where(exposed, 0, 255).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What a reader can see of ossification (its contrast over the local noise) and of metal."""
+"""What a reader can see: of ossification by its contrast, of metal and bone by what is left."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ LEAST_OUTLINE = 0.65
 
 BLOWN_OUT_MM = 10.0
 """So is what is as white as that metal, up to this distance from it."""
+
+BURNT_OUT_STEP = 0.002
+"""Film within this share of its range of its blackest grey is plain black ..."""
+
+BURNT_OUT_MM = 1.5
+"""... where a disc of this radius fits into it ..."""
+
+SMALLEST_BURNT_OUT_MM2 = 100.0
+"""... and it is part of a region of at least this area that reaches the edge of the field."""
 
 
 def visible_ossification(
@@ -112,6 +121,37 @@ def hidden_metal(
     alike = np.abs(film - np.median(film[pieces])) < step
     hidden[box] = pieces | (round_them & flat & alike & (metal == 0))
     return hidden
+
+
+def burnt_out(
+    pixels: NDArray[np.uint16],
+    exposed: NDArray[np.bool_],
+    bits: int,
+    spacing_mm: float,
+    *,
+    dark_bone: bool,
+) -> NDArray[np.bool_]:
+    """Where a film is plain black from the edge of its field inwards: nothing is seen there.
+
+    pixels, exposed: (H, W) the film in [0, 2**bits - 1] before anything is burned into it, and the
+        exposed field
+    dark_bone: what burns out is white
+    """
+    top = 2**bits - 1
+    levels = top - pixels if dark_bone else pixels
+    blackest = int(levels[exposed].min(initial=top))
+    flat = ((levels <= blackest + BURNT_OUT_STEP * top) & exposed).astype(np.uint8)
+    flat = cv2.morphologyEx(flat, cv2.MORPH_OPEN, _disc(BURNT_OUT_MM / spacing_mm))
+    if not flat.any():
+        return np.zeros(pixels.shape, bool)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
+    rim = cv2.dilate((~exposed).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[rim])
+    outer = np.zeros(len(stats), bool)
+    outer[np.unique(np.concatenate(edges))] = True
+    outer &= stats[:, cv2.CC_STAT_AREA] * spacing_mm**2 >= SMALLEST_BURNT_OUT_MM2
+    outer[0] = False
+    return np.asarray(outer[labels])
 
 
 def _disc(radius_px: float) -> NDArray[np.uint8]:

@@ -47,7 +47,8 @@ def raw_film(dtype=np.uint16, seed=0, shape=(480, 600), window=None) -> imaging.
     grid = make_grid(window or Window(0, 0, *shape), (0.14, 0.14), (0.5, 0.5))
     field = np.ones(grid.shape, bool)
     field[:5] = False
-    return imaging.RawFilm(pixels, field, grid, inverted=bool(seed % 2))
+    burnt_out = (np.array([[0, 0], [200, 0], [0, 250]], np.int32),)
+    return imaging.RawFilm(pixels, field, grid, inverted=bool(seed % 2), burnt_out=burnt_out)
 
 
 @settings(max_examples=40, deadline=None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -105,6 +107,18 @@ def test_a_collimated_film_is_predicted_inside_its_field_only(predictor):
     assert found.probabilities[:, ~field].max() == 0
     assert found.probabilities[:, field].max() > 0
     assert not found.masks[: 4 * 39].any()
+
+
+def test_nothing_is_found_where_the_film_is_burnt_out(predictor):
+    film = make_film((128, 160), (512, 640))
+    [before] = predictor.predict([film])
+    corner = np.array([[320, -1], [640, -1], [640, 512], [320, 512]], np.int32)
+    [found] = predictor.predict([replace(film, burnt_out=(corner,))])
+    assert before.masks[:, 320:].any()
+    assert not found.masks[:, 320:].any()
+    assert not found.probabilities[:, :, 81:].any()
+    left = (UNTIDIED, slice(None), slice(0, 79))
+    np.testing.assert_array_equal(found.probabilities[left], before.probabilities[left])
 
 
 def test_flips_are_the_mean_of_both_looks(predictor, model):

@@ -65,6 +65,20 @@ def test_bone_is_brighter_than_its_surroundings_unless_inverted():
     assert film.pixels[bone].mean() > film.pixels[~bone].mean()
 
 
+def test_bone_in_what_is_burnt_out_has_no_label(monkeypatch):
+    def right_half(pixels, exposed, bits, spacing_mm, *, dark_bone):
+        return exposed & (np.arange(pixels.shape[1]) >= 96)
+
+    whole = render(layers(), np.random.default_rng(0), PLAIN)
+    monkeypatch.setattr("hoseg.simulate.film.burnt_out", right_half)
+    half = render(layers(), np.random.default_rng(0), PLAIN)
+    np.testing.assert_array_equal(half.pixels, whole.pixels)
+    np.testing.assert_array_equal(half.masks[:, :96], whole.masks[:, :96])
+    assert whole.masks[:, 96:].any()
+    assert not half.masks[:, 96:].any()
+    assert _ho(half.ignore)[whole.ossification].all()
+
+
 def test_confounders_carry_no_label():
     every = ConfounderRates(**dict.fromkeys(ConfounderRates.__dataclass_fields__, 1.0))
     bare = layers(ho_mm=0.0)

@@ -1,4 +1,4 @@
-"""What a film shows of a disc of metal decides whether it is labelled."""
+"""What a film shows decides what is labelled: metal in white, anything in plain black."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from hoseg.simulate.labels import BLOWN_OUT_MM, hidden_metal
+from hoseg.simulate.labels import BLOWN_OUT_MM, burnt_out, hidden_metal
 
 SPACING_MM = 0.5
 WHITE = 4095
@@ -76,3 +76,29 @@ def test_each_piece_is_judged_by_itself():
 def test_no_metal_hides_nothing():
     nothing = np.zeros((200, 200), bool)
     assert not hidden_metal(nothing, film(nothing, columns(0)), EVERYWHERE, 12, 0.5).any()
+
+
+def black(*masks: np.ndarray) -> np.ndarray:
+    """A noisy film that is plain black where the masks are."""
+    noise = np.random.default_rng(0).integers(300, 900, (200, 200))
+    return np.where(np.logical_or.reduce(masks), 0, noise).astype(np.uint16)
+
+
+@pytest.mark.parametrize("dark_bone", [False, True])
+def test_plain_black_from_the_edge_inwards_is_burnt_out(dark_bone):
+    pixels = black(columns(150))
+    pixels = WHITE - pixels if dark_bone else pixels
+    found = burnt_out(pixels, EVERYWHERE, 12, SPACING_MM, dark_bone=dark_bone)
+    assert np.array_equal(found, columns(150))
+
+
+def test_black_inside_the_film_is_gas_and_a_small_black_corner_is_nothing():
+    pixels = black(disc())
+    pixels[:15, :15] = 0  # 56 mm2
+    assert not burnt_out(pixels, EVERYWHERE, 12, SPACING_MM, dark_bone=False).any()
+
+
+def test_black_that_reaches_the_edge_of_the_field_is_burnt_out():
+    field = ~columns(0, 60)
+    found = burnt_out(black(columns(0, 100)), field, 12, SPACING_MM, dark_bone=False)
+    assert np.array_equal(found, columns(60, 100))

@@ -204,7 +204,7 @@ class GpuEngine:
     def _segmentation(self, film: Film, answer: Tensor, masks: Tensor) -> Segmentation:
         full = np.zeros(film.original_shape, np.uint8)
         full[grid_window(film.grid).slices] = masks.numpy()
-        return self._deployment.conclude(answer.numpy().copy(), full, film.grid)
+        return self._deployment.conclude(answer.numpy().copy(), full, film)
 
     def _lane(self, shape: tuple[int, int]) -> _Lane:
         """Captured network for a window shape; made on first use."""

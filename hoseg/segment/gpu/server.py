@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from hoseg.errors import DeviceError
+from hoseg.imaging.burnt_out import Outlines
 from hoseg.imaging.prepare import RawFilm, develop
 from hoseg.radiograph import Grid, Prepared, Segmentation
 from hoseg.segment.gpu.engine import IN_FLIGHT, Film, GpuEngine, Ticket
@@ -59,6 +60,7 @@ class _Request:
     grid: Grid
     original_shape: tuple[int, int]
     inverted: bool
+    burnt_out: Outlines
 
 
 class RemotePredictor:
@@ -94,8 +96,15 @@ class RemotePredictor:
         _view(memory, 0, pixels.shape, pixels.dtype)[:] = pixels
         _view(memory, pixels.nbytes, film.field.shape, np.dtype(bool))[:] = film.field
         shape = (int(pixels.shape[0]), int(pixels.shape[1]))
-        inverted = film.inverted
-        request = _Request(raw, shape, pixels.dtype.str, film.grid, film.original_shape, inverted)
+        request = _Request(
+            raw,
+            shape,
+            pixels.dtype.str,
+            film.grid,
+            film.original_shape,
+            film.inverted,
+            film.burnt_out,
+        )
         try:
             self._pipe.send(request)
             answer = self._pipe.recv()
@@ -282,8 +291,15 @@ def _film(request: _Request, memory: NDArray[np.uint8]) -> Film:
     pixels = _view(memory, 0, request.shape, np.dtype(request.dtype))
     field = _view(memory, pixels.nbytes, request.grid.shape, np.dtype(bool))
     if request.raw:
-        return RawFilm(pixels, field, request.grid, request.inverted)
-    return Prepared(pixels, field, request.grid, request.original_shape, request.inverted)
+        return RawFilm(pixels, field, request.grid, request.inverted, burnt_out=request.burnt_out)
+    return Prepared(
+        pixels,
+        field,
+        request.grid,
+        request.original_shape,
+        request.inverted,
+        burnt_out=request.burnt_out,
+    )
 
 
 def _view(
