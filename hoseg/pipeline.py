@@ -11,9 +11,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade import Exposed, HipFinding, Probabilities, combine, grade
+from hoseg.errors import ModelError
+from hoseg.grade import Exposed, HipFinding, Probabilities, closeup, combine, grade
 from hoseg.grade.bones import Layer, layers
-from hoseg.grade.chances import ClassModel, apply_class_model, read_class_model
+from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, apply_class_model, read_class_model
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
@@ -163,7 +164,7 @@ class Pipeline:
         runtime: str | None = None,
         options: Options | None = None,
         seed: int = 0,
-        class_model: ClassModel | None = None,
+        class_model: ClassReader | None = None,
     ) -> None:
         self.predictor: Predicts
         if model is None or isinstance(model, (str, Path, Model)):
@@ -221,7 +222,8 @@ class Pipeline:
             structures=structures,
         )
         if self.class_model is not None:
-            hips = apply_class_model(hips, found, self.class_model)
+            film = closeup.Film(prepared.pixels, found, radiograph.orientation)
+            hips = apply_class_model(hips, film, *self.class_model)
         graded = any(hip.abstained is None for hip in hips)
         return ImageResult(
             radiograph,
@@ -236,11 +238,30 @@ class Pipeline:
         )
 
 
-def class_model_of(models: Sequence[Model]) -> ClassModel | None:
-    """Calibrated P(class) in the card of a model; an ensemble has none of its own."""
+ClassReader = tuple[ClassModel, closeup.CloseUpNetwork | None]
+"""A class model, and the network that its measurements of a close-up come from."""
+
+
+def class_model_of(models: Sequence[Model]) -> ClassReader | None:
+    """Calibrated P(class) of a model folder; an ensemble has none of its own.
+
+    Raises ModelError when the card's class model is none, or lacks its network.
+    """
     if len(models) != 1:
         return None
-    return read_class_model(models[0].card.classes, str(models[0].path))
+    (model,) = models
+    found = read_class_model(model.card.classes, str(model.path))
+    if found is None:
+        return None
+    onnx = model.files.get(closeup.FILE)
+    if onnx is not None:
+        return found, closeup.CloseUpNetwork(onnx, str(model.path / closeup.FILE))
+    if set(found.measurements) & set(BY_CLOSE_UP):
+        raise ModelError(
+            f"{model.path}: classes: its measurements need {closeup.FILE}, which the card does not "
+            "name. Fit them anew with scripts/fit_classes.py."
+        )
+    return found, None
 
 
 def _turned(radiograph: Radiograph, prepared: Prepared) -> bool:

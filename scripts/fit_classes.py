@@ -1,11 +1,15 @@
-"""Fit the calibrated P(class) of a model on simulated films, and write it into its card.
+"""Fit the calibrated P(class) of a model on simulated films, and write it into its folder.
 
     hoseg simulate --out B --count 400 --seed 71001 --prevalence balanced --spacing-mm 0.5
     hoseg simulate --out N --count 400 --seed 71002 --prevalence natural --spacing-mm 0.5
-    python scripts/fit_classes.py models/NAME B N
+    hoseg simulate --out M --count 2000 --seed 71003 --prevalence balanced --spacing-mm 0.5
+    python scripts/fit_classes.py models/NAME B N --close-ups M
 
-Needed anew whenever the network changes. Films must not be those the model is judged on. Prints
-how well films that a fit has not seen are predicted (five folds), beside the draws alone.
+With ``--close-ups`` a small network learns first to look at close-ups of the hips of those films
+(``hoseg.grade.closeup``); without, the model keeps the one it has, if any. Then the regressions are
+fitted on the other films, which the small network has not seen. Needed anew whenever the network
+changes. Films must not be those the model is judged on. Prints how well films that a fit has not
+seen are predicted (five folds), beside the draws and the measurements without the close-up.
 
 Research use only. Not a medical device.
 """
@@ -14,12 +18,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hoseg.datasets import open_dataset
@@ -29,12 +35,17 @@ from hoseg.evaluate.hips import match, true_hips
 from hoseg.evaluate.measures import SEVERE
 from hoseg.evaluate.model import PipelineReader
 from hoseg.grade import Probabilities
-from hoseg.grade.chances import MEASUREMENTS, measure_hips, write_class_model
+from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_class_model
+from hoseg.grade.closeup import FILE, CloseUpNetwork, Film, close_up
 from hoseg.pipeline import Pipeline
-from hoseg.segment.card import read_card, write_card
+from hoseg.segment.card import Card, read_card, write_card
 from hoseg.segment.predictor import Options, Predictor
+from hoseg.segment.weights import add_file, load_model
 from hoseg.train.classes import fit_class_model, held_out_probabilities
+from hoseg.train.closeup import CloseUpSettings, fit_close_up, to_onnx
 from hoseg.train.model_card import with_classes
+
+BY_RULES = tuple(name for name in MEASUREMENTS if name not in BY_CLOSE_UP)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +54,9 @@ class Hip:
 
     film: number of its film among all films
     source: number of the folder the film is from
-    values: (F,) measurements
+    values: measurements ``BY_RULES``
     drawn: (5,) P(class) of the draws
+    shown: its close-up
     """
 
     film: int
@@ -52,6 +64,7 @@ class Hip:
     truth: int
     values: NDArray[np.float64]
     drawn: NDArray[np.float64]
+    shown: NDArray[np.uint8]
 
 
 def hips_of(model: Path, folders: list[Path], start: int, step: int) -> list[Hip]:
@@ -69,15 +82,39 @@ def hips_of(model: Path, folders: list[Path], start: int, step: int) -> list[Hip
             truth = film.read()
             seen = reader.segment(truth.radiograph)
             findings = reader.conclude(truth.radiograph, seen).hips
-            plane = Probabilities(seen.segmentation.probabilities, seen.segmentation.grid)
-            rows = measure_hips(findings, plane, tuple(MEASUREMENTS))
+            found = Probabilities(seen.segmentation.probabilities, seen.segmentation.grid)
+            plane = Film(seen.prepared.pixels, found, truth.radiograph.orientation)
+            rows = measure_hips(findings, plane, BY_RULES)
             true = true_hips(truth.hips, ())
             for hip, finding in zip(true, match(true, findings), strict=True):
                 row = next((r for f, r in zip(findings, rows, strict=True) if f is finding), None)
-                if row is not None and hip.brooker is not None:
+                if finding is None or row is None or hip.brooker is None:
+                    continue
+                shown = close_up(finding, plane)
+                if shown is not None:
                     drawn = np.array([p for _, p in finding.verdict("brooker").probabilities])
-                    hips.append(Hip(number, source, hip.brooker, row, drawn))
+                    hips.append(Hip(number, source, hip.brooker, row, drawn, shown))
     return hips
+
+
+def read_hips(model: Path, folders: list[Path], workers: int) -> list[Hip]:
+    """All hips of some folders, in the order of the films."""
+    jobs = [(model, folders, start, workers) for start in range(workers)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        hips = [hip for part in pool.map(hips_of, *zip(*jobs, strict=True)) for hip in part]
+    return sorted(hips, key=lambda hip: hip.film)
+
+
+def learn_close_ups(hips: Sequence[Hip], settings: CloseUpSettings) -> bytes:
+    """Train the small network on all of some hips."""
+    shown, truth = np.stack([hip.shown for hip in hips]), np.array([hip.truth for hip in hips])
+    network = fit_close_up(
+        shown,
+        truth,
+        settings,
+        lambda epoch, loss: print(f"  epoch {epoch}: loss {loss:.4f}", flush=True),
+    )
+    return to_onnx(network)
 
 
 def figures(truth: NDArray[np.intp], chances: NDArray[np.float64]) -> str:
@@ -99,31 +136,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="model folder; its card.json is rewritten")
     parser.add_argument("films", type=Path, nargs="+", help="folders of hoseg simulate")
+    parser.add_argument("--close-ups", type=Path, nargs="+", default=[], help="the same, others")
+    parser.add_argument("--epochs", type=int, default=CloseUpSettings.epochs)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--dry", action="store_true", help="print figures, write nothing")
     args = parser.parse_args()
-    card = read_card(args.model / "card.json")
-    jobs = [(args.model, args.films, start, args.workers) for start in range(args.workers)]
-    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        hips = [hip for part in pool.map(hips_of, *zip(*jobs, strict=True)) for hip in part]
-    hips.sort(key=lambda hip: hip.film)
-    truth = np.array([hip.truth for hip in hips])
-    values, drawn = np.array([h.values for h in hips]), np.array([h.drawn for h in hips])
+    torch.set_num_threads(args.workers)
+    onnx = load_model(args.model).files.get(FILE)
+    hips = read_hips(args.model, args.films, args.workers)
+    if args.close_ups:
+        learners = read_hips(args.model, args.close_ups, args.workers)
+        print(f"close-ups of {len(learners)} hips", flush=True)
+        onnx = learn_close_ups(learners, CloseUpSettings(epochs=args.epochs))
+    names, values = BY_RULES, np.array([hip.values for hip in hips])
+    truth, drawn = np.array([hip.truth for hip in hips]), np.array([hip.drawn for hip in hips])
     films, source = np.array([h.film for h in hips]), np.array([h.source for h in hips])
-    model = fit_class_model(values, truth)
-    unseen = held_out_probabilities(values, truth, films)
+    tried = {"draws": drawn, "measured": held_out_probabilities(values, truth, films, names)}
+    if onnx is not None:
+        looks = CloseUpNetwork(onnx).log_odds(hip.shown for hip in hips)
+        names, values = names + BY_CLOSE_UP, np.hstack([values, looks])
+        tried["looked at"] = held_out_probabilities(values, truth, films, names)
+    model = fit_class_model(values, truth, names)
     for index, folder in enumerate(args.films):
         here = source == index
         print(f"{folder}: {here.sum()} hips")
-        print(f"  draws      {figures(truth[here], drawn[here])}")
-        print(f"  calibrated {figures(truth[here], unseen[here])}")
+        for name, chances in tried.items():
+            print(f"  {name:10} {figures(truth[here], chances[here])}")
     if args.dry:
         return
-    card = card.model_copy(update={"classes": write_class_model(model)})
-    write_card(card, args.model / "card.json")
-    readme = args.model / "MODEL_CARD.md"
+    card = read_card(args.model / "card.json")
+    if args.close_ups and onnx is not None:
+        card = add_file(args.model, FILE, onnx)
+        card = card.model_copy(update={"data": card.data | {"close_up_hips": len(learners)}})
+    _write(card.model_copy(update={"classes": write_class_model(model)}), args.model)
+
+
+def _write(card: Card, folder: Path) -> None:
+    write_card(card, folder / "card.json")
+    readme = folder / "MODEL_CARD.md"
     readme.write_text(with_classes(readme.read_text("utf-8"), card), "utf-8")
-    print(f"written to {args.model / 'card.json'} and {readme.name}")
+    print(f"written to {folder / 'card.json'} and {readme.name}")
 
 
 if __name__ == "__main__":

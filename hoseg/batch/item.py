@@ -18,9 +18,8 @@ from hoseg.batch.journal import Entry
 from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
-from hoseg.grade.chances import ClassModel
 from hoseg.memory import keep_freed_memory
-from hoseg.pipeline import ImageResult, Pipeline, Predicts, class_model_of
+from hoseg.pipeline import ClassReader, ImageResult, Pipeline, Predicts, class_model_of
 from hoseg.radiograph import Attributes
 from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
@@ -64,7 +63,7 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
     """
     cv2.setNumThreads(1)  # one film a process, one thread a film
     keep_freed_memory()
-    class_model: ClassModel | None = None  # a predictor of this process knows its own
+    class_model: ClassReader | None = None  # a predictor of this process knows its own
     if isinstance(engine, Choice):
         options = Options(precision=engine.precision, threads=1, films=1, gate=False)
         predictor: Predicts = Predictor(settings.model, engine.device, engine.runtime, options)

@@ -3,9 +3,10 @@
 The draws of ``hoseg.grade.uncertainty`` say how firmly a reading stands. They cannot say that a
 contact on the film is often none in space, nor that a hip without visible ossification may have
 some. A model folder may bring a ``ClassModel`` for that: four logistic regressions, one for each
-of P(class >= 1) ... P(class >= 4), on a dozen numbers that grading has at hand. It was fitted on
-simulated films whose hips were built in space (``hoseg.train.classes``). The rules still give the
-class and its trace; the model only says how likely each class is.
+of P(class >= 1) ... P(class >= 4), on a dozen numbers that grading has at hand and on what a small
+network says of a close-up of the hip (``hoseg.grade.closeup``). Both were fitted on simulated films
+whose hips were built in space (``hoseg.train.classes``). The rules still give the class and its
+trace; the model only says how likely each class is.
 
 A model's probabilities hold where classes are as frequent as on the films it was fitted on; it
 carries those shares (``ClassModel.shares``).
@@ -25,6 +26,7 @@ from scipy.special import expit
 
 from hoseg.errors import ModelError
 from hoseg.grade.caveats import find_caveats
+from hoseg.grade.closeup import ODDS, CloseUpNetwork, Film, close_up
 from hoseg.grade.finding import Component, HipFinding
 from hoseg.grade.grading import Probabilities
 from hoseg.grade.summary import summarise
@@ -109,14 +111,19 @@ def write_class_model(model: ClassModel) -> dict[str, Any]:
 
 
 def apply_class_model(
-    findings: Sequence[HipFinding], probabilities: Probabilities, model: ClassModel
+    findings: Sequence[HipFinding],
+    film: Film,
+    model: ClassModel,
+    network: CloseUpNetwork | None = None,
 ) -> tuple[HipFinding, ...]:
     """Findings of one film with the model's P(class) in place of the draws'.
 
     Hips that were not graded, were not drawn, or have no millimetres stay as they are. Other
     systems than Brooker keep the draws'.
+
+    network: what the model's measurements of a close-up come from
     """
-    values = measure_hips(findings, probabilities, model.measurements)
+    values = measure_hips(findings, film, model.measurements, network)
     return tuple(
         finding if row is None else _with_chances(finding, model.probabilities(row[None])[0])
         for finding, row in zip(findings, values, strict=True)
@@ -125,12 +132,14 @@ def apply_class_model(
 
 def measure_hips(
     findings: Sequence[HipFinding],
-    probabilities: Probabilities,
+    film: Film,
     names: Sequence[str],
+    network: CloseUpNetwork | None = None,
 ) -> list[Values | None]:
     """(F,) measurements of each hip of a film; None where a hip has none.
 
     names: of the measurements wanted
+    network: looks at close-ups; without one their measurements are 0
     """
     heads = [finding.landmarks.head_px for finding in findings]
     rows: list[Values | None] = []
@@ -140,7 +149,11 @@ def measure_hips(
         if not known or finding.spacing_source == "none":
             rows.append(None)
             continue
-        hip = _Hip(finding, _log_odds(suspicion(probabilities, heads, index)))
+        shown = None if network is None else close_up(finding, film)
+        looks = np.zeros(ODDS)
+        if network is not None and shown is not None:
+            looks = network.log_odds([shown])[0]
+        hip = _Hip(finding, _log_odds(suspicion(film.probabilities, heads, index)), looks)
         rows.append(np.array([MEASUREMENTS[name](hip) for name in names]))
     return rows
 
@@ -200,10 +213,12 @@ class _Hip:
     """What a measurement looks at.
 
     suspect: log odds of ``suspicion``
+    looks: (4,) log odds of class >= 1 ... >= 4 by the close-up
     """
 
     finding: HipFinding
     suspect: float
+    looks: Values
 
     @property
     def components(self) -> list[Component]:
@@ -260,9 +275,16 @@ MEASUREMENTS: dict[str, Callable[[_Hip], float]] = {
     "off_bone": _off_bone,
     "over_femur": _over_femur,
     "opposing_spurs": lambda hip: float(hip.finding.pattern == "opposing_spurs"),
+    "closeup_from_1": lambda hip: float(hip.looks[0]),
+    "closeup_from_2": lambda hip: float(hip.looks[1]),
+    "closeup_from_3": lambda hip: float(hip.looks[2]),
+    "closeup_from_4": lambda hip: float(hip.looks[3]),
 }
 """What a class model may look at, by name. Chosen by adding, and dropping, one at a time for the
 log loss of hips left out; the filled fraction, sites, distances and density added nothing to these.
 """
+
+BY_CLOSE_UP = tuple(name for name in MEASUREMENTS if name.startswith("closeup"))
+"""Those that a network's look at a close-up gives."""
 
 _MODEL_JSON: TypeAdapter[ClassModel] = TypeAdapter(ClassModel)

@@ -16,6 +16,7 @@ NORMALISATION = "robust_levels/1"
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, le=100)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Card(BaseModel):
@@ -35,6 +36,7 @@ class Card(BaseModel):
     data: what it was trained on (counts, sources, seeds)
     metrics: name to {"value", "low", "high", "cases"} or plain numbers, with their data set
     sha256: of ``weights.safetensors``
+    files: name to sha256 of what else belongs to the model (``hoseg.grade.closeup.FILE``)
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,7 +61,10 @@ class Card(BaseModel):
     commit: str = ""
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
+    files: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")], Sha256] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="after")
     def _fits_this_version(self) -> Card:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,11 +41,13 @@ class Model:
     """A verified model: its card and its weights.
 
     state: parameter name to array, as ``torch.nn.Module.state_dict`` names them
+    files: contents of the other files that its card names
     """
 
     card: Card
     path: Path
     state: Mapping[str, NDArray[np.generic]]
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     def network(self) -> nn.Module:
         """Build the network in float32 and evaluation mode with these weights."""
@@ -85,14 +87,15 @@ def load_model(name_or_path: str | Path | None = None) -> Model:
     """
     folder = find_model(name_or_path)
     card = read_card(folder / _CARD)
-    data = _verified_bytes(folder, card)
+    data = _verified_bytes(folder / _WEIGHTS, card.sha256)
+    files = {name: _verified_bytes(folder / name, sha) for name, sha in card.files.items()}
     try:
         state = parse_safetensors(data)
     except (SafetensorError, ValueError) as error:
         raise ModelError(
             f"{folder / _WEIGHTS}: not a safetensors file ({error}). Copy the model folder again."
         ) from error
-    return Model(card=card, path=folder, state=state)
+    return Model(card=card, path=folder, state=state, files=files)
 
 
 def find_model(name_or_path: str | Path | None = None) -> Path:
@@ -122,10 +125,11 @@ def list_models() -> list[ModelEntry]:
 
 
 def verify_model(folder: Path) -> ModelEntry:
-    """Check the card and the hash of one folder without raising."""
+    """Check the card and the hashes of one folder without raising."""
     try:
         card = read_card(folder / _CARD)
-        _verified_bytes(folder, card)
+        for name, sha256 in ({_WEIGHTS: card.sha256} | card.files).items():
+            _verified_bytes(folder / name, sha256)
     except ModelError as error:
         return ModelEntry(folder.name, folder, None, str(error))
     return ModelEntry(folder.name, folder, card, None)
@@ -156,6 +160,18 @@ def save_model(
     return card
 
 
+def add_file(folder: Path, name: str, data: bytes) -> Card:
+    """Put one more file into a bundle, and its hash into the card, which is returned."""
+    card = read_card(folder / _CARD)
+    files = card.files | {name: hashlib.sha256(data).hexdigest()}
+    temporary = folder / (name + ".part")
+    temporary.write_bytes(data)
+    temporary.replace(folder / name)
+    card = card.model_copy(update={"files": files})
+    write_card(card, folder / _CARD)
+    return card
+
+
 def search_path() -> Iterator[Path]:
     """Folders that hold models: the user's, those of plug-ins, the released ones."""
     for part in os.environ.get(SEARCH_VARIABLE, "").split(os.pathsep):
@@ -179,9 +195,8 @@ def _bundles_in(root: Path) -> list[Path]:
     return sorted(child for child in root.iterdir() if (child / _CARD).is_file())
 
 
-def _verified_bytes(folder: Path, card: Card) -> bytes:
-    """Content of the weights file, or ModelError when its hash is not the card's."""
-    path = folder / _WEIGHTS
+def _verified_bytes(path: Path, sha256: str) -> bytes:
+    """Content of a file, or ModelError when its hash is not the card's."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -189,9 +204,9 @@ def _verified_bytes(folder: Path, card: Card) -> bytes:
             f"{path}: cannot be read ({error.strerror}). Copy the model folder again."
         ) from error
     found = hashlib.sha256(data).hexdigest()
-    if found != card.sha256:
+    if found != sha256:
         raise ModelError(
-            f"{path}: sha256 is {found[:16]}..., its card says {card.sha256[:16]}... "
+            f"{path}: sha256 is {found[:16]}..., its card says {sha256[:16]}... "
             "The file was changed or damaged: copy the model folder again."
         )
     return data

@@ -111,11 +111,13 @@ _CLASSES = """\
 
 P(Brooker class) of a hip comes from four logistic regressions on {count} numbers of its grading
 (`classes` in `card.json`, `hoseg.grade.chances`), fitted to {hips} hips of simulated films whose
-class was built in space. They hold where classes are as frequent as there:
+class was built in space.{looks} They hold where classes are as frequent as there:
 {shares}.
 Where ossification is rarer, high classes are less likely than they say. The class itself is given
 by the rules alone.
 """
+_LOOKS = """ Four of the numbers are what a small convolutional network (`closeup.onnx`,
+`hoseg.grade.closeup`) says of a close-up of the hip; it learnt from {hips} hips of other films."""
 
 
 def with_classes(text: str, card: Card) -> str:
@@ -128,7 +130,10 @@ def with_classes(text: str, card: Card) -> str:
         for name, share in zip(("0", "I", "II", "III", "IV"), card.classes["shares"], strict=True)
     )
     section = _CLASSES.format(
-        count=len(card.classes["measurements"]), hips=card.classes["hips"], shares=shares
+        count=len(card.classes["measurements"]),
+        hips=card.classes["hips"],
+        shares=shares,
+        looks=_LOOKS.format(hips=learnt) if (learnt := card.data.get("close_up_hips")) else "",
     )
     place = text.find("## Limits")
     place = len(text) if place < 0 else place

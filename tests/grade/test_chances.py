@@ -6,6 +6,7 @@ import pytest
 from hoseg.errors import ModelError
 from hoseg.grade import Probabilities, grade
 from hoseg.grade.chances import (
+    BY_CLOSE_UP,
     MEASUREMENTS,
     ClassModel,
     apply_class_model,
@@ -14,6 +15,7 @@ from hoseg.grade.chances import (
     suspicion,
     write_class_model,
 )
+from hoseg.grade.closeup import Film
 from hoseg.radiograph import Grid, Spacing, SpacingSource
 
 from .scene import Scene, opposing_boxes
@@ -35,9 +37,15 @@ def plane(values, step=(1.0, 1.0), spacing_mm=(0.5, 0.5)):
     return Probabilities(stack, Grid(values.shape, (0.0, 0.0), step, spacing_mm))
 
 
+def seen(values):
+    """The same, on a film that is grey all over."""
+    found = plane(values)
+    return Film(np.zeros(values.shape, np.float32), found)
+
+
 def film(ossification=()):
     masks = Scene(ossification).masks()
-    return grade(masks, SPACING), plane(np.where(masks & 8, 250, 0))
+    return grade(masks, SPACING), seen(np.where(masks & 8, 250, 0))
 
 
 def test_probabilities_are_differences_of_the_four_regressions():
@@ -90,7 +98,7 @@ def test_a_caveat_says_that_another_class_is_much_likelier():
 
 def test_hips_without_a_class_without_draws_or_without_millimetres_stay_as_they_are():
     masks = Scene(opposing_boxes(9.0)).masks()
-    probabilities = plane(np.where(masks & 8, 250, 0))
+    probabilities = seen(np.where(masks & 8, 250, 0))
     for findings in (
         grade(masks, None),
         grade(masks & ~np.uint8(2), SPACING),
@@ -112,6 +120,17 @@ def test_measurements_of_known_hips():
     silent = np.log(0.5 / 254.5)
     assert none["suspect_alone"] == pytest.approx(silent)
     assert {n for n, v in none.items() if v} == {"suspect", "suspect_alone"}
+
+
+def test_what_a_network_says_of_the_close_up_is_a_measurement():
+    class Network:
+        def log_odds(self, close_ups):
+            assert [shown.shape for shown in close_ups] == [(5, 128, 128)]
+            return np.array([[3.0, 1.0, -1.0, -2.0]])
+
+    findings, picture = film(opposing_boxes(9.0))
+    assert measure_hips(findings, picture, BY_CLOSE_UP, Network())[0].tolist() == [3, 1, -1, -2]
+    assert measure_hips(findings, picture, BY_CLOSE_UP)[0].tolist() == [0, 0, 0, 0]
 
 
 def test_suspicion_is_what_a_quarter_of_a_square_centimetre_reaches():

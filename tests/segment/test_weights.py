@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from hoseg.errors import ModelError
-from hoseg.segment.card import Card
+from hoseg.segment.card import Card, read_card
 from hoseg.segment.network import build_network
 from hoseg.segment.weights import (
     SEARCH_VARIABLE,
+    add_file,
     find_model,
     list_models,
     load_model,
@@ -75,6 +76,29 @@ def test_one_changed_byte_is_refused(bundle: Path) -> None:
     with pytest.raises(ModelError, match="changed or damaged"):
         load_model(bundle)
     assert "changed or damaged" in (verify_model(bundle).problem or "")
+
+
+def test_a_further_file_is_verified_like_the_weights(bundle: Path) -> None:
+    card = add_file(bundle, "closeup.onnx", b"network")
+    assert load_model(bundle).files == {"closeup.onnx": b"network"}
+    assert read_card(bundle / "card.json") == card
+    (bundle / "closeup.onnx").write_bytes(b"other")
+    for problem in (verify_model(bundle).problem, _refusal(bundle)):
+        assert "closeup.onnx" in str(problem)
+        assert "changed or damaged" in str(problem)
+    (bundle / "closeup.onnx").unlink()
+    assert "cannot be read" in _refusal(bundle)
+
+
+def test_a_card_names_no_file_outside_its_folder(bundle: Path) -> None:
+    edit_card(bundle, files={"../x.onnx": "0" * 64})
+    assert "files" in _refusal(bundle)
+
+
+def _refusal(bundle: Path) -> str:
+    with pytest.raises(ModelError) as error:
+        load_model(bundle)
+    return str(error.value)
 
 
 @pytest.mark.parametrize(

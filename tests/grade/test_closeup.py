@@ -1,0 +1,100 @@
+"""A close-up shows the hip the same way round, whatever the film."""
+
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from hoseg.errors import ModelError
+from hoseg.grade import Probabilities, grade
+from hoseg.grade.closeup import LEVELS, SIZE_PX, STEP_MM, CloseUpNetwork, Film, close_up
+from hoseg.radiograph import Grid, Orientation, Side, Spacing, SpacingSource
+from hoseg.train.closeup import CloseUpNet, to_onnx
+
+from .scene import Scene, opposing_boxes
+
+SPACING = Spacing(0.5, 0.5, 0.0, SpacingSource.FIDUCIAL)
+MIDDLE = (SIZE_PX - 1) / 2
+
+
+@pytest.fixture(scope="module")
+def close_up_onnx() -> bytes:
+    torch.manual_seed(0)
+    return to_onnx(CloseUpNet(2))
+
+
+def seen(masks, orientation, step=1.0):
+    """A film on a grid ``step`` times coarser; grey levels are 1 on bone, -1 elsewhere."""
+    shape = tuple(round(n / step) for n in masks.shape)
+    small = cv2.resize(masks, shape[::-1], interpolation=cv2.INTER_NEAREST)
+    planes = np.stack([np.where(small & bit, 255, 0) for bit in (1, 2, 4, 8)]).astype(np.uint8)
+    offset = (step - 1) / 2
+    grid = Grid(shape, (offset, offset), (step, step), (0.5 * step, 0.5 * step))
+    levels = np.where(small & 3, 1, -1).astype(np.float32)
+    return Film(levels, Probabilities(planes, grid), orientation)
+
+
+def shown(flip=None, side=Side.LEFT, orientation=Orientation(), step=1.0):
+    masks = Scene(opposing_boxes(9.0)).masks()
+    if flip is not None:
+        masks = np.ascontiguousarray(np.flip(masks, flip))
+    (finding,) = grade(masks, SPACING, side=side, orientation=orientation)
+    picture = close_up(finding, seen(masks, orientation, step))
+    return finding, picture
+
+
+def test_the_head_is_in_the_middle_and_millimetres_are_kept():
+    finding, picture = shown()
+    radius = finding.landmarks.head_radius_mm / STEP_MM
+    inside = np.hypot(*(np.mgrid[:SIZE_PX, :SIZE_PX] - MIDDLE)) < radius - 2
+    assert (picture[2][inside] > 250).mean() > 0.97  # femur
+    area = (picture[4] > 127).sum() * STEP_MM**2
+    true = sum(c.area_mm2 for c in finding.components)
+    assert area == pytest.approx(true, rel=0.1)
+    assert set(np.unique(picture[0])) <= set(range(128 - LEVELS, 128 + LEVELS + 1))
+
+
+@pytest.mark.parametrize(
+    ("flip", "side", "orientation"),
+    [
+        (1, Side.RIGHT, Orientation()),
+        (1, Side.LEFT, Orientation(columns=Side.RIGHT)),
+        (0, Side.LEFT, Orientation(rows_to_feet=False)),
+    ],
+)
+def test_lateral_is_right_and_feet_are_below(flip, side, orientation):
+    _, upright = shown()
+    _, other = shown(flip, side, orientation)
+    differ = np.abs(upright.astype(int) - other) > 60
+    assert differ.mean() < 0.01
+
+
+def test_the_grid_of_the_network_makes_no_difference():
+    _, fine = shown()
+    _, coarse = shown(step=2.0)
+    assert (np.abs(fine.astype(int) - coarse) > 100).mean() < 0.01
+
+
+def test_without_a_head_there_is_none():
+    masks = Scene().masks() & ~np.uint8(2)
+    (finding,) = grade(masks, SPACING)
+    assert close_up(finding, seen(masks, Orientation())) is None
+
+
+def test_a_network_answers_the_same_alone_in_company_and_in_another_process(close_up_onnx):
+    network = CloseUpNetwork(close_up_onnx)
+    rng = np.random.default_rng(0)
+    pictures = list(rng.integers(0, 256, (3, 5, SIZE_PX, SIZE_PX), dtype=np.uint8))
+    together = network.log_odds(pictures)
+    assert together.shape == (3, 4)
+    again = pickle.loads(pickle.dumps(network))
+    for picture, row in zip(pictures, together, strict=True):
+        assert np.array_equal(again.log_odds([picture])[0], row)
+    assert len(np.unique(together[:, 0])) == 3
+
+
+def test_what_is_no_network_is_refused_by_name():
+    with pytest.raises(ModelError, match=r"folder/closeup\.onnx"):
+        CloseUpNetwork(b"none", "folder/closeup.onnx")
