@@ -16,8 +16,8 @@ class GradeSettings:
     floor_mm2: an ossification smaller than this is noise: reported, not graded. 12.5 mm^2 is a
         disc 4 mm across, about the smallest island readers call.
     attach_mm: an ossification whose outline comes this near to a bone, or to another
-        ossification, touches it. The middle of 1-2 mm: wider than the unsharpness of a
-        cortical edge on a film, narrower than a gap that readers see.
+        ossification, touches it. The least of 1-2 mm: as wide as the unsharpness of a cortical
+        edge on a film. Of islands 1-2 mm from a bone on simulated films, few hang on it.
     joint_zone: the disc about the head, in head radii, in which no gap is measured.
     measuring_sd_mm: standard deviation of a distance read off a film (0.47 mm measured).
     logit_sd: standard deviation of the network's threshold, in logits. 1.0 moves a threshold
@@ -27,7 +27,7 @@ class GradeSettings:
     """
 
     floor_mm2: float = 12.5
-    attach_mm: float = 1.5
+    attach_mm: float = 1.0
     joint_zone: float = 1.2
     measuring_sd_mm: float = 0.47
     logit_sd: float = 1.0

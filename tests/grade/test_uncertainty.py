@@ -112,7 +112,7 @@ def test_thresholds_lie_about_the_one_in_use():
 
 def test_a_contact_that_may_be_superimposition_is_less_certain():
     """The same island: rooted in the ilium, touching its edge, and free of it."""
-    found = [sure(Scene((Ellipse((x, -75.0), (11.0, 5.0)),)), 0.02) for x in (22.0, 31.2, 77.2)]
+    found = [sure(Scene((Ellipse((x, -75.0), (11.0, 5.0)),)), 0.02) for x in (22.0, 30.6, 77.2)]
     assert [finding.brooker for finding in found] == [2, 2, 1]
     spur = [sum(p for grade, p in chances(finding).items() if grade > 1) for finding in found]
     assert spur[0] > 0.99
