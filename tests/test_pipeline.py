@@ -1,14 +1,19 @@
 """What the objects of a pipeline show and say."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from hoseg.errors import ModelError
+from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, write_class_model
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import Assume, prepare
-from hoseg.pipeline import TURNED, ImageResult
+from hoseg.pipeline import TURNED, ImageResult, class_model_of
 from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource
+from hoseg.segment.card import read_card, write_card
+from hoseg.segment.weights import add_file, load_model
 
 
 def film(*, inverted: bool) -> Radiograph:
@@ -42,3 +47,26 @@ def test_a_film_turned_against_its_file_says_so_on_its_overlay():
     # The same film stored the other way round gives the same picture, but for rounding.
     difference = told.film.astype(int) - plain.film
     assert np.abs(difference).max() <= 1
+
+
+def test_a_class_model_comes_with_the_network_it_needs(tiny_model, tmp_path):
+    torch = pytest.importorskip("torch")
+    from hoseg.train.closeup import CloseUpNet, to_onnx
+
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model, folder)
+    assert class_model_of([load_model(folder)]) is None
+    weights = ((0.0,) * 4,) * 4
+    bare = ClassModel(BY_CLOSE_UP, (0.0,) * 4, (1.0,) * 4, weights, (0.0,) * 4, (0.2,) * 5, 100)
+    card = read_card(folder / "card.json")
+    write_card(card.model_copy(update={"classes": write_class_model(bare)}), folder / "card.json")
+    with pytest.raises(ModelError, match=r"closeup\.onnx.*fit_classes"):
+        class_model_of([load_model(folder)])
+    torch.manual_seed(0)
+    add_file(folder, "closeup.onnx", to_onnx(CloseUpNet(2)))
+    model, network = class_model_of([load_model(folder)])
+    assert model.measurements == BY_CLOSE_UP
+    assert network.log_odds([np.zeros((5, 128, 128), np.uint8)]).shape == (1, 4)
+    add_file(folder, "closeup.onnx", b"something else")
+    with pytest.raises(ModelError, match="cannot be read"):
+        class_model_of([load_model(folder)])
