@@ -111,7 +111,8 @@ _CLASSES = """\
 
 P(Brooker class) of a hip comes from four logistic regressions on {count} numbers of its grading
 (`classes` in `card.json`, `hoseg.grade.chances`), fitted to {hips} hips of simulated films whose
-class was built in space.{looks} They hold where classes are as frequent as there:
+class was built in space.{looks}
+They hold where classes are as frequent as there:
 {shares}.
 Where ossification is rarer, high classes are less likely than they say. The class itself is given
 by the rules alone.
