@@ -280,8 +280,9 @@ MEASUREMENTS: dict[str, Callable[[_Hip], float]] = {
     "closeup_from_3": lambda hip: float(hip.looks[2]),
     "closeup_from_4": lambda hip: float(hip.looks[3]),
 }
-"""What a class model may look at, by name. Chosen by adding, and dropping, one at a time for the
-log loss of hips left out; the filled fraction, sites, distances and density added nothing to these.
+"""What a class model may look at, by name. Those without a close-up were chosen by adding, and
+dropping, one at a time for the log loss of hips left out; the filled fraction, sites, distances and
+density added nothing to these.
 """
 
 BY_CLOSE_UP = tuple(name for name in MEASUREMENTS if name.startswith("closeup"))

@@ -16,6 +16,7 @@ Outlines = tuple[NDArray[np.int32], ...]
 
 _STEP = 0.002  # share of the grey range within which film is as black as its blackest
 _DISC_PX = 5  # diameter of the disc that fits in, in pixels of the thumbnail
+_RIM = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)).astype(np.uint8)
 _LEAST_SHARE = 0.001  # of the picture; about 1 cm2 of a pelvis
 _SMOOTH_PX = 0.8  # an outline may stray so far from the pixels of the thumbnail
 
@@ -37,25 +38,47 @@ def find_burnt_out(
     dense_is_high: larger values are denser, so that the smallest are black
     """
     range_ = float(picture.max()) - float(picture.min())
-    if not range_ > 0 or not field.any():
+    if not range_ > 0:
         return ()
-    seen = picture[field]
-    if dense_is_high:
-        black = picture <= seen.min() + _STEP * range_
-    else:
-        black = picture >= seen.max() - _STEP * range_
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_DISC_PX, _DISC_PX))
-    flat = cv2.morphologyEx((black & field).astype(np.uint8), cv2.MORPH_OPEN, disc)
+    density = picture if dense_is_high else -picture
+    least_px = _LEAST_SHARE * picture.size
+    return _outlines(
+        plain_black(density, field, _STEP * range_, _DISC_PX, least_px, _RIM), original_shape
+    )
+
+
+def plain_black(
+    density: NDArray[np.generic],
+    field: NDArray[np.bool_],
+    step: float,
+    disc_px: int,
+    least_px: float,
+    rim: NDArray[np.uint8],
+) -> NDArray[np.bool_]:
+    """Regions (h, w) of the field as black as its blackest that reach its edge or the picture's.
+
+    density: (h, w) larger is denser
+    field: (h, w) exposed
+    step: by so much a pixel may be denser than the least dense one
+    disc_px: a disc of this diameter fits into every region; odd
+    least_px: their least area
+    rim: structuring element; what it touches of the outside reaches the field's edge
+    """
+    if not field.any():
+        return np.zeros(field.shape, bool)
+    black = field & (density <= density[field].min() + step)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (disc_px, disc_px))
+    flat = cv2.morphologyEx(black.astype(np.uint8), cv2.MORPH_OPEN, disc)
     if not flat.any():
-        return ()
+        return np.zeros(field.shape, bool)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
-    rim = cv2.dilate((~field).astype(np.uint8), disc) > 0
-    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[rim])
+    beside = cv2.dilate((~field).astype(np.uint8), rim) > 0
+    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[beside])
     outer = np.zeros(len(stats), bool)
     outer[np.unique(np.concatenate(edges))] = True
-    outer &= stats[:, cv2.CC_STAT_AREA] >= _LEAST_SHARE * flat.size
+    outer &= stats[:, cv2.CC_STAT_AREA] >= least_px
     outer[0] = False
-    return _outlines(outer[labels], original_shape)
+    return np.asarray(outer[labels])
 
 
 def _outlines(regions: NDArray[np.bool_], original_shape: tuple[int, int]) -> Outlines:

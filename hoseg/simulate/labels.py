@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.imaging.burnt_out import plain_black
 from hoseg.simulate.physics import Signal, gaussian
 
 SMOOTHING_MM = 0.5
@@ -138,20 +139,11 @@ def burnt_out(
     dark_bone: what burns out is white
     """
     top = 2**bits - 1
-    levels = top - pixels if dark_bone else pixels
-    blackest = int(levels[exposed].min(initial=top))
-    flat = ((levels <= blackest + BURNT_OUT_STEP * top) & exposed).astype(np.uint8)
-    flat = cv2.morphologyEx(flat, cv2.MORPH_OPEN, _disc(BURNT_OUT_MM / spacing_mm))
-    if not flat.any():
-        return np.zeros(pixels.shape, bool)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
-    rim = cv2.dilate((~exposed).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[rim])
-    outer = np.zeros(len(stats), bool)
-    outer[np.unique(np.concatenate(edges))] = True
-    outer &= stats[:, cv2.CC_STAT_AREA] * spacing_mm**2 >= SMALLEST_BURNT_OUT_MM2
-    outer[0] = False
-    return np.asarray(outer[labels])
+    density = top - pixels if dark_bone else pixels
+    disc_px = len(_disc(BURNT_OUT_MM / spacing_mm))
+    least_px = SMALLEST_BURNT_OUT_MM2 / spacing_mm**2
+    rim = np.ones((3, 3), np.uint8)
+    return plain_black(density, exposed, BURNT_OUT_STEP * top, disc_px, least_px, rim)
 
 
 def _disc(radius_px: float) -> NDArray[np.uint8]:
