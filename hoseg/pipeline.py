@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import ModelError
-from hoseg.grade import Exposed, HipFinding, Probabilities, closeup, combine, grade
+from hoseg.grade import Exposed, Film, HipFinding, Probabilities, combine, grade
+from hoseg.grade.attachment import Attachment
 from hoseg.grade.bones import Layer, layers
 from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, apply_class_model, read_class_model
+from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
@@ -145,8 +147,8 @@ class Pipeline:
     runtime: name in the table of runtimes, or None = the fastest that passes its parity gate
     options: threads, precision, test-time augmentation
     seed: of the draws behind probabilities and intervals; each image starts from it
-    class_model: calibrated P(class), for a predictor that lives in another process; of others the
-        card says it
+    grading: networks and regressions of the model folder that grading asks, for a predictor that
+        lives in another process; others bring their own
 
     Examples
     --------
@@ -164,7 +166,7 @@ class Pipeline:
         runtime: str | None = None,
         options: Options | None = None,
         seed: int = 0,
-        class_model: ClassReader | None = None,
+        grading: GradingModels | None = None,
     ) -> None:
         self.predictor: Predicts
         if model is None or isinstance(model, (str, Path, Model)):
@@ -172,8 +174,8 @@ class Pipeline:
         else:
             self.predictor = model
         if isinstance(self.predictor, Predictor):
-            class_model = class_model_of(self.predictor.models)
-        self.class_model = class_model
+            grading = grading_models_of(self.predictor.models)
+        self.grading = grading or GradingModels()
         self.seed = seed
 
     def __call__(self, *radiographs: Radiograph) -> StudyResult:
@@ -209,6 +211,7 @@ class Pipeline:
         grey = _shown(radiograph, prepared)
         found = Probabilities(segmentation.probabilities, segmentation.grid)
         structures = layers(segmentation.masks)
+        film, brought = Film(prepared.pixels, found, radiograph.orientation), self.grading
         hips = grade(
             segmentation.masks,
             radiograph.spacing,
@@ -218,12 +221,12 @@ class Pipeline:
             image=grey,
             field=Exposed(prepared.field, prepared.grid),
             probabilities=found,
+            attachment=Attachment(brought.attachment, film) if brought.attachment else None,
             rng=np.random.default_rng(self.seed),
             structures=structures,
         )
-        if self.class_model is not None:
-            film = closeup.Film(prepared.pixels, found, radiograph.orientation)
-            hips = apply_class_model(hips, film, *self.class_model)
+        if brought.classes is not None:
+            hips = apply_class_model(hips, film, brought.classes, brought.hip)
         graded = any(hip.abstained is None for hip in hips)
         return ImageResult(
             radiograph,
@@ -238,30 +241,41 @@ class Pipeline:
         )
 
 
-ClassReader = tuple[ClassModel, closeup.CloseUpNetwork | None]
-"""A class model, and the network that its measurements of a close-up come from."""
+@dataclass(frozen=True, eq=False)
+class GradingModels:
+    """What a model folder brings to grading besides masks; each may be missing.
+
+    classes: calibrated P(class)
+    hip: network whose look at a hip the class model asks
+    attachment: network that tells attachment from superimposition
+    """
+
+    classes: ClassModel | None = None
+    hip: CloseUpNetwork | None = None
+    attachment: CloseUpNetwork | None = None
 
 
-def class_model_of(models: Sequence[Model]) -> ClassReader | None:
-    """Calibrated P(class) of a model folder; an ensemble has none of its own.
+def grading_models_of(models: Sequence[Model]) -> GradingModels:
+    """What a model folder brings to grading; an ensemble brings nothing of its own.
 
     Raises ModelError when the card's class model is none, or lacks its network.
     """
     if len(models) != 1:
-        return None
+        return GradingModels()
     (model,) = models
-    found = read_class_model(model.card.classes, str(model.path))
-    if found is None:
-        return None
-    onnx = model.files.get(closeup.FILE)
-    if onnx is not None:
-        return found, closeup.CloseUpNetwork(onnx, str(model.path / closeup.FILE))
-    if set(found.measurements) & set(BY_CLOSE_UP):
+    classes = read_class_model(model.card.classes, str(model.path))
+    hip, attachment = (_network_of(model, kind) for kind in (HIP, ATTACHMENT))
+    if classes is not None and hip is None and set(classes.measurements) & set(BY_CLOSE_UP):
         raise ModelError(
-            f"{model.path}: classes: its measurements need {closeup.FILE}, which the card does not "
+            f"{model.path}: classes: its measurements need {HIP.file}, which the card does not "
             "name. Fit them anew with scripts/fit_classes.py."
         )
-    return found, None
+    return GradingModels(classes, hip, attachment)
+
+
+def _network_of(model: Model, kind: Kind) -> CloseUpNetwork | None:
+    onnx = model.files.get(kind.file)
+    return None if onnx is None else CloseUpNetwork(kind, onnx, str(model.path / kind.file))
 
 
 def _turned(radiograph: Radiograph, prepared: Prepared) -> bool:

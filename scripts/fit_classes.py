@@ -1,15 +1,18 @@
-"""Fit the calibrated P(class) of a model on simulated films, and write it into its folder.
+"""Teach a model on simulated films what grading asks it besides masks, and write it to its folder.
 
     hoseg simulate --out B --count 400 --seed 71001 --prevalence balanced --spacing-mm 0.5
     hoseg simulate --out N --count 400 --seed 71002 --prevalence natural --spacing-mm 0.5
     hoseg simulate --out M --count 2000 --seed 71003 --prevalence balanced --spacing-mm 0.5
     python scripts/fit_classes.py models/NAME B N --close-ups M
 
-With ``--close-ups`` a small network learns first to look at close-ups of the hips of those films
-(``hoseg.grade.closeup``); without, the model keeps the one it has, if any. Then the regressions are
-fitted on the other films, which the small network has not seen. Needed anew whenever the network
-changes. Films must not be those the model is judged on. Prints how well films that a fit has not
-seen are predicted (five folds), beside the draws and the measurements without the close-up.
+With ``--close-ups`` two small networks learn first from those films (``hoseg.grade.closeup``):
+one looks at each ossification and tells attachment from superimposition, one looks at each hip and
+tells its class. Without, the model keeps those it has, if any. Then the regressions behind P(class)
+are fitted on the other films, which the small networks have not seen. Needed anew whenever the
+segmentation network changes. Films must not be those the model is judged on. Prints how well films
+that a fit has not seen are predicted (five folds), beside the draws and the measurements without
+the close-up; and how well the rules agree with the truth in space, with every contact and with
+those that count.
 
 Research use only. Not a medical device.
 """
@@ -28,21 +31,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hoseg.datasets import open_dataset
+from hoseg.datasets import LabelledImage, open_dataset
+from hoseg.datasets.simulated import Hip as BuiltHip
+from hoseg.datasets.simulated import read_truth
 from hoseg.evaluate import statistics as stats
 from hoseg.evaluate.case import BINS, CLASSES
 from hoseg.evaluate.hips import match, true_hips
 from hoseg.evaluate.measures import SEVERE
 from hoseg.evaluate.model import PipelineReader
-from hoseg.grade import Probabilities
+from hoseg.evaluate.stream import Segmented
+from hoseg.grade import Exposed, Film, HipFinding, Probabilities, grade
 from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_class_model
-from hoseg.grade.closeup import FILE, CloseUpNetwork, Film, close_up
-from hoseg.pipeline import Pipeline
+from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind, close_up_of_hip
+from hoseg.pipeline import GradingModels, Pipeline
 from hoseg.segment.card import Card, read_card, write_card
 from hoseg.segment.predictor import Options, Predictor
 from hoseg.segment.weights import add_file, load_model
+from hoseg.train.attachment import Onlooker, attachment_targets
 from hoseg.train.classes import fit_class_model, held_out_probabilities
-from hoseg.train.closeup import CloseUpSettings, fit_close_up, to_onnx
+from hoseg.train.closeup import CloseUpSettings, class_targets, fit_close_up, to_onnx
 from hoseg.train.model_card import with_classes
 
 BY_RULES = tuple(name for name in MEASUREMENTS if name not in BY_CLOSE_UP)
@@ -54,6 +61,8 @@ class Hip:
 
     film: number of its film among all films
     source: number of the folder the film is from
+    read: class by the rules
+    every_contact: the same with every contact on the film counted
     values: measurements ``BY_RULES``
     drawn: (5,) P(class) of the draws
     shown: its close-up
@@ -62,18 +71,44 @@ class Hip:
     film: int
     source: int
     truth: int
+    read: int
+    every_contact: int
     values: NDArray[np.float64]
     drawn: NDArray[np.float64]
     shown: NDArray[np.uint8]
 
 
-def hips_of(model: Path, folders: list[Path], start: int, step: int) -> list[Hip]:
-    """Read every ``step``-th film with one thread."""
-    options = Options(threads=1, gate=False)
-    pipeline = Pipeline(Predictor(model, "cpu", options=options))
-    pipeline.class_model = None  # the fit wants the draws, not an earlier fit
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """One ossification.
+
+    shown: its close-up
+    hangs_on: (2,) whether on the pelvis, the femur; nan when far from it
+    """
+
+    film: int
+    shown: NDArray[np.uint8]
+    hangs_on: NDArray[np.float32]
+
+
+Films = tuple[list[Hip], list[Piece]]
+
+
+def look_at(
+    model: Path, folders: list[Path], attachment: bytes | None, start: int, step: int
+) -> Films:
+    """Read every ``step``-th film with one thread.
+
+    attachment: the network that tells attachment from superimposition; None = count all contacts
+    """
+    pipeline = Pipeline(Predictor(model, "cpu", options=Options(threads=1, gate=False)))
+    # Without the class model: the fit wants the draws, not an earlier fit.
+    network = None if attachment is None else CloseUpNetwork(ATTACHMENT, attachment)
+    pipeline.grading = GradingModels(attachment=network)
     reader = PipelineReader(pipeline)
-    hips, number = [], 0
+    hips: list[Hip] = []
+    pieces: list[Piece] = []
+    number = 0
     for source, folder in enumerate(folders):
         for film in open_dataset(folder, "simulated").films:
             number += 1
@@ -84,34 +119,79 @@ def hips_of(model: Path, folders: list[Path], start: int, step: int) -> list[Hip
             findings = reader.conclude(truth.radiograph, seen).hips
             found = Probabilities(seen.segmentation.probabilities, seen.segmentation.grid)
             plane = Film(seen.prepared.pixels, found, truth.radiograph.orientation)
-            rows = measure_hips(findings, plane, BY_RULES)
-            true = true_hips(truth.hips, ())
-            for hip, finding in zip(true, match(true, findings), strict=True):
-                row = next((r for f, r in zip(findings, rows, strict=True) if f is finding), None)
-                if finding is None or row is None or hip.brooker is None:
-                    continue
-                shown = close_up(finding, plane)
-                if shown is not None:
-                    drawn = np.array([p for _, p in finding.verdict("brooker").probabilities])
-                    hips.append(Hip(number, source, hip.brooker, row, drawn, shown))
+            hips += _hips(truth, findings, plane, number, source)
+            if attachment is None and findings:
+                built = read_truth(film.path.parent / "truth.json").hips
+                pieces += _pieces(truth, built, seen, plane, number)
+    return hips, pieces
+
+
+def _hips(
+    truth: LabelledImage, findings: Sequence[HipFinding], film: Film, number: int, source: int
+) -> list[Hip]:
+    rows = measure_hips(findings, film, BY_RULES)
+    true = true_hips(truth.hips, ())
+    hips = []
+    for hip, finding in zip(true, match(true, findings), strict=True):
+        row = next((r for f, r in zip(findings, rows, strict=True) if f is finding), None)
+        if finding is None or row is None or hip.brooker is None or finding.brooker is None:
+            continue
+        shown, verdict = close_up_of_hip(finding, film), finding.verdict("brooker")
+        if shown is None or verdict is None:
+            continue
+        drawn = np.array([p for _, p in verdict.probabilities])
+        every = finding.brooker if finding.every_contact is None else finding.every_contact
+        hips.append(Hip(number, source, hip.brooker, finding.brooker, every, row, drawn, shown))
     return hips
 
 
-def read_hips(model: Path, folders: list[Path], workers: int) -> list[Hip]:
-    """All hips of some folders, in the order of the films."""
-    jobs = [(model, folders, start, workers) for start in range(workers)]
+def _pieces(
+    truth: LabelledImage, built: Sequence[BuiltHip], seen: Segmented, film: Film, number: int
+) -> list[Piece]:
+    onlooker, shot = Onlooker(film), truth.radiograph
+    masks = np.zeros(shot.shape, np.uint8) if truth.masks is None else truth.masks
+    grade(
+        seen.segmentation.masks,
+        shot.spacing,
+        side=shot.side,
+        orientation=shot.orientation,
+        field=Exposed(seen.prepared.field, seen.prepared.grid),
+        attachment=onlooker,
+        draws=0,
+    )
+    components = [component for hip in built for component in hip.components]
+    return [
+        Piece(number, shown, target)
+        for contacts, pictures in zip(onlooker.contacts, onlooker.close_ups, strict=True)
+        for shown, target in zip(
+            pictures, attachment_targets(contacts, masks, components), strict=True
+        )
+        if not np.isnan(target).all()
+    ]
+
+
+def read_films(
+    model: Path, folders: list[Path], workers: int, attachment: bytes | None = None
+) -> Films:
+    """All hips and ossifications of some folders, in the order of the films."""
+    jobs = [(model, folders, attachment, start, workers) for start in range(workers)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        hips = [hip for part in pool.map(hips_of, *zip(*jobs, strict=True)) for hip in part]
-    return sorted(hips, key=lambda hip: hip.film)
+        parts = list(pool.map(look_at, *zip(*jobs, strict=True)))
+    hips = [hip for found, _ in parts for hip in found]
+    pieces = [piece for _, found in parts for piece in found]
+    return sorted(hips, key=lambda hip: hip.film), sorted(pieces, key=lambda piece: piece.film)
 
 
-def learn_close_ups(hips: Sequence[Hip], settings: CloseUpSettings) -> bytes:
-    """Train the small network on all of some hips."""
-    shown, truth = np.stack([hip.shown for hip in hips]), np.array([hip.truth for hip in hips])
+def learn(
+    kind: Kind, shown: Sequence[NDArray[np.uint8]], targets: NDArray[np.float32], epochs: int
+) -> bytes:
+    """Train one of the small networks."""
+    print(f"{kind.file}: {len(targets)} close-ups", flush=True)
     network = fit_close_up(
-        shown,
-        truth,
-        settings,
+        kind,
+        np.stack(shown),
+        targets,
+        CloseUpSettings(epochs=epochs),
         lambda epoch, loss: print(f"  epoch {epoch}: loss {loss:.4f}", flush=True),
     )
     return to_onnx(network)
@@ -125,11 +205,16 @@ def figures(truth: NDArray[np.intp], chances: NDArray[np.float64]) -> str:
     brier = ((chances - np.eye(CLASSES)[truth]) ** 2).sum(axis=1).mean()
     score = chances[:, SEVERE:].sum(axis=1) + 1e-4 * (chances @ np.arange(CLASSES))
     auc = stats.auc(score, truth >= SEVERE, ones)
-    likeliest = stats.kappa(stats.confusion(truth, chances.argmax(axis=1), CLASSES, ones), 2)
     return (
         f"ECE {ece[0]:.3f}, Brier {brier:.3f}, severe AUC {auc[0]:.3f}, "
-        f"quadratic kappa of the likeliest class {likeliest[0]:.3f}"
+        f"quadratic kappa of the likeliest class {agreement(truth, chances.argmax(axis=1)):.3f}"
     )
+
+
+def agreement(truth: NDArray[np.intp], classes: NDArray[np.intp]) -> float:
+    """Quadratic-weighted kappa."""
+    counts = stats.confusion(truth, classes, CLASSES, np.ones((1, len(truth))))
+    return float(stats.kappa(counts, 2)[0])
 
 
 def main() -> None:
@@ -142,33 +227,42 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="print figures, write nothing")
     args = parser.parse_args()
     torch.set_num_threads(args.workers)
-    onnx = load_model(args.model).files.get(FILE)
-    hips = read_hips(args.model, args.films, args.workers)
+    onnx = dict(load_model(args.model).files)
+    learnt = {}
     if args.close_ups:
-        learners = read_hips(args.model, args.close_ups, args.workers)
-        print(f"close-ups of {len(learners)} hips", flush=True)
-        onnx = learn_close_ups(learners, CloseUpSettings(epochs=args.epochs))
+        learners, pieces = read_films(args.model, args.close_ups, args.workers)
+        hangs_on = np.array([piece.hangs_on for piece in pieces])
+        onnx[ATTACHMENT.file] = learn(
+            ATTACHMENT, [piece.shown for piece in pieces], hangs_on, args.epochs
+        )
+        classes = class_targets(np.array([hip.truth for hip in learners]))
+        onnx[HIP.file] = learn(HIP, [hip.shown for hip in learners], classes, args.epochs)
+        learnt = {"close_up_hips": len(learners), "close_up_ossifications": len(pieces)}
+    hips, _ = read_films(args.model, args.films, args.workers, onnx.get(ATTACHMENT.file))
     names, values = BY_RULES, np.array([hip.values for hip in hips])
     truth, drawn = np.array([hip.truth for hip in hips]), np.array([hip.drawn for hip in hips])
     films, source = np.array([h.film for h in hips]), np.array([h.source for h in hips])
     tried = {"draws": drawn, "measured": held_out_probabilities(values, truth, films, names)}
-    if onnx is not None:
-        looks = CloseUpNetwork(onnx).log_odds(hip.shown for hip in hips)
+    if HIP.file in onnx:
+        looks = CloseUpNetwork(HIP, onnx[HIP.file]).log_odds(hip.shown for hip in hips)
         names, values = names + BY_CLOSE_UP, np.hstack([values, looks])
         tried["looked at"] = held_out_probabilities(values, truth, films, names)
     model = fit_class_model(values, truth, names)
+    read, every = np.array([(hip.read, hip.every_contact) for hip in hips]).T
     for index, folder in enumerate(args.films):
         here = source == index
         print(f"{folder}: {here.sum()} hips")
+        agree = [agreement(truth[here], classes[here]) for classes in (read, every)]
+        print(f"  rules: quadratic kappa {agree[0]:.3f}; every contact counted: {agree[1]:.3f}")
         for name, chances in tried.items():
             print(f"  {name:10} {figures(truth[here], chances[here])}")
     if args.dry:
         return
     card = read_card(args.model / "card.json")
-    if args.close_ups and onnx is not None:
-        card = add_file(args.model, FILE, onnx)
-        card = card.model_copy(update={"data": card.data | {"close_up_hips": len(learners)}})
-    _write(card.model_copy(update={"classes": write_class_model(model)}), args.model)
+    for kind in (ATTACHMENT, HIP) if args.close_ups else ():
+        card = add_file(args.model, kind.file, onnx[kind.file])
+    facts = {"data": card.data | learnt, "classes": write_class_model(model)}
+    _write(card.model_copy(update=facts), args.model)
 
 
 def _write(card: Card, folder: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 
 from hoseg.errors import ModelError
 from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, write_class_model
+from hoseg.grade.closeup import ATTACHMENT, HIP
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import Assume, prepare
-from hoseg.pipeline import TURNED, ImageResult, class_model_of
+from hoseg.pipeline import TURNED, ImageResult, grading_models_of
 from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource
 from hoseg.segment.card import read_card, write_card
 from hoseg.segment.weights import add_file, load_model
@@ -55,18 +56,21 @@ def test_a_class_model_comes_with_the_network_it_needs(tiny_model, tmp_path):
 
     folder = tmp_path / "tiny"
     shutil.copytree(tiny_model, folder)
-    assert class_model_of([load_model(folder)]) is None
+    brought = grading_models_of([load_model(folder)])
+    assert (brought.classes, brought.hip, brought.attachment) == (None, None, None)
     weights = ((0.0,) * 4,) * 4
     bare = ClassModel(BY_CLOSE_UP, (0.0,) * 4, (1.0,) * 4, weights, (0.0,) * 4, (0.2,) * 5, 100)
     card = read_card(folder / "card.json")
     write_card(card.model_copy(update={"classes": write_class_model(bare)}), folder / "card.json")
     with pytest.raises(ModelError, match=r"closeup\.onnx.*fit_classes"):
-        class_model_of([load_model(folder)])
+        grading_models_of([load_model(folder)])
     torch.manual_seed(0)
-    add_file(folder, "closeup.onnx", to_onnx(CloseUpNet(2)))
-    model, network = class_model_of([load_model(folder)])
-    assert model.measurements == BY_CLOSE_UP
-    assert network.log_odds([np.zeros((5, 128, 128), np.uint8)]).shape == (1, 4)
+    add_file(folder, "closeup.onnx", to_onnx(CloseUpNet(HIP, 2)))
+    add_file(folder, "attachment.onnx", to_onnx(CloseUpNet(ATTACHMENT, 2)))
+    brought = grading_models_of([load_model(folder)])
+    assert brought.classes.measurements == BY_CLOSE_UP
+    assert brought.attachment.kind == ATTACHMENT
+    assert brought.hip.log_odds([np.zeros((5, 128, 128), np.uint8)]).shape == (1, 4)
     add_file(folder, "closeup.onnx", b"something else")
     with pytest.raises(ModelError, match="cannot be read"):
-        class_model_of([load_model(folder)])
+        grading_models_of([load_model(folder)])

@@ -19,7 +19,7 @@ from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
 from hoseg.memory import keep_freed_memory
-from hoseg.pipeline import ClassReader, ImageResult, Pipeline, Predicts, class_model_of
+from hoseg.pipeline import GradingModels, ImageResult, Pipeline, Predicts, grading_models_of
 from hoseg.radiograph import Attributes
 from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
@@ -63,7 +63,7 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
     """
     cv2.setNumThreads(1)  # one film a process, one thread a film
     keep_freed_memory()
-    class_model: ClassReader | None = None  # a predictor of this process knows its own
+    grading: GradingModels | None = None  # a predictor of this process knows its own
     if isinstance(engine, Choice):
         options = Options(precision=engine.precision, threads=1, films=1, gate=False)
         predictor: Predicts = Predictor(settings.model, engine.device, engine.runtime, options)
@@ -71,8 +71,8 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
         from hoseg.segment.gpu.server import RemotePredictor
 
         predictor = RemotePredictor(engine)
-        class_model = class_model_of([load_model(settings.model)])
-    pipeline = Pipeline(predictor, seed=settings.seed, class_model=class_model)
+        grading = grading_models_of([load_model(settings.model)])
+    pipeline = Pipeline(predictor, seed=settings.seed, grading=grading)
 
     def work(task: Task) -> Entry:
         return process(task, pipeline, settings)

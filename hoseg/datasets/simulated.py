@@ -6,7 +6,7 @@ import csv
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,9 +25,16 @@ class _Loose(BaseModel):
 
 
 class Component(_Loose):
-    """One lesion; maturity runs from 0 (cloud) to 1 (corticated bone)."""
+    """One lesion.
+
+    maturity: from 0 (cloud) to 1 (corticated bone)
+    attached_to: bones it hangs on in space, "pelvis" and "femur"
+    centroid_px: (row, column) of its projection
+    """
 
     maturity: float = 0.0
+    attached_to: list[Literal["pelvis", "femur"]] = Field(default_factory=list)
+    centroid_px: tuple[float, float] = (0.0, 0.0)
 
 
 class Hip(_Loose):

@@ -23,6 +23,7 @@ class HipScore:
     truth: class 0-4 that the data set gives, or None
     truth_masks: class that ``hoseg.grade`` reads from the true masks, or None
     predicted: class 0-4; None when abstained or not found
+    every_contact: the same if every contact on the film counted, as it does in ``truth_masks``
     abstained: reason code; None when graded
     probabilities: P(class 0..4), or None
     true_gap_mm, true_masks_gap_mm: None for a bridge, which leaves no gap to measure
@@ -35,6 +36,7 @@ class HipScore:
     truth: int | None
     truth_masks: int | None = None
     predicted: int | None = None
+    every_contact: int | None = None
     abstained: str | None = None
     probabilities: tuple[float, ...] | None = None
     true_gap_mm: float | None = None

@@ -166,6 +166,7 @@ def _grades(hip: TrueHip, found: HipFinding | None, refused: str) -> HipScore:
     return replace(
         score,
         predicted=grade,
+        every_contact=grade if found.every_contact is None else found.every_contact,
         abstained=found.abstained or ("undecided" if grade is None else None),
         probabilities=chances,
         predicted_gap_mm=found.gap_mm,

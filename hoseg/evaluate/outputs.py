@@ -91,6 +91,7 @@ HIP_COLUMNS = (
     Column("truth", "integer", "class", "true Brooker class"),
     Column("truth_masks", "integer", "class", "class read from the true masks"),
     Column("predicted", "integer", "class", "predicted Brooker class; empty when abstained"),
+    Column("every_contact", "integer", "class", "the same if every contact on the film counted"),
     Column("abstained", "text", "code", "why no class was given"),
     *(Column(f"p{k}", "number", "probability", f"probability of class {k}") for k in range(5)),
     Column("true_gap_mm", "number", "mm", "true gap at the plane of the hip; empty for a bridge"),

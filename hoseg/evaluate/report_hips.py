@@ -22,7 +22,7 @@ def classes(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
     shown = []
     for name, title, pairs in (
         ("truth", "Class against the truth", [(h.truth, h.predicted) for h in hips]),
-        ("masks", "Class against the true masks", [(h.truth_masks, h.predicted) for h in hips]),
+        ("masks", "Every contact counted", [(h.truth_masks, h.every_contact) for h in hips]),
     ):
         known = [(t, p) for t, p in pairs if t is not None and p is not None]
         if known:
@@ -31,8 +31,9 @@ def classes(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
             caption = (
                 "Rows add up to 100 %. Truth: the class the data set gives."
                 if name == "truth"
-                else "Truth: what the grading module reads from the true masks, so that only "
-                "errors of segmentation remain."
+                else "Predicted: the class if every contact on the film counted. Truth: what the "
+                "grading module reads from the true masks, where every contact counts, so that "
+                "only errors of segmentation remain."
             )
             svg = charts.matrix(counts, ROMAN, "truth", "predicted")
             shown.append(Chart(svg, title, caption))
@@ -48,7 +49,9 @@ def classes(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
     kinds = (
         "class",
         "class_likeliest",
+        "class_every_contact",
         "class_from_true_masks",
+        "class_every_contact_from_true_masks",
         "construction_against_true_masks",
     )
     rows = tuple(
@@ -59,14 +62,17 @@ def classes(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
         "",
         "against the truth",
         "likeliest class, against the truth",
+        "every contact counted, against the truth",
         "against the true masks",
+        "every contact counted, against the true masks",
         "truth against the true masks",
     )
     lead = (
         "Brooker classes of the hips that were graded. The class is the one the rules give; the "
-        "likeliest class has the highest probability. The last column is no result of the model: "
-        "it says how far a perfect segmentation would agree with the truth, because "
-        "superimposition makes the film and the hip differ."
+        "likeliest class has the highest probability. A model may leave out contacts that look "
+        "superimposed; with every contact counted the class is what the masks alone say. The last "
+        "column is no result of the model: it says how far a perfect segmentation would agree with "
+        "the truth, because superimposition makes the film and the hip differ."
     )
     return Section("Classes", lead, charts=tuple(shown), grids=(Grid(head, rows),))
 

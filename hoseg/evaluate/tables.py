@@ -120,12 +120,15 @@ def hip_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int]
     truth = np.array([-1 if h.truth is None else h.truth for h in hips], int)
     masks = np.array([-1 if h.truth_masks is None else h.truth_masks for h in hips], int)
     found = np.array([-1 if h.predicted is None else h.predicted for h in hips], int)
+    every = np.array([-1 if h.every_contact is None else h.every_contact for h in hips], int)
     gaps = [h.predicted_gap_mm for h in hips]
     worse, best = severity(hips), severity_of_true_masks(hips)
     measures = [
         *class_measures("class", truth, found),
         *class_measures("class_likeliest", truth, likeliest(hips)),
         *class_measures("class_from_true_masks", masks, found),
+        *class_measures("class_every_contact", truth, every),
+        *class_measures("class_every_contact_from_true_masks", masks, every),
         *class_measures("construction_against_true_masks", truth, masks),
         severe_auc("class", worse, truth, np.isfinite(worse)),
         severe_auc("class_from_true_masks", worse, masks, np.isfinite(worse)),

@@ -4,8 +4,9 @@ from hoseg.grade.abstain import REASONS
 from hoseg.grade.bones import check_masks
 from hoseg.grade.combine import combine
 from hoseg.grade.exposure import Exposed
+from hoseg.grade.film import Film, Probabilities
 from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine, Verdict
-from hoseg.grade.grading import Probabilities, grade
+from hoseg.grade.grading import grade
 from hoseg.grade.rules import SYSTEMS, System
 from hoseg.grade.settings import GradeSettings
 
@@ -14,6 +15,7 @@ __all__ = [
     "SYSTEMS",
     "Component",
     "Exposed",
+    "Film",
     "GradeSettings",
     "HipFinding",
     "Landmarks",

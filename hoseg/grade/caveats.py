@@ -53,6 +53,20 @@ def _overlap(finding: HipFinding) -> str:
     return f"an ossification lies over the {bones}: contact there may be superimposition"
 
 
+def _superimposed(finding: HipFinding) -> str:
+    found = {bone for c in finding.components if c.graded for bone in c.superimposed_on}
+    if not found:
+        return ""
+    bones = " and ".join(sorted(found, reverse=True))
+    text = (
+        f"ossification touches the {bones} on the film and was read as superimposed: "
+        "that contact does not count"
+    )
+    if finding.every_contact is None or finding.every_contact == finding.brooker:
+        return text
+    return f"{text}; if it did, the class would be {grade_name('brooker', finding.every_contact)}"
+
+
 def _two_classes(finding: HipFinding) -> str:
     names = [grade_name("brooker", grade) for grade in likely_classes(finding)]
     if len(names) < 2:
@@ -140,6 +154,7 @@ def _view(finding: HipFinding) -> str:
 _CHECKS: tuple[tuple[str, Callable[[HipFinding], str]], ...] = (
     ("bridge_or_superimposition", _bridge),
     ("contact_by_overlap", _overlap),
+    ("superimposed", _superimposed),
     ("two_classes_likely", _two_classes),
     ("other_class_likelier", _other_class),
     ("view_not_ap", _view),

@@ -26,9 +26,9 @@ from scipy.special import expit
 
 from hoseg.errors import ModelError
 from hoseg.grade.caveats import find_caveats
-from hoseg.grade.closeup import ODDS, CloseUpNetwork, Film, close_up
+from hoseg.grade.closeup import HIP, CloseUpNetwork, close_up_of_hip
+from hoseg.grade.film import Film, Probabilities
 from hoseg.grade.finding import Component, HipFinding
-from hoseg.grade.grading import Probabilities
 from hoseg.grade.summary import summarise
 from hoseg.radiograph import Grid
 
@@ -149,8 +149,8 @@ def measure_hips(
         if not known or finding.spacing_source == "none":
             rows.append(None)
             continue
-        shown = None if network is None else close_up(finding, film)
-        looks = np.zeros(ODDS)
+        shown = None if network is None else close_up_of_hip(finding, film)
+        looks = np.zeros(HIP.answers)
         if network is not None and shown is not None:
             looks = network.log_odds([shown])[0]
         hip = _Hip(finding, _log_odds(suspicion(film.probabilities, heads, index)), looks)

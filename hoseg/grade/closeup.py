@@ -1,15 +1,15 @@
-"""A small picture of one hip, and a small network that looks at it.
+"""Small pictures of one hip or one ossification, and the small networks that look at them.
 
-A dozen measurements (``hoseg.grade.chances``) do not tell a bridge from ossification that merely
-lies in front of the joint; density, texture and outlines about the hip tell a little more. A model
-folder may bring a convolutional network for that (``closeup.onnx``, made by
-``hoseg.train.closeup``). It runs in OpenCV, so that the processes that grade need no other runtime.
+Masks and a dozen measurements (``hoseg.grade.chances``) do not tell ossification that hangs on a
+bone from ossification that merely lies in front of it; density, texture and outlines tell a little
+more. A model folder may bring convolutional networks for that, made by ``hoseg.train.closeup``.
+They run in OpenCV, so that the processes that grade need no other runtime.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 
 import cv2
@@ -17,108 +17,130 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import ModelError
-from hoseg.grade.finding import HipFinding
-from hoseg.grade.grading import Probabilities
-from hoseg.radiograph import Orientation
+from hoseg.grade.film import Film
+from hoseg.grade.finding import HipFinding, Point
+from hoseg.grade.ossification import Ossification
+from hoseg.radiograph import Side
 
-FILE = "closeup.onnx"
-"""Its name in a model folder."""
 SIZE_PX = 128
-STEP_MM = 1.4
-"""A close-up shows 18 cm: the hip from the iliac spine to the proximal shaft."""
-PLANES = 5
-"""Grey levels, and the probability of each structure."""
 LEVELS = 32
 """Steps of a grey level in a close-up for one unit of ``Prepared.pixels``; 128 is its zero."""
-ODDS = 4
-"""Log odds of class >= 1, >= 2, >= 3 and >= 4."""
 
 
-@dataclass(frozen=True, eq=False)
-class Film:
-    """A film on the network's grid, and what the network made of it.
+@dataclass(frozen=True)
+class Kind:
+    """What a network is shown, and what it is asked.
 
-    levels: (h, w) float32, normalised, bright = dense (``Prepared.pixels``)
-    probabilities: on the same grid
-    orientation: of the patient
+    file: its name in a model folder
+    step_mm: a pixel of its close-ups
+    planes: grey levels, the probability of each structure, ...
+    answers: log odds that it gives
     """
 
-    levels: NDArray[np.float32]
-    probabilities: Probabilities
-    orientation: Orientation = field(default_factory=Orientation)
+    file: str
+    step_mm: float
+    planes: int
+    answers: int
 
 
-def close_up(finding: HipFinding, film: Film) -> NDArray[np.uint8] | None:
-    """(PLANES, SIZE_PX, SIZE_PX) uint8 about the femoral head; None when no head was found.
+HIP = Kind("closeup.onnx", 1.4, planes=5, answers=4)
+"""18 cm about the head, from the iliac spine to the proximal shaft; asked for class >= 1 ... 4."""
+ATTACHMENT = Kind("attachment.onnx", 1.0, planes=6, answers=2)
+"""13 cm about one ossification, which is the sixth plane; asked whether it hangs on the pelvis, and
+whether on the femur."""
+SUBPIXEL_BITS = 4
+"""Outlines are drawn to 1/16 pixel."""
+
+
+def close_up_of_hip(finding: HipFinding, film: Film) -> NDArray[np.uint8] | None:
+    """(5, SIZE_PX, SIZE_PX) uint8 about the femoral head; None when no head was found.
 
     Lateral is to the right and the feet are below, on either side of the patient.
     """
     head = finding.landmarks.head_px
     if head is None:
         return None
+    return _planes(film, _places(head, finding.side, film, HIP))
+
+
+def close_up_of_ossification(item: Ossification, side: Side, film: Film) -> NDArray[np.uint8]:
+    """(6, SIZE_PX, SIZE_PX) uint8 about one ossification, turned as the hip is."""
+    row0, column0, row1, column1 = item.bbox_px
+    middle = ((row0 + row1 - 1) / 2, (column0 + column1 - 1) / 2)
+    places = _places(middle, side, film, ATTACHMENT)
     grid = film.probabilities.grid
-    # Of the close-up's (column, row), the film's; both counted at pixel centres.
-    steps = [STEP_MM / mm for mm in grid.spacing_mm][::-1]
-    if finding.side != film.orientation.columns:
-        steps[0] = -steps[0]
+    on_grid = (item.outline_px - grid.origin_px) / grid.step_px
+    outline = (on_grid[:, ::-1] - places[:, 2]) / places[[0, 1], [0, 1]]
+    own = np.zeros((1, SIZE_PX, SIZE_PX), np.uint8)
+    corners = np.round(outline * 2**SUBPIXEL_BITS).astype(np.int32)
+    cv2.fillPoly(own[0], [corners], 255, shift=SUBPIXEL_BITS)
+    return np.concatenate([_planes(film, places), own])
+
+
+def _places(middle_px: Point, side: Side, film: Film, kind: Kind) -> NDArray[np.float64]:
+    """(2, 3) of the close-up's (column, row), the film's; both counted at pixel centres."""
+    grid = film.probabilities.grid
+    across, down = (kind.step_mm / mm for mm in grid.spacing_mm[::-1])
+    if side != film.orientation.columns:
+        across = -across
     if not film.orientation.rows_to_feet:
-        steps[1] = -steps[1]
-    centre = [(head[k] - grid.origin_px[k]) / grid.step_px[k] for k in (1, 0)]
-    matrix = np.array(
-        [
-            [steps[0], 0, centre[0] - steps[0] * (SIZE_PX - 1) / 2],
-            [0, steps[1], centre[1] - steps[1] * (SIZE_PX - 1) / 2],
-        ]
-    )
-    grey = np.clip(film.levels * np.float32(LEVELS) + np.float32(128), 0, 255).astype(np.uint8)
-    blur = [0.45 * abs(step) if abs(step) > 1.2 else 0.0 for step in steps]
-    shown = np.empty((PLANES, SIZE_PX, SIZE_PX), np.uint8)
-    for out, plane in zip(shown, (grey, *film.probabilities.values), strict=True):
-        part, moved = _part(plane, matrix)
-        if all(blur):
-            part = np.asarray(cv2.GaussianBlur(part, (0, 0), sigmaX=blur[0], sigmaY=blur[1]))
-        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(part, moved, (SIZE_PX, SIZE_PX), out, how)
-    return shown
+        down = -down
+    row, column = ((middle_px[k] - grid.origin_px[k]) / grid.step_px[k] for k in (0, 1))
+    half = (SIZE_PX - 1) / 2
+    return np.array([[across, 0, column - across * half], [0, down, row - down * half]])
 
 
-def _part(
-    plane: NDArray[np.uint8], matrix: NDArray[np.float64]
-) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """What a close-up needs of a plane, with a margin for the blur, and the matrix into it."""
-    ends = np.sort(matrix @ np.array([[0, SIZE_PX], [0, SIZE_PX], [1, 1]]), axis=1)
-    size = np.array(plane.shape)[::-1]
+def _planes(film: Film, places: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """(5, SIZE_PX, SIZE_PX) grey levels and the probability of each structure."""
+    steps = places[[0, 1], [0, 1]]
+    # What a close-up needs of the film, with a margin for the blur, and the places in it.
+    ends = np.sort(places @ np.array([[0, SIZE_PX], [0, SIZE_PX], [1, 1]]), axis=1)
+    size = np.array(film.levels.shape)[::-1]
     low = np.clip(np.floor(ends[:, 0]) - 16, 0, size - 1).astype(int)
     high = np.clip(np.ceil(ends[:, 1]) + 16, low + 1, size).astype(int)
-    moved = matrix.copy()
-    moved[:, 2] -= low
-    return plane[low[1] : high[1], low[0] : high[0]], moved
+    within = places.copy()
+    within[:, 2] -= low
+    part = np.s_[low[1] : high[1], low[0] : high[0]]
+    grey = np.clip(film.levels[part] * np.float32(LEVELS) + np.float32(128), 0, 255)
+    blur = [0.45 * abs(step) if abs(step) > 1.2 else 0.0 for step in steps]
+    shown = np.empty((1 + len(film.probabilities.values), SIZE_PX, SIZE_PX), np.uint8)
+    planes = (grey.astype(np.uint8), *(plane[part] for plane in film.probabilities.values))
+    for out, plane in zip(shown, planes, strict=True):
+        if all(blur):
+            plane = np.asarray(cv2.GaussianBlur(plane, (0, 0), sigmaX=blur[0], sigmaY=blur[1]))
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(plane, within, (SIZE_PX, SIZE_PX), out, how)
+    return shown
 
 
 class CloseUpNetwork:
     """Looks at close-ups. Threads may share one; it can be sent to another process.
 
-    onnx: contents of ``closeup.onnx``
+    kind: what it is shown and asked
+    onnx: contents of the file
     where: the file, for messages
 
     Raises ModelError when that is no network of this kind.
     """
 
-    def __init__(self, onnx: bytes, where: str = FILE) -> None:
-        self._onnx, self._where, self._lock = onnx, where, Lock()
+    def __init__(self, kind: Kind, onnx: bytes, where: str = "") -> None:
+        self.kind = kind
+        self._onnx, self._where, self._lock = onnx, where or kind.file, Lock()
         try:
             self._network = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
-            found = self.log_odds(np.zeros((1, PLANES, SIZE_PX, SIZE_PX), np.uint8))
+            found = self.log_odds(np.zeros((1, kind.planes, SIZE_PX, SIZE_PX), np.uint8))
         except cv2.error as error:
-            raise ModelError(f"{where}: cannot be read ({error.err})") from error
-        if found.shape != (1, ODDS):
-            raise ModelError(f"{where}: answers {found.shape[1:]} numbers, not {ODDS}")
+            raise ModelError(f"{self._where}: cannot be read ({error.err})") from error
+        if found.shape != (1, kind.answers):
+            raise ModelError(
+                f"{self._where}: answers {found.shape[1:]} numbers, not {kind.answers}"
+            )
 
-    def __reduce__(self) -> tuple[type[CloseUpNetwork], tuple[bytes, str]]:
-        return (CloseUpNetwork, (self._onnx, self._where))
+    def __reduce__(self) -> tuple[type[CloseUpNetwork], tuple[Kind, bytes, str]]:
+        return (CloseUpNetwork, (self.kind, self._onnx, self._where))
 
     def log_odds(self, close_ups: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """(n, ODDS) of n close-ups; each depends on its own alone."""
+        """(n, answers) of n close-ups; each depends on its own alone."""
         answers = []
         for shown in close_ups:
             with self._lock:
@@ -128,7 +150,7 @@ class CloseUpNetwork:
 
 
 def network_input(close_ups: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, PLANES, SIZE_PX, SIZE_PX) float32, as the network takes close-ups."""
+    """(n, planes, SIZE_PX, SIZE_PX) float32, as the networks take close-ups."""
     values = close_ups.astype(np.float32)
     values[:, 0] = (values[:, 0] - 128) / LEVELS
     values[:, 1:] = values[:, 1:] / np.float32(127.5) - 1

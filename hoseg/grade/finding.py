@@ -28,6 +28,8 @@ class Component:
     overlap_pelvis, overlap_femur: share of the area that lies over the bone, 0-1
     relative_density: 0 as soft tissue, 1 as the femoral cortex; None without an image
     maturity: "hazy", "mature_discrete", "mature_extensive"; None without an image
+    superimposed_on: bones that it touches on the film without hanging on them, as the model's
+        network sees it (``hoseg.grade.attachment``); such contacts do not count
     """
 
     area_mm2: float | None
@@ -46,6 +48,7 @@ class Component:
     overlap_femur: float = 0.0
     relative_density: float | None = None
     maturity: str | None = None
+    superimposed_on: tuple[str, ...] = ()
 
     @property
     def graded(self) -> bool:
@@ -119,6 +122,7 @@ class HipFinding:
     provisional: reason codes that make the class provisional ("view_not_ap", ...)
     caveats: what a reader should know (superimposition, assumed side, ...)
     extent: how far the worst ossification goes, "none", "focal" or "bridging"
+    every_contact: the Brooker class if every contact on the film counted; None where all do
     chances_from: where P(Brooker class) comes from: "draws", or "model" (a calibrated one)
     """
 
@@ -145,6 +149,7 @@ class HipFinding:
     provisional: tuple[str, ...] = ()
     caveats: tuple[Note, ...] = ()
     settings: GradeSettings = field(default_factory=GradeSettings)
+    every_contact: int | None = None
     chances_from: str = "draws"
 
     def verdict(self, system: str) -> Verdict | None:
@@ -196,6 +201,7 @@ class HipFinding:
             "abstained": self.abstained,
             "abstained_because": self.abstained_because,
             "at_least": self.at_least,
+            "brooker_every_contact": self.every_contact,
             "provisional": list(self.provisional),
             "caveats": [{"code": note.code, "text": note.text} for note in self.caveats],
             "counterfactuals": {
@@ -226,6 +232,7 @@ def _component(component: Component) -> dict[str, Any]:
         "area_mm2": _number(component.area_mm2),
         "length_mm": _number(component.length_mm),
         "attached_to": list(component.attached_to),
+        "superimposed_on": list(component.superimposed_on),
         "sites": list(component.sites),
         "distance_to_pelvis_mm": _number(component.distance_to_pelvis_mm),
         "distance_to_femur_mm": _number(component.distance_to_femur_mm),

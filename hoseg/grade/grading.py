@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
 from hoseg.grade.abstain import nothing_to_grade
+from hoseg.grade.attachment import Doubting, doubts_alike
 from hoseg.grade.bones import Bones, Layer, check_masks, layers, prepare
 from hoseg.grade.contacts import NEAR_MM, Contacts, Surroundings, find_contacts, surroundings
 from hoseg.grade.exposure import Exposed
+from hoseg.grade.film import Probabilities
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.frame import Frame, find_frame
 from hoseg.grade.hips import find_hips, sides
@@ -21,7 +23,7 @@ from hoseg.grade.ossification import Ossification, Placement, find_ossifications
 from hoseg.grade.settings import GradeSettings
 from hoseg.grade.uncertainty import LEVELS, Draws, Spread, draw, thresholds
 from hoseg.grade.write import Case, Context, write_finding, write_nothing
-from hoseg.radiograph import Grid, Orientation, Side, Spacing, Structure, View
+from hoseg.radiograph import Orientation, Side, Spacing, Structure, View
 
 FAR_RADII = 5.0
 """An ossification that touches nothing is not about the hip beyond so many head radii from both the
@@ -29,18 +31,6 @@ head's centre and the tip of the greater trochanter: the soft tissue lateral of 
 about the hip, as far from the head as it is."""
 INSIDE_RADII = 1.6
 """Nor so many radii medial of the head's centre: there is the inside of the pelvis."""
-
-
-@dataclass(frozen=True, eq=False)
-class Probabilities:
-    """What the network gave.
-
-    values: (4, h, w) uint8, probability x 255, in bit order
-    grid: where they lie on the original image
-    """
-
-    values: NDArray[np.uint8]
-    grid: Grid
 
 
 def grade(
@@ -53,6 +43,7 @@ def grade(
     image: NDArray[np.generic] | None = None,
     field: NDArray[np.bool_] | Exposed | None = None,
     probabilities: Probabilities | None = None,
+    attachment: Doubting | None = None,
     rng: np.random.Generator | None = None,
     draws: int = 200,
     settings: GradeSettings = GradeSettings(),
@@ -78,6 +69,8 @@ def grade(
         Exposed field: (H, W) bool, or on a grid of its own; None = the whole image.
     probabilities
         The network's, for the uncertainty of the mask.
+    attachment
+        Tells which contacts are superimposition and do not count; without it every contact counts.
     rng
         Source of randomness; by default a fresh one with a fixed seed, so that the same masks
         give the same finding.
@@ -116,17 +109,16 @@ def grade(
     findings = []
     for index, named in enumerate(sides(hips, side, orientation)):
         around = surroundings(bones, hips[index], frames[index], settings)
-        middle = len(levels) // 2
-        sorted_out = [
-            _sort_out(_own(items, frames, index), around, np.inf if i == middle else NEAR_MM)
-            for i, items in enumerate(levels)
-        ]
-        contacts, excluded = sorted_out[middle]
+        own = [_own(items, frames, index) for items in levels]
+        contacts = _find_contacts(own, around, attachment, named[0])
+        sorted_out = [_sort_out(found, around) for found in contacts]
+        shown, excluded = sorted_out[len(levels) // 2]
         case = Case(
             hip=hips[index],
             around=around,
-            contacts=contacts,
-            measured=measure(contacts, around, settings.attach_mm),
+            shown=shown,
+            contacts=shown.as_read(),
+            measured=measure(shown.as_read(), around, settings.attach_mm),
             draws=_draw([pair[0] for pair in sorted_out], around, spacing, rng, draws),
             excluded=excluded,
             specks=tuple(s for s in specks if _nearest(s.centroid_px * bones.mm, frames) == index),
@@ -187,26 +179,47 @@ def _own(items: list[Ossification], frames: list[Frame], index: int) -> list[Oss
     return [item for item in items if _nearest(item.pixels_mm.mean(axis=0), frames) == index]
 
 
+def _find_contacts(
+    levels: list[list[Ossification]],
+    around: Surroundings,
+    attachment: Doubting | None,
+    side: Side,
+) -> list[Contacts]:
+    """Contacts at each threshold; how doubtful they are is looked at once, at the middle one."""
+    middle = len(levels) // 2
+    contacts = [
+        find_contacts(items, around, np.inf if i == middle else NEAR_MM)
+        for i, items in enumerate(levels)
+    ]
+    if attachment is None:
+        return contacts
+    known = replace(contacts[middle], doubts=attachment.doubts(contacts[middle], side))
+    return [
+        known if i == middle else replace(found, doubts=doubts_alike(found, known))
+        for i, found in enumerate(contacts)
+    ]
+
+
 def _sort_out(
-    items: list[Ossification], around: Surroundings, bound_mm: float
+    contacts: Contacts, around: Surroundings
 ) -> tuple[Contacts, tuple[tuple[Ossification, str], ...]]:
     """Leave out what touches nothing and is not about the hip, saying why."""
-    contacts = find_contacts(items, around, bound_mm)
     frame, tolerance = around.frame, around.settings.attach_mm
+    attached = np.logical_or(*contacts.as_read().attached(tolerance))
     kept, excluded = [], []
-    for item, touching in zip(items, np.logical_or(*contacts.attached(tolerance)), strict=True):
+    for i, (item, touching) in enumerate(zip(contacts.items, attached, strict=True)):
         u, v = (float(x.mean()) for x in frame.local(item.pixels_mm))
         places = [frame.centre, *([] if frame.trochanter is None else [frame.trochanter])]
         nearest = min(float(np.hypot(*(item.outline_mm - p).T).min()) for p in places)
         if touching:
-            kept.append(item)
+            kept.append(i)
         elif nearest > FAR_RADII * frame.unit:
             excluded.append((item, "far_from_hip"))
         elif u < -INSIDE_RADII * frame.unit and v < 1.5 * frame.unit:
             excluded.append((item, "inside_pelvis"))
         else:
-            kept.append(item)
-    return (find_contacts(kept, around, bound_mm) if excluded else contacts), tuple(excluded)
+            kept.append(i)
+    return (contacts.only(kept) if excluded else contacts), tuple(excluded)
 
 
 def _draw(
@@ -241,7 +254,7 @@ def _draw(
         attach_mm=settings.attach_mm,
         calibrated=spacing is not None,
     )
-    return draw(at, [contacts.doubts for contacts in levels], spread, rng, count)
+    return draw(at, levels, spread, rng, count)
 
 
 def _check_companions(

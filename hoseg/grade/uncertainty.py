@@ -10,13 +10,14 @@ stratum and undone contacts that is drawn; the draws only look up.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
+from hoseg.grade.contacts import Contacts
 from hoseg.grade.measure import Measured, Quantities
 from hoseg.grade.rules import UNDECIDED, System, decide
 
@@ -31,11 +32,11 @@ class Draws:
     """N draws of a hip's numbers.
 
     arrays: name of a quantity -> (N,) values
-    firm: (N,) draws in which no contact was undone; the gap's interval rests on these
+    gap_mm: (N,) the gap with the contacts that the rules count, whatever was drawn of contacts
     """
 
     arrays: Arrays
-    firm: NDArray[np.bool_]
+    gap_mm: NDArray[np.float64]
 
     def probabilities(self, system: System) -> tuple[tuple[int | str, float], ...]:
         """Class -> probability, mildest first; what is undecided is missing from the sum."""
@@ -47,8 +48,7 @@ class Draws:
 
     def gap_interval_mm(self) -> tuple[float, float] | None:
         """95 % interval of the gap where there is one (0 for a bridge)."""
-        gap = self.arrays["gap_mm"][self.firm]
-        gap = gap[np.isfinite(gap)]
+        gap = self.gap_mm[np.isfinite(self.gap_mm)]
         if not len(gap):
             return None
         low, high = np.percentile(gap, (2.5, 97.5))
@@ -79,7 +79,7 @@ def thresholds(used: float, logit_sd: float) -> NDArray[np.float64]:
 
 def draw(
     at: Callable[[int, float, NDArray[np.bool_]], Measured],
-    doubts: list[NDArray[np.float64]],
+    levels: Sequence[Contacts],
     spread: Spread,
     rng: np.random.Generator,
     count: int,
@@ -90,8 +90,8 @@ def draw(
     ----------
     at
         (threshold level, contact tolerance in mm, (n, 2) contacts undone) -> the hip measured so.
-    doubts
-        For each threshold level, equally likely: (n, 2) chances that a contact is none.
+    levels
+        The hip's contacts at each threshold level, equally likely.
     spread
         Sizes of the errors.
     rng
@@ -101,31 +101,32 @@ def draw(
     """
     scale = np.clip(1 + spread.relative_sd * rng.standard_normal(count), 0.2, 5.0)
     error = spread.measuring_sd_mm * rng.standard_normal(count)
-    level = rng.integers(len(doubts), size=count)
+    level = rng.integers(len(levels), size=count)
     # One error for gap and tolerance: a gap read too small is a contact claimed too early.
     tolerance = np.clip((spread.attach_mm - error) / scale, 0.1, None)
     quantiles = np.quantile(tolerance, (np.arange(STEPS) + 0.5) / STEPS)
     step = np.abs(tolerance[:, None] - quantiles[None]).argmin(axis=1)
-    widest = max(len(chances) for chances in doubts)
-    luck = rng.random((count, widest, 2))
+    luck = rng.random((count, max(len(contacts.items) for contacts in levels), 2))
     names = [item.name for item in fields(Quantities)]
-    rows, firm = np.empty((count, len(names))), np.empty(count, bool)
-    for own, chances in enumerate(doubts):
+    rows, gap_mm = np.empty((count, len(names))), np.empty(count)
+    for own, contacts in enumerate(levels):
         drawn = np.flatnonzero(level == own)
-        apart = luck[drawn, : len(chances)] < chances
-        firm[drawn] = ~apart.any(axis=(1, 2))
+        apart = luck[drawn, : len(contacts.items)] < contacts.doubts
         alike: dict[tuple[int, bytes], list[int]] = {}
         for i, tight in enumerate(step[drawn].tolist()):
             alike.setdefault((tight, apart[i].tobytes()), []).append(i)
         for (tight, _), same in alike.items():
-            found = at(own, float(quantiles[tight]), apart[same[0]]).quantities
+            tolerance_mm = float(quantiles[tight])
+            found = at(own, tolerance_mm, apart[same[0]]).quantities
             rows[drawn[same]] = [float(getattr(found, name)) for name in names]
+            gap_mm[drawn[same]] = at(own, tolerance_mm, contacts.superimposed).gap.mm
     arrays = dict(zip(names, rows.T.copy(), strict=True))
     arrays["longest_mm"] *= scale
     arrays["longest_island_mm"] *= scale
-    open_gap = (arrays["gap_mm"] > 0) & np.isfinite(arrays["gap_mm"])
-    arrays["gap_mm"][open_gap] = np.maximum((arrays["gap_mm"] * scale + error)[open_gap], 0.01)
-    return Draws(arrays if spread.calibrated else hide_lengths(arrays), firm)
+    for gap in (arrays["gap_mm"], gap_mm):
+        is_open = (gap > 0) & np.isfinite(gap)
+        gap[is_open] = np.maximum((gap * scale + error)[is_open], 0.01)
+    return Draws(arrays if spread.calibrated else hide_lengths(arrays), gap_mm)
 
 
 def hide_lengths(arrays: Arrays) -> Arrays:

@@ -14,9 +14,9 @@ from hoseg.grade.contacts import FAR_MM, Contacts, Surroundings
 from hoseg.grade.finding import Component, HipFinding, Landmarks, Point, Verdict
 from hoseg.grade.hips import Hip
 from hoseg.grade.maturity import cortex_level, maturity, relative_density
-from hoseg.grade.measure import Measured, Quantities
+from hoseg.grade.measure import Measured, Quantities, measure
 from hoseg.grade.ossification import Ossification, Speck
-from hoseg.grade.rules import BROOKER, SYSTEMS
+from hoseg.grade.rules import BROOKER, SYSTEMS, UNDECIDED, decide
 from hoseg.grade.settings import GradeSettings
 from hoseg.grade.sites import find_sites
 from hoseg.grade.summary import summarise
@@ -45,12 +45,15 @@ class Context:
 class Case:
     """One hip, measured.
 
+    shown: what touches what on the film
+    contacts: the same without contacts that are superimposition
     excluded: ossifications that were not graded, with a code why
     side: and where it comes from
     """
 
     hip: Hip
     around: Surroundings
+    shown: Contacts
     contacts: Contacts
     measured: Measured
     draws: Draws | None
@@ -93,6 +96,7 @@ def write_finding(context: Context, case: Case) -> HipFinding:
         components=_components(context, case),
         landmarks=_landmarks(context.bones, case),
         summary="",
+        every_contact=_every_contact(context, case, brooker),
         abstained=None if why is None else why.code,
         abstained_because="" if why is None else why.text,
         at_least=_at_least(case, brooker) if why is not None else None,
@@ -146,6 +150,16 @@ def _verdicts(context: Context, case: Case, quantities: Quantities) -> tuple[Ver
     )
 
 
+def _every_contact(context: Context, case: Case, brooker: int | str | None) -> int | None:
+    """The class if every contact on the film counted; None where all do, or none can be said."""
+    if case.shown is case.contacts or brooker is None:
+        return None
+    measured = measure(case.shown, case.around, context.settings.attach_mm)
+    arrays = measured.quantities.arrays()
+    index = int(decide(BROOKER, arrays if context.bones.calibrated else hide_lengths(arrays))[0])
+    return None if index == UNDECIDED else int(BROOKER.rules[index].grade)
+
+
 def _at_least(case: Case, brooker: int | str | None) -> int | None:
     """The class that the visible part alone makes certain; None where it says nothing."""
     if case.hip.head is None:
@@ -168,16 +182,16 @@ def _components(context: Context, case: Case) -> tuple[Component, ...]:
     lesions = contacts.lesions(tolerance)
     result = []
     for i, item in enumerate(contacts.items):
-        touching = (contacts.edges[i, -2] <= tolerance, contacts.edges[i, -1] <= tolerance)
+        touching = contacts.edges[i, -2:] <= tolerance
+        undone = (case.shown.edges[i, -2:] <= tolerance) & ~touching
         density = None
         if context.image is not None:
             density = relative_density(context.image, item, bones, cortex)
         result.append(
             replace(
                 _component(context, case, item),
-                attached_to=tuple(
-                    n for n, t in zip(("pelvis", "femur"), touching, strict=True) if t
-                ),
+                attached_to=_bones(touching),
+                superimposed_on=_bones(undone),
                 distance_to_pelvis_mm=_length(contacts.to_pelvis[i], bones),
                 distance_to_femur_mm=_length(contacts.to_femur[i], bones),
                 lesion=lesions[i],
@@ -189,6 +203,10 @@ def _components(context: Context, case: Case) -> tuple[Component, ...]:
         replace(_component(context, case, item), excluded=code) for item, code in case.excluded
     ]
     return (*result, *(_speck(speck, bones) for speck in case.specks))
+
+
+def _bones(which: NDArray[np.bool_]) -> tuple[str, ...]:
+    return tuple(name for name, some in zip(("pelvis", "femur"), which, strict=True) if some)
 
 
 def _component(context: Context, case: Case, item: Ossification) -> Component:

@@ -79,6 +79,10 @@ class ComponentFacts(_Open):
     area_mm2: float | None = Field(default=None, ge=0, description="projected; null: no spacing")
     length_mm: float | None = Field(default=None, ge=0, description="longest axis")
     attached_to: list[str] = Field(default_factory=list, description='"pelvis", "femur"')
+    superimposed_on: list[str] = Field(
+        default_factory=list,
+        description="bones that it touches on the film without hanging on them",
+    )
     sites: list[str] = Field(default_factory=list)
     distance_to_pelvis_mm: float | None = None
     distance_to_femur_mm: float | None = None
@@ -137,6 +141,9 @@ class HipFacts(_Open):
     abstained: str | None = Field(default=None, description="reason code, or null")
     abstained_because: str = ""
     at_least: int | None = Field(default=None, description="certain Brooker class if abstained")
+    brooker_every_contact: int | None = Field(
+        default=None, description="Brooker class if every contact on the film counted; null: all do"
+    )
     provisional: list[str] = Field(default_factory=list, description="reason codes")
     caveats: list[NoteFact] = Field(default_factory=list)
     counterfactuals: dict[str, str] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Training the network that looks at close-ups of hips (``hoseg.grade.closeup``)."""
+"""Training the networks that look at close-ups (``hoseg.grade.closeup``)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hoseg.errors import SettingError
-from hoseg.grade.closeup import ODDS, PLANES, SIZE_PX, network_input
+from hoseg.grade.closeup import HIP, SIZE_PX, Kind, network_input
 
-FEWEST_HIPS = 64
-"""Fewer make no network."""
+FEWEST = 64
+"""Fewer close-ups make no network."""
 
 
 @dataclass(frozen=True)
 class CloseUpSettings:
     """How it is trained.
 
-    epochs: times that each hip is seen, each time a little differently
-    batch: hips a step
+    epochs: times that each close-up is seen, each time a little differently
+    batch: close-ups a step
     learning_rate: largest of the one-cycle schedule
     width: channels of the first layer
     seed: of weights, order and augmentation
@@ -41,12 +41,13 @@ class CloseUpSettings:
 
 
 class CloseUpNet(nn.Module):
-    """Close-ups (n, PLANES, SIZE_PX, SIZE_PX) in, log odds (n, ODDS) of class >= 1 ... >= 4 out."""
+    """Close-ups (n, planes, SIZE_PX, SIZE_PX) in, log odds (n, answers) out."""
 
-    def __init__(self, width: int = 16) -> None:
+    def __init__(self, kind: Kind, width: int = 16) -> None:
         super().__init__()
+        self.kind = kind
         widths = [width * k for k in (1, 2, 3, 4, 6)]
-        layers = [_convolution(PLANES, width, 2)]
+        layers = [_convolution(kind.planes, width, 2)]
         for before, after in pairwise(widths):
             layers += [_convolution(before, after, 2), _convolution(after, after, 1)]
         self.features = nn.Sequential(*layers)
@@ -56,11 +57,11 @@ class CloseUpNet(nn.Module):
             nn.Linear(2 * widths[-1], 48),
             nn.ReLU(),
             nn.Dropout(0.3),
-            nn.Linear(48, ODDS),
+            nn.Linear(48, kind.answers),
         )
 
     def forward(self, close_ups: Tensor) -> Tensor:
-        """Log odds, not sorted: they may cross."""
+        """Log odds of each answer, not sorted: those of classes may cross."""
         found = self.features(close_ups)
         pooled = torch.cat([self.mean(found).flatten(1), self.most(found).flatten(1)], dim=1)
         answer: Tensor = self.answer(pooled)
@@ -72,36 +73,44 @@ def _convolution(before: int, after: int, stride: int) -> nn.Sequential:
     return nn.Sequential(convolution, nn.BatchNorm2d(after), nn.ReLU())
 
 
+def class_targets(classes: NDArray[np.intp]) -> NDArray[np.float32]:
+    """(n, 4) what the network that looks at hips is asked: whether a class is >= 1 ... >= 4."""
+    return (classes[:, None] >= np.arange(1, HIP.answers + 1)).astype(np.float32)
+
+
 def fit_close_up(
+    kind: Kind,
     close_ups: NDArray[np.uint8],
-    classes: NDArray[np.intp],
+    targets: NDArray[np.float32],
     settings: CloseUpSettings = CloseUpSettings(),
     tell: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> CloseUpNet:
-    """Train on close-ups (n, PLANES, SIZE_PX, SIZE_PX) of hips of known classes (n,), 0-4.
+    """Train on close-ups (n, planes, SIZE_PX, SIZE_PX) and their answers.
 
+    targets: (n, answers) 1 yes, 0 no, nan where it is not asked
     tell: is given each epoch and its mean loss
 
-    Raises SettingError when there are too few hips.
+    Raises SettingError when there are too few close-ups.
     """
-    if len(classes) < max(FEWEST_HIPS, settings.batch):
-        raise SettingError("hips", len(classes), f"at least {max(FEWEST_HIPS, settings.batch)}")
+    if len(targets) < max(FEWEST, settings.batch):
+        raise SettingError("close-ups", len(targets), f"at least {max(FEWEST, settings.batch)}")
     rng = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
-    network = CloseUpNet(settings.width).train()
-    steps = len(classes) // settings.batch
+    network = CloseUpNet(kind, settings.width).train()
+    steps = len(targets) // settings.batch
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, settings.epochs * steps
     )
-    at_least = (classes[:, None] >= np.arange(1, ODDS + 1)).astype(np.float32)
+    asked = (~np.isnan(targets)).astype(np.float32)
+    yes = np.nan_to_num(targets)
     for epoch in range(settings.epochs):
-        order, total = rng.permutation(len(classes)), 0.0
+        order, total = rng.permutation(len(targets)), 0.0
         for step in range(steps):
             chosen = np.sort(order[step * settings.batch : (step + 1) * settings.batch])
-            seen = vary(torch.from_numpy(network_input(close_ups[chosen])))
-            odds = network(seen)
-            loss = F.binary_cross_entropy_with_logits(odds, torch.from_numpy(at_least[chosen]))
+            odds = network(vary(torch.from_numpy(network_input(close_ups[chosen]))))
+            truth, weight = torch.from_numpy(yes[chosen]), torch.from_numpy(asked[chosen])
+            loss = F.binary_cross_entropy_with_logits(odds, truth, weight)
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 2.0)
@@ -134,7 +143,7 @@ def to_onnx(network: CloseUpNet) -> bytes:
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
             network.eval(),
-            (torch.zeros(1, PLANES, SIZE_PX, SIZE_PX),),
+            (torch.zeros(1, network.kind.planes, SIZE_PX, SIZE_PX),),
             str(path),
             input_names=["close_up"],
             output_names=["log_odds"],

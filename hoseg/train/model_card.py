@@ -160,6 +160,11 @@ JUDGED = (
     ("ho.auc_hip", "HO detection AUC per hip"),
     ("class.kappa_quadratic", "Brooker by the rules, quadratic kappa against the 3-D construction"),
     ("class_from_true_masks.kappa_quadratic", "the same against the rules on the true masks"),
+    ("class_every_contact.kappa_quadratic", "every contact counted, against the 3-D construction"),
+    (
+        "class_every_contact_from_true_masks.kappa_quadratic",
+        "every contact counted, against the rules on the true masks",
+    ),
     ("class_likeliest.kappa_quadratic", "the likeliest class against the 3-D construction"),
     (
         "construction_against_true_masks.kappa_quadratic",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hoseg.errors import ModelError
-from hoseg.grade import Probabilities, grade
+from hoseg.grade import Film, Probabilities, grade
 from hoseg.grade.chances import (
     BY_CLOSE_UP,
     MEASUREMENTS,
@@ -15,7 +15,6 @@ from hoseg.grade.chances import (
     suspicion,
     write_class_model,
 )
-from hoseg.grade.closeup import Film
 from hoseg.radiograph import Grid, Spacing, SpacingSource
 
 from .scene import Scene, opposing_boxes

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from hoseg.errors import ModelError
-from hoseg.grade import Probabilities, grade
-from hoseg.grade.closeup import LEVELS, SIZE_PX, STEP_MM, CloseUpNetwork, Film, close_up
+from hoseg.grade import Film, Probabilities, grade
+from hoseg.grade.closeup import HIP, LEVELS, SIZE_PX, CloseUpNetwork, close_up_of_hip
 from hoseg.radiograph import Grid, Orientation, Side, Spacing, SpacingSource
 from hoseg.train.closeup import CloseUpNet, to_onnx
 
@@ -22,7 +22,7 @@ MIDDLE = (SIZE_PX - 1) / 2
 @pytest.fixture(scope="module")
 def close_up_onnx() -> bytes:
     torch.manual_seed(0)
-    return to_onnx(CloseUpNet(2))
+    return to_onnx(CloseUpNet(HIP, 2))
 
 
 def seen(masks, orientation, step=1.0):
@@ -41,16 +41,16 @@ def shown(flip=None, side=Side.LEFT, orientation=Orientation(), step=1.0):
     if flip is not None:
         masks = np.ascontiguousarray(np.flip(masks, flip))
     (finding,) = grade(masks, SPACING, side=side, orientation=orientation)
-    picture = close_up(finding, seen(masks, orientation, step))
+    picture = close_up_of_hip(finding, seen(masks, orientation, step))
     return finding, picture
 
 
 def test_the_head_is_in_the_middle_and_millimetres_are_kept():
     finding, picture = shown()
-    radius = finding.landmarks.head_radius_mm / STEP_MM
+    radius = finding.landmarks.head_radius_mm / HIP.step_mm
     inside = np.hypot(*(np.mgrid[:SIZE_PX, :SIZE_PX] - MIDDLE)) < radius - 2
     assert (picture[2][inside] > 250).mean() > 0.97  # femur
-    area = (picture[4] > 127).sum() * STEP_MM**2
+    area = (picture[4] > 127).sum() * HIP.step_mm**2
     true = sum(c.area_mm2 for c in finding.components)
     assert area == pytest.approx(true, rel=0.1)
     assert set(np.unique(picture[0])) <= set(range(128 - LEVELS, 128 + LEVELS + 1))
@@ -80,11 +80,11 @@ def test_the_grid_of_the_network_makes_no_difference():
 def test_without_a_head_there_is_none():
     masks = Scene().masks() & ~np.uint8(2)
     (finding,) = grade(masks, SPACING)
-    assert close_up(finding, seen(masks, Orientation())) is None
+    assert close_up_of_hip(finding, seen(masks, Orientation())) is None
 
 
 def test_a_network_answers_the_same_alone_in_company_and_in_another_process(close_up_onnx):
-    network = CloseUpNetwork(close_up_onnx)
+    network = CloseUpNetwork(HIP, close_up_onnx)
     rng = np.random.default_rng(0)
     pictures = list(rng.integers(0, 256, (3, 5, SIZE_PX, SIZE_PX), dtype=np.uint8))
     together = network.log_odds(pictures)
@@ -97,4 +97,4 @@ def test_a_network_answers_the_same_alone_in_company_and_in_another_process(clos
 
 def test_what_is_no_network_is_refused_by_name():
     with pytest.raises(ModelError, match=r"folder/closeup\.onnx"):
-        CloseUpNetwork(b"none", "folder/closeup.onnx")
+        CloseUpNetwork(HIP, b"none", "folder/closeup.onnx")

@@ -1,0 +1,170 @@
+"""Contacts that are superimposition do not count, and the finding says so."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hoseg.grade import grade
+from hoseg.grade.attachment import Attachment, doubts_alike
+from hoseg.grade.bones import prepare
+from hoseg.grade.closeup import ATTACHMENT, SIZE_PX, close_up_of_ossification
+from hoseg.grade.contacts import find_contacts, surroundings
+from hoseg.grade.frame import find_frame
+from hoseg.grade.hips import find_hips
+from hoseg.grade.ossification import find_ossifications
+from hoseg.grade.settings import GradeSettings
+from hoseg.radiograph import Orientation, Side
+
+from .scene import TIP, Scene, island, known, opposing_boxes
+from .test_closeup import seen
+
+PELVIS, FEMUR = 0, 1
+
+
+class Says:
+    """The same doubts about every contact with a bone."""
+
+    def __init__(self, pelvis=0.0, femur=0.0):
+        self.pelvis, self.femur = pelvis, femur
+
+    def doubts(self, contacts, side):
+        touching = contacts.edges[:-2, -2:] < 4
+        return np.where(touching, (self.pelvis, self.femur), 0.0)
+
+
+def found(masks):
+    """Contacts of the only hip."""
+    bones = prepare(masks, np.array([0.5, 0.5]), None)
+    (hip,) = find_hips(bones)
+    around = surroundings(bones, hip, find_frame(bones, hip, Orientation()), GradeSettings())
+    items, _ = find_ossifications(masks & 8, bones, GradeSettings())
+    return find_contacts(items, around)
+
+
+def test_a_superimposed_contact_does_not_count():
+    spurs = Scene(opposing_boxes(5.0))
+    assert spurs.grade().brooker == 3
+    finding = spurs.grade(attachment=Says(pelvis=0.1, femur=0.9))
+    assert finding.spurs_on == ("pelvis",)
+    assert finding.gap_mm > 10
+    assert (finding.brooker, finding.every_contact) == (2, 3)
+    touches = {(c.attached_to, c.superimposed_on) for c in finding.components}
+    assert touches == {(("pelvis",), ()), ((), ("femur",))}
+    caveat = {note.code: note.text for note in finding.caveats}["superimposed"]
+    assert "touches the femur" in caveat
+    assert caveat.endswith("the class would be III")
+
+
+def test_ossification_in_front_of_both_bones_is_an_island():
+    bridge = Scene(opposing_boxes(0.0))
+    assert bridge.grade().brooker == 4
+    finding = bridge.grade(attachment=Says(0.8, 0.8))
+    assert (finding.brooker, finding.every_contact, finding.pattern) == (1, 4, "islands")
+    assert finding.gap_mm is None
+    facts = finding.to_dict()
+    assert facts["brooker_every_contact"] == 4
+    assert {bone for c in facts["components"] for bone in c["superimposed_on"]} == {
+        "pelvis",
+        "femur",
+    }
+
+
+def test_doubts_up_to_one_half_leave_the_class():
+    spurs = Scene(opposing_boxes(5.0))
+    doubtful = spurs.grade(attachment=Says(0.5, 0.5))
+    assert replace(doubtful, caveats=()) == replace(spurs.grade(), caveats=())
+    assert doubtful.every_contact is None
+    assert "superimposed" not in [note.code for note in doubtful.caveats]
+
+
+def test_the_draws_follow_the_doubts_and_the_gap_does_not():
+    masks = Scene(opposing_boxes(5.0)).masks()
+    spacing = known((0.5, 0.5), 0.02)
+    intervals = []
+    for doubt in (0.1, 0.4):
+        (finding,) = grade(masks, spacing, attachment=Says(doubt, doubt), draws=2000)
+        chances = dict(finding.verdict("brooker").probabilities)
+        assert chances[1] == pytest.approx(doubt**2, abs=0.03)
+        assert chances[3] == pytest.approx((1 - doubt) ** 2, abs=0.03)
+        low, high = finding.gap_interval_mm
+        assert low < finding.gap_mm < high
+        intervals.append((low, high))
+    assert intervals[0] == pytest.approx(intervals[1], abs=0.05)
+    (finding,) = grade(masks, spacing, attachment=Says(0.9, 0.9), draws=2000)
+    chances = dict(finding.verdict("brooker").probabilities)
+    assert (finding.brooker, finding.gap_interval_mm) == (1, None)
+    assert chances[1] == pytest.approx(0.81, abs=0.03)
+
+
+def test_doubts_of_another_threshold_are_those_of_the_same_ossification():
+    masks = Scene(opposing_boxes(5.0)).masks()
+    first = found(masks)
+    known_ = replace(first, doubts=np.array([[0.9, 0.0], [0.0, 0.2]]))
+    smaller = Scene(opposing_boxes(6.0)).masks()
+    assert doubts_alike(found(smaller), known_) == pytest.approx(known_.doubts)
+    # An ossification of its own keeps what its share over the bone says.
+    lone = found(Scene((island(14.0, at=(TIP[0], TIP[1] - 3.2)),)).masks())
+    assert lone.doubts[0, FEMUR] > 0
+    alone = replace(known_, items=known_.items[:1], doubts=known_.doubts[:1])
+    assert doubts_alike(lone, alone)[0, FEMUR] == lone.doubts[0, FEMUR]
+    assert doubts_alike(lone, first.only([]))[0, FEMUR] == lone.doubts[0, FEMUR]
+
+
+def test_some_of_the_ossifications_keep_their_distances():
+    contacts = found(Scene((*opposing_boxes(5.0), island(14.0))).masks())
+    assert len(contacts.items) == 3
+    for kept in ([0, 2], [1], []):
+        only, nodes = contacts.only(kept), [*kept, 3, 4]
+        assert only.items == tuple(contacts.items[i] for i in kept)
+        assert np.array_equal(only.edges, contacts.edges[np.ix_(nodes, nodes)])
+        assert np.array_equal(only.doubts, contacts.doubts[kept])
+
+
+class Network:
+    """Answers the same, and keeps what it was shown."""
+
+    def __init__(self, answer):
+        self.answer, self.shown = np.array([answer]), []
+
+    def log_odds(self, close_ups):
+        self.shown += list(close_ups)
+        return self.answer
+
+
+def test_the_network_is_asked_about_what_is_near_a_bone_alone():
+    masks = Scene((*opposing_boxes(5.0), island(14.0))).masks()
+    contacts, network = found(masks), Network((-2.0, 3.0))
+    doubts = Attachment(network, seen(masks, Orientation())).doubts(contacts, Side.LEFT)
+    assert len(network.shown) == 2
+    near = contacts.edges[:-2, -2:] < 4
+    assert near.sum() == 2
+    assert doubts[~near].max() == 0
+    assert doubts[near[:, PELVIS], PELVIS] == pytest.approx(1 / (1 + np.exp(-2.0)))
+    assert doubts[near[:, FEMUR], FEMUR] == pytest.approx(1 / (1 + np.exp(3.0)))
+
+
+def test_a_close_up_shows_one_ossification_apart():
+    masks = Scene(opposing_boxes(5.0)).masks()
+    film = seen(masks, Orientation())
+    for item in found(masks).items:
+        shown = close_up_of_ossification(item, Side.LEFT, film)
+        own = shown[5] > 127
+        assert shown.shape == (ATTACHMENT.planes, SIZE_PX, SIZE_PX)
+        assert own.sum() * ATTACHMENT.step_mm**2 == pytest.approx(item.area_mm2, rel=0.15)
+        assert (shown[4][own] > 127).mean() > 0.85
+        assert (shown[4] > 127).sum() > 1.5 * own.sum()  # the other one is there too
+        rows, columns = np.nonzero(own)
+        middle = (SIZE_PX - 1) / 2
+        assert (rows.min() + rows.max()) / 2 == pytest.approx(middle, abs=1)
+        assert (columns.min() + columns.max()) / 2 == pytest.approx(middle, abs=1)
+
+
+def test_a_close_up_is_turned_as_the_hip_is():
+    masks = Scene(opposing_boxes(5.0)).masks()
+    upright = close_up_of_ossification(found(masks).items[0], Side.LEFT, seen(masks, Orientation()))
+    flipped = np.ascontiguousarray(masks[:, ::-1])
+    other = close_up_of_ossification(
+        found(flipped).items[0], Side.RIGHT, seen(flipped, Orientation())
+    )
+    assert (np.abs(upright.astype(int) - other) > 60).mean() < 0.01
