@@ -123,7 +123,7 @@ class Predicts(Protocol):
 
     @property
     def label(self) -> str:
-        """Return "name@sha256-prefix" of the weights."""
+        """Return "name@fingerprint-prefix" of the model."""
         ...
 
     @property

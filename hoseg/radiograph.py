@@ -251,7 +251,7 @@ class Segmentation:
     masks: (H, W) uint8 on the ORIGINAL grid, OR of the bits of ``Structure``
     probabilities: (4, h, w) uint8, probability x 255 on the network grid, in bit order
     grid: where the probabilities lie on the original image
-    model: "name@sha256-prefix" of the weights
+    model: "name@fingerprint-prefix" of the model
     scores: image-level outputs of the network as (name, value), e.g. ("hip", 0.98)
     """
 

@@ -88,7 +88,8 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
 
     from hoseg.batch.item import jpeg_files
     from hoseg.dicom import Source, decode
-    from hoseg.grade import Exposed, Probabilities, grade
+    from hoseg.grade import Exposed, Film, Probabilities, grade
+    from hoseg.grade.attachment import Attachment
     from hoseg.grade.bones import layers
     from hoseg.imaging.display import display
     from hoseg.imaging.prepare import prepare
@@ -108,6 +109,9 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
     picture = image.overlay()
     masks = segmentation.masks
     structures = layers(masks)
+    found = Probabilities(segmentation.probabilities, segmentation.grid)
+    looks = pipeline.grading.attachment
+    film = Film(prepared.pixels, found, radiograph.orientation)
     work: dict[str, Callable[[], object]] = {
         "decode": lambda: decode(source),
         "prepare": lambda: prepare(radiograph, pipeline.predictor.spacing_mm),
@@ -124,7 +128,8 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
             view=radiograph.view,
             image=image.grey,
             field=Exposed(prepared.field, prepared.grid),
-            probabilities=Probabilities(segmentation.probabilities, segmentation.grid),
+            probabilities=found,
+            attachment=Attachment(looks, film) if looks else None,
             rng=np.random.default_rng(0),
             structures=structures,
         ),

@@ -60,7 +60,7 @@ class RunSettings:
     def fingerprint(self, model: str) -> str:
         """What the results of one image depend on, as a short hash.
 
-        model: "name@sha256-prefix" of the weights
+        model: "name@fingerprint-prefix" of the model
         """
         where = {"out", "workers", "limit_s", "parquet"}
         what = {k: v for k, v in asdict(self).items() if k not in where}

@@ -27,6 +27,9 @@ def summarise(finding: HipFinding) -> str:
             floor = f"; at least {grade_name('brooker', finding.at_least)} from what is visible"
         return f"not graded ({finding.abstained}): {finding.abstained_because}{floor}"
     names = " or ".join(grade_name("brooker", grade) for grade in likely_classes(finding))
+    if finding.every_contact not in (None, finding.brooker):
+        other = grade_name("brooker", finding.every_contact)
+        basis += f"; {other} if ossification over bone hangs on it"
     return f"{names}: {basis}" + (" (provisional)" if finding.provisional else "")
 
 

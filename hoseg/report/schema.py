@@ -173,7 +173,7 @@ class ResultFile(_Strict):
     schema_id: Literal["hoseg-result-1"] = SCHEMA_ID
     hoseg_version: str = hoseg.__version__
     model: str = Field(
-        default="", description='"name@sha256-prefix" of the weights; "" when not used'
+        default="", description='"name@fingerprint-prefix" of the model; "" when not used'
     )
     source: str = Field(description="the input as the user named it")
     folder: str = Field(
@@ -241,7 +241,7 @@ def result_for_image(
     hips : sequence of HipFinding
         Findings of ``hoseg.grade``; empty when the image is not a hip radiograph.
     model : str
-        ``"name@sha256-prefix"``.
+        ``"name@fingerprint-prefix"``.
 
     Use ``result.model_copy(update={"folder": ...})`` to add where outputs were written.
     """

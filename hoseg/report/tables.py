@@ -77,7 +77,7 @@ IMAGE_COLUMNS: tuple[Column, ...] = (
     Column("hips", "integer", "", "number of hips found: rows in findings.csv"),
     Column("worst_brooker", "integer", "class", "highest Brooker class of the hips, 0-4"),
     Column("notes", "text", "code", "codes of remarks, separated by ;"),
-    Column("model", "text", "", "name@sha256-prefix of the weights"),
+    Column("model", "text", "", "name@fingerprint-prefix of the model"),
     Column("hoseg_version", "text", "", "version that wrote the row"),
 )
 
@@ -115,7 +115,7 @@ FINDING_COLUMNS: tuple[Column, ...] = (
     Column("maturity", "text", "code", "maturity of the pieces, separated by ;"),
     Column("caveats", "text", "code", "codes of remarks, separated by ;"),
     Column("summary", "text", "", "the finding in one sentence"),
-    Column("model", "text", "", "name@sha256-prefix of the weights"),
+    Column("model", "text", "", "name@fingerprint-prefix of the model"),
     Column("hoseg_version", "text", "", "version that wrote the row"),
 )
 

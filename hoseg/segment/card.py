@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,10 @@ NORMALISATION = "robust_levels/1"
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, le=100)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+_WORDS = {"description", "created", "license", "recipe", "commit", "data", "metrics", "parameters"}
+"""Keys of a card that decide no result."""
 
 
 class Card(BaseModel):
@@ -93,8 +98,18 @@ class Card(BaseModel):
 
     @property
     def label(self) -> str:
-        """``name@first twelve digits of the hash``: what results cite."""
-        return f"{self.name}@{self.sha256[:12]}"
+        """``name@first twelve digits of the fingerprint``: what results cite."""
+        return f"{self.name}@{self.fingerprint[:12]}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything in the model that decides a result: two that differ here may differ.
+
+        The weights, the other files, thresholds and class probabilities, but not words and
+        metrics.
+        """
+        deciding = json.dumps(self.model_dump(mode="json", exclude=_WORDS), sort_keys=True)
+        return hashlib.sha256(deciding.encode()).hexdigest()
 
 
 def read_card(path: Path) -> Card:

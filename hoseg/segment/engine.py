@@ -37,7 +37,7 @@ class Engine(Protocol):
 class Deployment:
     """What an ensemble needs besides its networks.
 
-    label: "name@sha256-prefix" of the weights, stated in every result
+    label: "name@fingerprint-prefix" of the model, stated in every result
     thresholds: in bit order
     step: both sides of a window are multiples of this
     rules: which components are kept by their peak

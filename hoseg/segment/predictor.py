@@ -36,7 +36,7 @@ class Predictor:
     Attributes
     ----------
     choice: which runtime was taken, why, and what happened to the others (for ``run.json``)
-    label: "name@sha256-prefix" of the weights, joined by "+" for an ensemble
+    label: "name@fingerprint-prefix" of the model, joined by "+" for an ensemble
     spacing_mm: the pixel spacing films must be prepared at
 
     Raises

@@ -59,7 +59,8 @@ to leave at most {most_false:g} false components of 25 mm² on a film without an
 - Faint early ossification, and ossification over bone, are missed more often than dense
   ossification beside bone.
 - Osteophytes, enthesophytes and avulsed fragments may be taken for ossification.
-- A radiograph cannot tell a bridge from superimposed ossification; this network neither.
+- A radiograph cannot prove a bridge; what `attachment.onnx`, where there is one, takes for
+  superimposition it learnt from simulated films alone.
 
 ## Network
 
@@ -115,10 +116,14 @@ class was built in space.{looks}
 They hold where classes are as frequent as there:
 {shares}.
 Where ossification is rarer, high classes are less likely than they say. The class itself is given
-by the rules alone.
+by the rules.{contacts}
 """
 _LOOKS = """ Four of the numbers are what a small convolutional network (`closeup.onnx`,
 `hoseg.grade.closeup`) says of a close-up of the hip; it learnt from {hips} hips of other films."""
+_CONTACTS = """ Of the contacts between ossification and bone they count those that a second small
+network (`attachment.onnx`, `hoseg.grade.attachment`) takes for attachment rather than
+superimposition; it learnt from close-ups of {pieces} ossifications of the same films, of which it
+is known what they hang on. The class with every contact counted is given as well."""
 
 
 def with_classes(text: str, card: Card) -> str:
@@ -130,11 +135,13 @@ def with_classes(text: str, card: Card) -> str:
         f"{100 * share:.0f} % {name}"
         for name, share in zip(("0", "I", "II", "III", "IV"), card.classes["shares"], strict=True)
     )
+    pieces = card.data.get("close_up_ossifications")
     section = _CLASSES.format(
         count=len(card.classes["measurements"]),
         hips=card.classes["hips"],
         shares=shares,
-        looks=_LOOKS.format(hips=learnt) if (learnt := card.data.get("close_up_hips")) else "",
+        looks=_LOOKS.format(hips=hips) if (hips := card.data.get("close_up_hips")) else "",
+        contacts=_CONTACTS.format(pieces=pieces) if pieces else "",
     )
     place = text.find("## Limits")
     place = len(text) if place < 0 else place

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,23 @@ def test_weights_come_back_as_they_went(bundle: Path) -> None:
     with torch.no_grad():
         assert torch.equal(loaded.network()(x), original(x))
     assert loaded.card.parameters == sum(v.size for v in loaded.state.values())
-    assert loaded.card.label == f"tiny@{loaded.card.sha256[:12]}"
+
+
+def test_the_label_names_everything_that_decides_a_result(bundle: Path) -> None:
+    card = load_model(bundle).card
+    assert card.label == load_model(bundle).card.label
+    assert re.fullmatch("tiny@[0-9a-f]{12}", card.label)
+    words = {"description": "other", "metrics": {"dice": 0.9}, "data": {"films": 3}}
+    assert card.model_copy(update=words).label == card.label
+    for change in (
+        {"sha256": "0" * 64},
+        {"thresholds": (0.5, 0.5, 0.5, 0.6)},
+        {"temperatures": (1.0, 1.0, 1.0, 1.1)},
+        {"peaks": (None, None, None, 0.9)},
+        {"classes": {"hips": 1}},
+        {"files": {"attachment.onnx": "0" * 64}},
+    ):
+        assert card.model_copy(update=change).label != card.label
 
 
 def test_found_by_name_on_the_search_path(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

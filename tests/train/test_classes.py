@@ -60,5 +60,9 @@ def test_the_readable_card_says_for_which_frequencies_they_hold() -> None:
     assert all(f"{100 * share:.0f} %" in found for share in model.shares)
     assert found.index("## Class probabilities") < found.index("## Limits")
     assert with_classes(found, card) == found
+    assert "attachment.onnx" not in found
+    taught = card.model_copy(update={"data": {"close_up_hips": 70, "close_up_ossifications": 77}})
+    assert "70 hips" in with_classes(text, taught)
+    assert "77 ossifications" in with_classes(text, taught)
     assert with_classes(found, plain) == text
     read_class_model(card.classes, "x")
