@@ -40,7 +40,7 @@ from hoseg.evaluate.hips import match, true_hips
 from hoseg.evaluate.measures import SEVERE
 from hoseg.evaluate.model import PipelineReader
 from hoseg.evaluate.stream import Segmented
-from hoseg.grade import Exposed, Film, HipFinding, Probabilities, grade
+from hoseg.grade import Exposed, Film, GradeSettings, HipFinding, Probabilities, grade
 from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_class_model
 from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind, close_up_of_hip
 from hoseg.pipeline import GradingModels, Pipeline
@@ -84,11 +84,16 @@ class Piece:
 
     shown: its close-up
     hangs_on: (2,) whether on the pelvis, the femur; nan when far from it
+    touching: (2,) whether it does on the film
+    by_share: (2,) doubts by the share of it that lies over the bone
     """
 
     film: int
+    source: int
     shown: NDArray[np.uint8]
     hangs_on: NDArray[np.float32]
+    touching: NDArray[np.bool_]
+    by_share: NDArray[np.float64]
 
 
 Films = tuple[list[Hip], list[Piece]]
@@ -120,9 +125,9 @@ def look_at(
             found = Probabilities(seen.segmentation.probabilities, seen.segmentation.grid)
             plane = Film(seen.prepared.pixels, found, truth.radiograph.orientation)
             hips += _hips(truth, findings, plane, number, source)
-            if attachment is None and findings:
+            if findings:
                 built = read_truth(film.path.parent / "truth.json").hips
-                pieces += _pieces(truth, built, seen, plane, number)
+                pieces += _pieces(truth, built, seen, plane, (number, source))
     return hips, pieces
 
 
@@ -146,7 +151,11 @@ def _hips(
 
 
 def _pieces(
-    truth: LabelledImage, built: Sequence[BuiltHip], seen: Segmented, film: Film, number: int
+    truth: LabelledImage,
+    built: Sequence[BuiltHip],
+    seen: Segmented,
+    film: Film,
+    place: tuple[int, int],
 ) -> list[Piece]:
     onlooker, shot = Onlooker(film), truth.radiograph
     masks = np.zeros(shot.shape, np.uint8) if truth.masks is None else truth.masks
@@ -160,14 +169,14 @@ def _pieces(
         draws=0,
     )
     components = [component for hip in built for component in hip.components]
-    return [
-        Piece(number, shown, target)
-        for contacts, pictures in zip(onlooker.contacts, onlooker.close_ups, strict=True)
-        for shown, target in zip(
-            pictures, attachment_targets(contacts, masks, components), strict=True
-        )
-        if not np.isnan(target).all()
-    ]
+    found = []
+    for contacts, pictures in zip(onlooker.contacts, onlooker.close_ups, strict=True):
+        targets = attachment_targets(contacts, masks, components)
+        touching = contacts.edges[:-2, -2:] <= GradeSettings().attach_mm
+        for i, shown in enumerate(pictures):
+            if not np.isnan(targets[i]).all():
+                found.append(Piece(*place, shown, targets[i], touching[i], contacts.doubts[i]))
+    return found
 
 
 def read_films(
@@ -211,6 +220,21 @@ def figures(truth: NDArray[np.intp], chances: NDArray[np.float64]) -> str:
     )
 
 
+def contact_figures(pieces: Sequence[Piece], network: CloseUpNetwork) -> str:
+    """How well attachment is told from superimposition, in a line."""
+    odds = network.log_odds(piece.shown for piece in pieces)
+    touching = np.array([piece.touching for piece in pieces])
+    hangs_on = np.array([piece.hangs_on for piece in pieces])[touching] > 0
+    score, share = odds[touching], -np.array([piece.by_share for piece in pieces])[touching]
+    ones = np.ones((1, len(score)))
+    return (
+        f"{len(score)} contacts, {(~hangs_on).sum()} superimposed: "
+        f"AUC {stats.auc(score, hangs_on, ones)[0]:.3f} "
+        f"(by the share over the bone {stats.auc(share, hangs_on, ones)[0]:.3f}); not counted: "
+        f"{(~hangs_on & (score < 0)).sum()} of them and {(hangs_on & (score < 0)).sum()} real ones"
+    )
+
+
 def agreement(truth: NDArray[np.intp], classes: NDArray[np.intp]) -> float:
     """Quadratic-weighted kappa."""
     counts = stats.confusion(truth, classes, CLASSES, np.ones((1, len(truth))))
@@ -238,7 +262,7 @@ def main() -> None:
         classes = class_targets(np.array([hip.truth for hip in learners]))
         onnx[HIP.file] = learn(HIP, [hip.shown for hip in learners], classes, args.epochs)
         learnt = {"close_up_hips": len(learners), "close_up_ossifications": len(pieces)}
-    hips, _ = read_films(args.model, args.films, args.workers, onnx.get(ATTACHMENT.file))
+    hips, seen = read_films(args.model, args.films, args.workers, onnx.get(ATTACHMENT.file))
     names, values = BY_RULES, np.array([hip.values for hip in hips])
     truth, drawn = np.array([hip.truth for hip in hips]), np.array([hip.drawn for hip in hips])
     films, source = np.array([h.film for h in hips]), np.array([h.source for h in hips])
@@ -254,6 +278,9 @@ def main() -> None:
         print(f"{folder}: {here.sum()} hips")
         agree = [agreement(truth[here], classes[here]) for classes in (read, every)]
         print(f"  rules: quadratic kappa {agree[0]:.3f}; every contact counted: {agree[1]:.3f}")
+        if ATTACHMENT.file in onnx:
+            network = CloseUpNetwork(ATTACHMENT, onnx[ATTACHMENT.file])
+            print(f"  {contact_figures([p for p in seen if p.source == index], network)}")
         for name, chances in tried.items():
             print(f"  {name:10} {figures(truth[here], chances[here])}")
     if args.dry:

@@ -96,7 +96,7 @@ def write_finding(context: Context, case: Case) -> HipFinding:
         components=_components(context, case),
         landmarks=_landmarks(context.bones, case),
         summary="",
-        every_contact=_every_contact(context, case, brooker),
+        every_contact=None if why is not None else _every_contact(context, case, brooker),
         abstained=None if why is None else why.code,
         abstained_because="" if why is None else why.text,
         at_least=_at_least(case, brooker) if why is not None else None,

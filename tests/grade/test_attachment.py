@@ -71,6 +71,11 @@ def test_ossification_in_front_of_both_bones_is_an_island():
     }
 
 
+def test_an_abstained_hip_has_no_other_class():
+    without_scale = grade(Scene(opposing_boxes(5.0)).masks(), None, attachment=Says(0.1, 0.9))
+    assert (without_scale[0].abstained, without_scale[0].every_contact) == ("no_calibration", None)
+
+
 def test_doubts_up_to_one_half_leave_the_class():
     spurs = Scene(opposing_boxes(5.0))
     doubtful = spurs.grade(attachment=Says(0.5, 0.5))
