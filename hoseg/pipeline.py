@@ -16,7 +16,7 @@ from hoseg.grade import Exposed, Film, HipFinding, Probabilities, combine, grade
 from hoseg.grade.attachment import Attachment
 from hoseg.grade.bones import Layer, layers
 from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, apply_class_model, read_class_model
-from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind
+from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, network_in
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
@@ -264,18 +264,13 @@ def grading_models_of(models: Sequence[Model]) -> GradingModels:
         return GradingModels()
     (model,) = models
     classes = read_class_model(model.card.classes, str(model.path))
-    hip, attachment = (_network_of(model, kind) for kind in (HIP, ATTACHMENT))
+    hip, attachment = (network_in(model.files, kind, str(model.path)) for kind in (HIP, ATTACHMENT))
     if classes is not None and hip is None and set(classes.measurements) & set(BY_CLOSE_UP):
         raise ModelError(
             f"{model.path}: classes: its measurements need {HIP.file}, which the card does not "
             "name. Fit them anew with scripts/fit_classes.py."
         )
     return GradingModels(classes, hip, attachment)
-
-
-def _network_of(model: Model, kind: Kind) -> CloseUpNetwork | None:
-    onnx = model.files.get(kind.file)
-    return None if onnx is None else CloseUpNetwork(kind, onnx, str(model.path / kind.file))
 
 
 def _turned(radiograph: Radiograph, prepared: Prepared) -> bool:

@@ -8,7 +8,7 @@ They run in OpenCV, so that the processes that grade need no other runtime.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 
@@ -147,6 +147,15 @@ class CloseUpNetwork:
                 self._network.setInput(network_input(shown[None]))
                 answers.append(self._network.forward()[0].astype(np.float64))
         return np.array(answers).reshape(len(answers), -1)
+
+
+def network_in(files: Mapping[str, bytes], kind: Kind, folder: str) -> CloseUpNetwork | None:
+    """The network of a kind among a model's files; None when there is none.
+
+    folder: of the model, for messages
+    """
+    onnx = files.get(kind.file)
+    return None if onnx is None else CloseUpNetwork(kind, onnx, f"{folder}/{kind.file}")
 
 
 def network_input(close_ups: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from hoseg.errors import DeviceError, OutputError, SettingError
 from hoseg.segment.engine import CpuEngine
 from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.options import Options
-from hoseg.segment.parity import Verdict, judge_engine, processor_name
+from hoseg.segment.parity import Verdict, attachment_of, judge_engine, processor_name
 from hoseg.segment.reference import load_reference, make_reference
 from hoseg.segment.runtimes import Wish, derived
 from hoseg.segment.runtimes.export import export_onnx
@@ -83,7 +83,7 @@ def _judge(model: Model, runtime: str, path: Path, reference: Path) -> Verdict:
     module = import_module(f"hoseg.segment.runtimes.{runtime}_cpu")
     forward = module.open_file(path, Wish("cpu", "float32", 1))
     engine = CpuEngine((forward,), deployment_of((model,), Options(films=1)))
-    return judge_engine(engine, load_reference(reference))
+    return judge_engine(engine, load_reference(reference), attachment_of(model))
 
 
 def _report(model: Model, package: str, path: Path, verdict: Verdict) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -21,12 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hoseg
-from hoseg.radiograph import STRUCTURES, Spacing, SpacingSource, View
+from hoseg.grade import Film, Probabilities, grade
+from hoseg.grade.attachment import Attachment
+from hoseg.grade.closeup import ATTACHMENT, CloseUpNetwork, network_in
+from hoseg.radiograph import STRUCTURES, Prepared, Segmentation, Spacing, SpacingSource, View
 from hoseg.segment import runtimes
 from hoseg.segment.engine import Engine
 from hoseg.segment.reference import Reference, reference_of
 from hoseg.segment.runtimes import Runtime
-from hoseg.segment.runtimes.derived import cache_root, source_key
+from hoseg.segment.runtimes.derived import cache_root
 from hoseg.segment.weights import Model
 
 MIN_AGREEMENT = 0.9995
@@ -64,32 +67,47 @@ def judge(row: Runtime, model: Model, open_engine: Callable[[], Engine]) -> Verd
         return known
     reference = reference_of(model)
     clock = time.process_time if row.device == "cpu" else time.perf_counter
-    verdict = judge_engine(open_engine(), reference, clock)
+    verdict = judge_engine(open_engine(), reference, attachment_of(model), clock)
     _keep_verdict(path, verdict)
     return verdict
 
 
+def attachment_of(model: Model) -> CloseUpNetwork | None:
+    """The network by which a model tells which contacts count, if it has one."""
+    return network_in(model.files, ATTACHMENT, str(model.path))
+
+
 def judge_engine(
-    engine: Engine, reference: Reference, clock: Callable[[], float] = time.process_time
+    engine: Engine,
+    reference: Reference,
+    network: CloseUpNetwork | None = None,
+    clock: Callable[[], float] = time.process_time,
 ) -> Verdict:
     """Send the reference films through an engine and compare.
 
+    network: tells which contacts of a hip count, where the model has one
     clock: seconds, for the time of a film
     """
-    return compare(reference, *_timed_masks(engine, reference, clock))
+    answers, film_ms = _timed_answers(engine, reference, clock)
+    return compare(reference, answers, network, film_ms)
 
 
-def compare(reference: Reference, masks: list[NDArray[np.uint8]], film_ms: float = 0.0) -> Verdict:
-    """Compare masks (h, w) of bits with those of the reference films, pixel by pixel."""
-    pairs = list(zip(reference.masks, masks, strict=True))
+def compare(
+    reference: Reference,
+    answers: Sequence[Segmentation],
+    network: CloseUpNetwork | None = None,
+    film_ms: float = 0.0,
+) -> Verdict:
+    """Compare answers with those of the reference, pixel by pixel and hip by hip."""
+    pairs = [(a.masks, b.masks) for a, b in zip(reference.answers, answers, strict=True)]
     pixels = sum(truth.size for truth, _ in pairs)
     equal = sum(int(np.count_nonzero(truth == found)) for truth, found in pairs)
     agreement = equal / pixels
     changed = 0
     if agreement >= MIN_AGREEMENT:  # otherwise it has failed already
         changed = sum(
-            count_changed_hips(truth, found, film.grid.spacing_mm)
-            for film, (truth, found) in zip(reference.films, pairs, strict=True)
+            count_changed_hips(film, truth, found, network)
+            for film, truth, found in zip(reference.films, reference.answers, answers, strict=True)
         )
     passed = agreement >= MIN_AGREEMENT and changed == 0
     sentence = f"{100 * agreement:.4f} % of mask pixels equal float32 torch on {len(pairs)} films"
@@ -101,23 +119,26 @@ def compare(reference: Reference, masks: list[NDArray[np.uint8]], film_ms: float
 
 
 def count_changed_hips(
-    truth: NDArray[np.uint8], found: NDArray[np.uint8], spacing_mm: tuple[float, float]
+    film: Prepared,
+    truth: Segmentation,
+    found: Segmentation,
+    network: CloseUpNetwork | None = None,
 ) -> int:
-    """Hips of one film whose class, in any system, or presence differs between two masks."""
-    if np.array_equal(truth, found):
+    """Hips of one film whose class, in any system, or presence differs between two answers."""
+    if network is None and np.array_equal(truth.masks, found.masks):
         return 0
-    pairs = zip_longest(_classes(truth, spacing_mm), _classes(found, spacing_mm))
+    pairs = zip_longest(*(_classes(film, answer, network) for answer in (truth, found)))
     return sum(a != b for a, b in pairs)
 
 
 def _classes(
-    masks: NDArray[np.uint8], spacing_mm: tuple[float, float]
+    film: Prepared, answer: Segmentation, network: CloseUpNetwork | None
 ) -> list[tuple[tuple[str, int | str | None], ...]]:
     """(system, class) pairs of every hip, hips in the order of their columns."""
-    from hoseg.grade import grade
-
-    spacing = Spacing(*spacing_mm, 0.0, SpacingSource.USER)
-    hips = grade(masks, spacing, view=View.AP_PELVIS, draws=1)
+    spacing = Spacing(*film.grid.spacing_mm, 0.0, SpacingSource.USER)
+    seen = Film(film.pixels, Probabilities(answer.probabilities, answer.grid))
+    attachment = None if network is None else Attachment(network, seen)
+    hips = grade(answer.masks, spacing, view=View.AP_PELVIS, attachment=attachment, draws=0)
     return [tuple((verdict.system, verdict.grade) for verdict in hip.verdicts) for hip in hips]
 
 
@@ -134,25 +155,26 @@ def _worst_dice(pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> flo
     return min(scores)
 
 
-def _timed_masks(
+def _timed_answers(
     engine: Engine, reference: Reference, clock: Callable[[], float]
-) -> tuple[list[NDArray[np.uint8]], float]:
-    """Masks of the reference films, and the median time of one (ms).
+) -> tuple[list[Segmentation], float]:
+    """Answers to the reference films, and the median time of one (ms).
 
     Timed at second sight: engines compile something for every new shape of window.
     """
-    masks = [answer.masks for answer in engine.segment(reference.films)]
+    answers = list(engine.segment(reference.films))
     times_ms = []
     for film in reference.films:
         start = clock()
         list(engine.segment([film]))
         times_ms.append(1000 * (clock() - start))
-    return masks, median(times_ms)
+    return answers, median(times_ms)
 
 
 def _verdict_path(row: Runtime, model: Model) -> Path:
     """File of a verdict: another model, machine or version has another name."""
-    facts = [row.label, source_key(model), hoseg.__version__, version(row.package), _machine(row)]
+    about = model.card.fingerprint
+    facts = [row.label, about, hoseg.__version__, version(row.package), _machine(row)]
     facts.append(_source_of_runtimes())
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return cache_root() / "parity" / f"{digest[:24]}.json"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.imaging.prepare import prepare
-from hoseg.radiograph import Grid, Prepared, Radiograph, Spacing, SpacingSource
+from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation, Spacing, SpacingSource
 from hoseg.segment.engine import CpuEngine
 from hoseg.segment.ensemble import deployment_of
 from hoseg.segment.options import Options
@@ -29,14 +29,14 @@ _ZERO = 128
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Films and the masks float32 torch gives them.
+    """Films and what float32 torch makes of them.
 
     films: on their own grid, whose pixels are those of the original
-    masks: (h, w) uint8 bits, one a film
+    answers: one a film
     """
 
     films: tuple[Prepared, ...]
-    masks: tuple[NDArray[np.uint8], ...]
+    answers: tuple[Segmentation, ...]
 
 
 def reference_of(model: Model) -> Reference:
@@ -57,6 +57,7 @@ def make_reference(model: Model, path: Path) -> None:
     arrays: dict[str, NDArray[np.generic]] = {"spacing_mm": np.array(card.spacing_mm)}
     for index, ((levels, field), answer) in enumerate(zip(stored, found, strict=True)):
         arrays |= {f"film{index}": levels, f"field{index}": field, f"masks{index}": answer.masks}
+        arrays[f"probabilities{index}"] = answer.probabilities
     with path.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -69,8 +70,11 @@ def load_reference(path: Path) -> Reference:
         films = tuple(
             _from_bytes(arrays[f"film{i}"], arrays[f"field{i}"], spacing_mm) for i in range(count)
         )
-        masks = tuple(arrays[f"masks{i}"] for i in range(count))
-    return Reference(films, masks)
+        answers = tuple(
+            Segmentation(arrays[f"masks{i}"], arrays[f"probabilities{i}"], film.grid, "reference")
+            for i, film in enumerate(films)
+        )
+    return Reference(films, answers)
 
 
 def simulate_films(spacing_mm: float) -> list[Prepared]:

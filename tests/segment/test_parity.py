@@ -41,13 +41,20 @@ def hip(bridge: bool) -> np.ndarray:
     return masks | bone * np.uint8(8)
 
 
+def answer(masks: np.ndarray) -> Segmentation:
+    """What a network would give: certain of every pixel, on the grid of the film."""
+    planes = np.stack([np.where(masks & bit, 255, 0) for bit in (1, 2, 4, 8)]).astype(np.uint8)
+    grid = make_film(masks.shape, masks.shape).grid
+    return Segmentation(masks, planes, grid, "test")
+
+
 def references(masks: np.ndarray) -> Reference:
     film = make_film(masks.shape, masks.shape)
-    return Reference((film,), (masks,))
+    return Reference((film,), (answer(masks),))
 
 
 def test_equal_masks_pass():
-    verdict = parity.compare(references(hip(True)), [hip(True)])
+    verdict = parity.compare(references(hip(True)), [answer(hip(True))])
     assert verdict.passed
     assert verdict.agreement == 1
     assert verdict.worst_dice == 1
@@ -58,7 +65,7 @@ def test_the_gate_closes_at_5_in_10000_pixels(pixels, passes):
     truth = hip(False)  # 72,000 pixels: 36 may differ
     found = truth.copy()
     found[-1, :pixels] ^= 4
-    verdict = parity.compare(references(truth), [found])
+    verdict = parity.compare(references(truth), [answer(found)])
     assert verdict.changed_hips == 0
     assert verdict.agreement == pytest.approx(1 - pixels / 72_000)
     assert verdict.passed == passes
@@ -68,15 +75,33 @@ def test_a_changed_class_fails_however_few_pixels():
     truth, found = hip(True), hip(True)
     bridge = (truth & 8) > 0
     found[140:155][bridge[140:155]] &= 7  # a gap in the bridge
-    assert parity.count_changed_hips(truth, found, (0.5, 0.5)) == 1
+    film = make_film(truth.shape, truth.shape)
+    assert parity.count_changed_hips(film, answer(truth), answer(found)) == 1
     big = Reference(
         (make_film(truth.shape, truth.shape),) + (make_film((2000, 2000), (2000, 2000)),),
-        (truth, np.zeros((2000, 2000), np.uint8)),
+        (answer(truth), answer(np.zeros((2000, 2000), np.uint8))),
     )
-    verdict = parity.compare(big, [found, np.zeros((2000, 2000), np.uint8)])
+    verdict = parity.compare(big, [answer(found), answer(np.zeros((2000, 2000), np.uint8))])
     assert verdict.agreement > parity.MIN_AGREEMENT
     assert not verdict.passed
     assert "1 hip classes changed" in verdict.sentence
+
+
+class DoubtsFaintBone:
+    """A network of attachment that trusts a contact where the ossification is dense."""
+
+    def log_odds(self, close_ups):
+        dense = [shown[4].max() > 200 for shown in close_ups]
+        return np.array([[9.0 if sure else -9.0] * 2 for sure in dense])
+
+
+def test_a_contact_that_no_longer_counts_is_a_changed_class():
+    truth, found = answer(hip(True)), answer(hip(True))
+    found.probabilities[3] //= 2
+    film = make_film(truth.masks.shape, truth.masks.shape)
+    assert parity.count_changed_hips(film, truth, found) == 0
+    assert parity.count_changed_hips(film, truth, truth, DoubtsFaintBone()) == 0
+    assert parity.count_changed_hips(film, truth, found, DoubtsFaintBone()) == 1
 
 
 def test_worst_dice_is_of_the_worst_structure():
@@ -86,14 +111,14 @@ def test_worst_dice_is_of_the_worst_structure():
     found = truth & 7
     found[:10] |= 8
     expected = 2 * 200 / (2000 + 1000)
-    assert parity.compare(references(truth), [found]).worst_dice == pytest.approx(expected)
+    assert parity.compare(references(truth), [answer(found)]).worst_dice == pytest.approx(expected)
 
 
 def test_reference_survives_the_way_to_disk(model, tmp_path):
-    path = tmp_path / "reference.npz"
+    path = tmp_path / derived.REFERENCE
     reference.make_reference(model, path)
     found = reference.load_reference(path)
-    assert len(found.films) == len(found.masks) == 2
+    assert len(found.films) == len(found.answers) == 2
     for film, original in zip(found.films, reference.simulate_films(0.5), strict=True):
         np.testing.assert_allclose(film.pixels, np.clip(original.pixels, -4.12, 4.1), atol=0.017)
         np.testing.assert_array_equal(film.field, original.field)
@@ -102,8 +127,10 @@ def test_reference_survives_the_way_to_disk(model, tmp_path):
 def test_the_reference_is_float32_torch(model):
     kept = reference.reference_of(model)
     torch_row = Predictor(model, "cpu", "torch", Options(precision="float32"))
-    for film, masks in zip(kept.films, kept.masks, strict=True):
-        np.testing.assert_array_equal(torch_row.predict([film])[0].masks, masks)
+    for film, known in zip(kept.films, kept.answers, strict=True):
+        (found,) = torch_row.predict([film])
+        np.testing.assert_array_equal(found.masks, known.masks)
+        np.testing.assert_array_equal(found.probabilities, known.probabilities)
 
 
 class Wrong:
@@ -193,4 +220,4 @@ def test_what_is_not_in_the_table_is_refused(model, device, runtime, precision, 
 
 def test_derived_files_lie_where_the_reference_is_looked_for(model, cache):
     reference.reference_of(model)
-    assert (derived.cache_folder(model) / "reference.npz").is_file()
+    assert (derived.cache_folder(model) / derived.REFERENCE).is_file()

@@ -18,7 +18,7 @@ from hoseg.errors import DeviceError
 from hoseg.segment.weights import Model
 
 ONNX = "model.onnx"
-REFERENCE = "reference.npz"
+REFERENCE = "parity.npz"
 CACHE_VARIABLE = "HOSEG_CACHE"
 
 _INDEX = "derived.json"
