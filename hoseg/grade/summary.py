@@ -29,7 +29,7 @@ def summarise(finding: HipFinding) -> str:
     names = " or ".join(grade_name("brooker", grade) for grade in likely_classes(finding))
     if finding.every_contact not in (None, finding.brooker):
         other = grade_name("brooker", finding.every_contact)
-        basis += f"; {other} if ossification over bone hangs on it"
+        basis += f"; {other} with superimposed contacts counted"
     return f"{names}: {basis}" + (" (provisional)" if finding.provisional else "")
 
 
