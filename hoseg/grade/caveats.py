@@ -54,7 +54,7 @@ def _overlap(finding: HipFinding) -> str:
 
 
 def _superimposed(finding: HipFinding) -> str:
-    found = {bone for c in finding.components if c.graded for bone in c.superimposed_on}
+    found = {bone for component in finding.components for bone in component.superimposed_on}
     if not found:
         return ""
     bones = " and ".join(sorted(found, reverse=True))

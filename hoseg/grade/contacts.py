@@ -36,8 +36,8 @@ SUPERIMPOSED = ((0.0, 0.02, 0.1, 0.2, 0.9, 1.0), (0.45, 0.45, 0.3, 0.0, 0.0, 0.3
 """Chance that a contact is superimposition only, by the share of the ossification that lies over
 the bone. A spur has a root over its bone: of 338 contacts on simulated films, 5 of 27 were real
 with up to 2 % over the bone, 21 of 39 with 2-10 %, 45 of 54 with 10-20 %, 175 of 190 with 20-95 %
-(taken as certain) and 18 of 28 with more. Never above one half: where no
-network looks, every contact counts."""
+(taken as certain) and 18 of 28 with more. Never above one half: where no network looks, every
+contact counts."""
 LIMIT = 0.5
 """A contact that is likelier superimposition than attachment does not count."""
 

@@ -110,15 +110,17 @@ def grade(
     for index, named in enumerate(sides(hips, side, orientation)):
         around = surroundings(bones, hips[index], frames[index], settings)
         own = [_own(items, frames, index) for items in levels]
-        contacts = _find_contacts(own, around, attachment, named[0])
-        sorted_out = [_sort_out(found, around) for found in contacts]
-        shown, excluded = sorted_out[len(levels) // 2]
+        found_there = _find_contacts(own, around, attachment, named[0])
+        sorted_out = [_sort_out(found, found.as_read(), around) for found in found_there]
+        middle = len(levels) // 2
+        kept, excluded = sorted_out[middle]
+        contacts = kept.as_read()
         case = Case(
             hip=hips[index],
             around=around,
-            shown=shown,
-            contacts=shown.as_read(),
-            measured=measure(shown.as_read(), around, settings.attach_mm),
+            shown=_sort_out(found_there[middle], found_there[middle], around)[0],
+            contacts=contacts,
+            measured=measure(contacts, around, settings.attach_mm),
             draws=_draw([pair[0] for pair in sorted_out], around, spacing, rng, draws),
             excluded=excluded,
             specks=tuple(s for s in specks if _nearest(s.centroid_px * bones.mm, frames) == index),
@@ -201,11 +203,14 @@ def _find_contacts(
 
 
 def _sort_out(
-    contacts: Contacts, around: Surroundings
+    contacts: Contacts, counted: Contacts, around: Surroundings
 ) -> tuple[Contacts, tuple[tuple[Ossification, str], ...]]:
-    """Leave out what touches nothing and is not about the hip, saying why."""
+    """Leave out what touches nothing and is not about the hip, saying why.
+
+    counted: the same ossifications with the contacts that count
+    """
     frame, tolerance = around.frame, around.settings.attach_mm
-    attached = np.logical_or(*contacts.as_read().attached(tolerance))
+    attached = np.logical_or(*counted.attached(tolerance))
     kept, excluded = [], []
     for i, (item, touching) in enumerate(zip(contacts.items, attached, strict=True)):
         u, v = (float(x.mean()) for x in frame.local(item.pixels_mm))

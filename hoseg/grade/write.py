@@ -45,8 +45,8 @@ class Context:
 class Case:
     """One hip, measured.
 
-    shown: what touches what on the film
-    contacts: the same without contacts that are superimposition
+    shown: what touches what on the film, every contact counted
+    contacts: without contacts that are superimposition, and what is not about the hip without them
     excluded: ossifications that were not graded, with a code why
     side: and where it comes from
     """
@@ -152,12 +152,18 @@ def _verdicts(context: Context, case: Case, quantities: Quantities) -> tuple[Ver
 
 def _every_contact(context: Context, case: Case, brooker: int | str | None) -> int | None:
     """The class if every contact on the film counted; None where all do, or none can be said."""
-    if case.shown is case.contacts or brooker is None:
+    if brooker is None or not _undone(case).any():
         return None
     measured = measure(case.shown, case.around, context.settings.attach_mm)
     arrays = measured.quantities.arrays()
     index = int(decide(BROOKER, arrays if context.bones.calibrated else hide_lengths(arrays))[0])
     return None if index == UNDECIDED else int(BROOKER.rules[index].grade)
+
+
+def _undone(case: Case) -> NDArray[np.bool_]:
+    """(n, 2) contacts of ``case.shown`` with the pelvis, the femur that do not count."""
+    touching = case.shown.edges[:-2, -2:] <= case.around.settings.attach_mm
+    return np.asarray(touching & case.shown.superimposed)
 
 
 def _at_least(case: Case, brooker: int | str | None) -> int | None:
@@ -183,7 +189,6 @@ def _components(context: Context, case: Case) -> tuple[Component, ...]:
     result = []
     for i, item in enumerate(contacts.items):
         touching = contacts.edges[i, -2:] <= tolerance
-        undone = (case.shown.edges[i, -2:] <= tolerance) & ~touching
         density = None
         if context.image is not None:
             density = relative_density(context.image, item, bones, cortex)
@@ -191,7 +196,6 @@ def _components(context: Context, case: Case) -> tuple[Component, ...]:
             replace(
                 _component(context, case, item),
                 attached_to=_bones(touching),
-                superimposed_on=_bones(undone),
                 distance_to_pelvis_mm=_length(contacts.to_pelvis[i], bones),
                 distance_to_femur_mm=_length(contacts.to_femur[i], bones),
                 lesion=lesions[i],
@@ -211,6 +215,9 @@ def _bones(which: NDArray[np.bool_]) -> tuple[str, ...]:
 
 def _component(context: Context, case: Case, item: Ossification) -> Component:
     bones = context.bones
+    undone = np.zeros(2, bool)
+    if item in case.shown.items:
+        undone = _undone(case)[case.shown.items.index(item)]
     centroid = item.pixels_mm.mean(axis=0) / bones.mm
     return Component(
         area_mm2=item.area_mm2 if bones.calibrated else None,
@@ -225,6 +232,7 @@ def _component(context: Context, case: Case, item: Ossification) -> Component:
         centroid_px=(float(centroid[0]), float(centroid[1])),
         overlap_pelvis=float(item.over_pelvis.mean()),
         overlap_femur=float(item.over_femur.mean()),
+        superimposed_on=_bones(undone),
     )
 
 

@@ -17,6 +17,7 @@ from hoseg.grade.settings import GradeSettings
 from hoseg.radiograph import Orientation, Side
 
 from .scene import TIP, Scene, island, known, opposing_boxes
+from .shapes import Ellipse
 from .test_closeup import seen
 
 PELVIS, FEMUR = 0, 1
@@ -69,6 +70,24 @@ def test_ossification_in_front_of_both_bones_is_an_island():
         "pelvis",
         "femur",
     }
+
+
+def test_superimposed_ossification_away_from_the_hip_is_left_out_and_still_told():
+    inside = Ellipse((-44.0, 5.0), (6.0, 5.0), 0.0)  # over the pubis, medial of the joint
+    scene = Scene((inside,))
+    assert scene.grade().brooker == 2
+    finding = scene.grade(attachment=Says(pelvis=0.9))
+    assert (finding.brooker, finding.every_contact) == (0, 2)
+    (component,) = finding.components
+    assert (component.excluded, component.superimposed_on) == ("inside_pelvis", ("pelvis",))
+    assert "superimposed" in [note.code for note in finding.caveats]
+
+
+def test_what_is_near_a_bone_without_touching_it_leaves_nothing_undone():
+    scene = Scene((island(14.0, at=(TIP[0], TIP[1] - 5.5)),))  # 2.5 mm off the trochanter
+    finding = scene.grade(attachment=Says(0.9, 0.9))
+    assert (finding.brooker, finding.every_contact) == (1, None)
+    assert finding == scene.grade()
 
 
 def test_an_abstained_hip_has_no_other_class():
