@@ -137,8 +137,10 @@ def write_nothing(context: Context, why: Reason, side: Side) -> HipFinding:
 
 def _verdicts(context: Context, case: Case, quantities: Quantities) -> tuple[Verdict, ...]:
     tolerance = context.settings.attach_mm
+    # Where ossification lies over a bone without hanging on it, a distance would tell nothing.
     contact = np.inf
-    if context.bones.calibrated and case.contacts.items and not quantities.bridges:
+    seen_apart = case.contacts.items and not case.shown.superimposed.any()
+    if context.bones.calibrated and seen_apart and not quantities.bridges:
         edges = case.contacts.edges[:-2, -2:]
         contact = case.contacts.bridge_mm if quantities.spurs else float(edges.min())
         contact = contact if contact < FAR_MM else np.inf

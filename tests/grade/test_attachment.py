@@ -87,7 +87,11 @@ def test_what_is_near_a_bone_without_touching_it_leaves_nothing_undone():
     scene = Scene((island(14.0, at=(TIP[0], TIP[1] - 5.5)),))  # 2.5 mm off the trochanter
     finding = scene.grade(attachment=Says(0.9, 0.9))
     assert (finding.brooker, finding.every_contact) == (1, None)
-    assert finding == scene.grade()
+    assert finding.caveats == scene.grade().caveats
+    assert [c.superimposed_on for c in finding.components] == [()]
+    # "an island and a bone 29 mm apart", to the other bone, would be no help.
+    assert "apart" in scene.grade().verdict("brooker").counterfactual
+    assert finding.verdict("brooker").counterfactual == ""
 
 
 def test_an_abstained_hip_has_no_other_class():
