@@ -108,7 +108,14 @@ class HipUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map grey levels (N, 1, H, W) to logits (N, outputs, H, W)."""
-        return F.pixel_shuffle(self.head(self._features(x)[0]), 2)
+        return F.pixel_shuffle(self.forward_folded(x), 2)
+
+    def forward_folded(self, x: Tensor) -> Tensor:
+        """Map grey levels (N, 1, H, W) to logits (N, 4 x outputs, H / 2, W / 2).
+
+        Four channels in a row are a block of 2 x 2 pixels, as ``pixel_shuffle`` lays them out.
+        """
+        return self.head(self._features(x)[0])
 
     def forward_deep(self, x: Tensor) -> tuple[Tensor, list[tuple[int, Tensor]]]:
         """Logits at full resolution, and (stride, logits at 1/stride) of the deep heads."""
@@ -158,12 +165,17 @@ def required_multiple(network: nn.Module) -> int:
 def keep_structures(network: nn.Module) -> nn.Module:
     """Drop auxiliary outputs and deep heads of a ``HipUNet``, in place, for release."""
     if isinstance(network, HipUNet):
-        kept = 4 * len(STRUCTURES)
-        smaller = nn.Conv2d(network.widths[0], kept, 3, padding=1)
-        state = {name: value[:kept] for name, value in network.head.state_dict().items()}
-        smaller.load_state_dict(state)
-        network.head, network.outputs = smaller, len(STRUCTURES)
+        choose_outputs(network, range(len(STRUCTURES)))
         network.deep_levels, network.deep_heads = (), nn.ModuleList()
+    return network
+
+
+def choose_outputs(network: HipUNet, outputs: Sequence[int]) -> HipUNet:
+    """Answer with these outputs in this order, in place; one may be answered twice."""
+    rows = [4 * output + place for output in outputs for place in range(4)]
+    head = nn.Conv2d(network.widths[0], len(rows), 3, padding=1)
+    head.load_state_dict({name: value[rows] for name, value in network.head.state_dict().items()})
+    network.head, network.outputs = head, len(outputs)
     return network
 
 

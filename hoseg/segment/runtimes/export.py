@@ -10,7 +10,7 @@ from hoseg.errors import DeviceError
 from hoseg.segment.weights import Model
 
 OPSET = 17
-"""Read by ONNX Runtime 1.13 and OpenVINO 2023.0 and everything newer."""
+"""Read by ONNX Runtime 1.21, the first to unfold bytes, OpenVINO 2023.0 and everything newer."""
 
 
 def export_onnx(model: Model, path: Path) -> None:

@@ -65,6 +65,7 @@ def open_file(path: Path, wish: Wish) -> OpenVinoCpu:
         "PERFORMANCE_HINT": "LATENCY",
     }
     model = core.read_model(path)
+    model.reshape([1, 1, -1, -1])  # a film at a time: what is known beforehand can be fused
     if wish.precision == "bfloat16":
         model = _take_parts(model)
     return OpenVinoCpu(core.compile_model(model, "CPU", config))
