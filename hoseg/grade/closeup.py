@@ -3,14 +3,13 @@
 Masks and a dozen measurements (``hoseg.grade.chances``) do not tell ossification that hangs on a
 bone from ossification that merely lies in front of it; density, texture and outlines tell a little
 more. A model folder may bring convolutional networks for that, made by ``hoseg.train.closeup``.
-They run in OpenCV, so that the processes that grade need no other runtime.
+They run in ONNX Runtime, in a third of the time that OpenCV takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -106,6 +105,9 @@ def _planes(film: Film, places: NDArray[np.float64]) -> NDArray[np.uint8]:
     shown = np.empty((1 + len(film.probabilities.values), SIZE_PX, SIZE_PX), np.uint8)
     planes = (grey.astype(np.uint8), *(plane[part] for plane in film.probabilities.values))
     for out, plane in zip(shown, planes, strict=True):
+        if not plane.any():
+            out[:] = 0
+            continue
         if all(blur):
             plane = np.asarray(cv2.GaussianBlur(plane, (0, 0), sigmaX=blur[0], sigmaY=blur[1]))
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -125,12 +127,20 @@ class CloseUpNetwork:
 
     def __init__(self, kind: Kind, onnx: bytes, where: str = "") -> None:
         self.kind = kind
-        self._onnx, self._where, self._lock = onnx, where or kind.file, Lock()
+        import onnxruntime  # a tenth of a second, for those who bring a network
+
+        self._onnx, self._where = onnx, where or kind.file
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
         try:
-            self._network = cv2.dnn.readNetFromONNX(np.frombuffer(onnx, np.uint8))
+            self._session = onnxruntime.InferenceSession(
+                onnx, options, providers=["CPUExecutionProvider"]
+            )
+            self._input = self._session.get_inputs()[0].name
             found = self.log_odds(np.zeros((1, kind.planes, SIZE_PX, SIZE_PX), np.uint8))
-        except cv2.error as error:
-            raise ModelError(f"{self._where}: cannot be read ({error.err})") from error
+        except Exception as error:  # its errors have no other base in common
+            raise ModelError(f"{self._where}: cannot be read ({error})") from error
         if found.shape != (1, kind.answers):
             raise ModelError(
                 f"{self._where}: answers {found.shape[1:]} numbers, not {kind.answers}"
@@ -141,12 +151,11 @@ class CloseUpNetwork:
 
     def log_odds(self, close_ups: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
         """(n, answers) of n close-ups; each depends on its own alone."""
-        answers = []
-        for shown in close_ups:
-            with self._lock:
-                self._network.setInput(network_input(shown[None]))
-                answers.append(self._network.forward()[0].astype(np.float64))
-        return np.array(answers).reshape(len(answers), -1)
+        answers = [
+            np.asarray(self._session.run(None, {self._input: network_input(shown[None])})[0])[0]
+            for shown in close_ups
+        ]
+        return np.array(answers, np.float64).reshape(len(answers), -1)
 
 
 def network_in(files: Mapping[str, bytes], kind: Kind, folder: str) -> CloseUpNetwork | None:

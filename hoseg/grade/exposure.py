@@ -15,6 +15,9 @@ RIM_PX = 2
 """At the edge of the field its border looks like the edge of a bone, so many pixels inside."""
 
 
+_Index = NDArray[np.intp] | int
+
+
 @dataclass(frozen=True, eq=False)
 class Exposed:
     """The exposed field.
@@ -47,13 +50,35 @@ class Visible:
     def at(self, points_px: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether the pixels nearest to (N, 2) points of the image are visible."""
         row, column = np.rint(points_px).astype(np.intp).T
+        if self._all_about(row, column):
+            return np.ones(len(row), bool)
         height, width = self.rows.shape[1], self.columns.shape[1]
         within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         top, bottom = self.rows[:, np.clip(row, 0, height - 1)]
         left, right = self.columns[:, np.clip(column, 0, width - 1)]
+        clear = self._sum(top, bottom, left, right) == 0
+        return np.asarray(within & clear & (bottom > top) & (right > left))
+
+    def _sum(self, top: _Index, bottom: _Index, left: _Index, right: _Index) -> NDArray[np.int32]:
+        """Dark cells of rows [top, bottom) and columns [left, right)."""
         dark = self.dark
         found = dark[bottom, right] - dark[top, right] - dark[bottom, left] + dark[top, left]
-        return np.asarray(within & (found == 0) & (bottom > top) & (right > left))
+        return np.asarray(found, np.int32)
+
+    def _all_about(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> bool:
+        """Whether all between these pixels is visible, as it is about most hips."""
+        if not len(row):
+            return True
+        cells = []
+        for along, ranges in ((row, self.rows), (column, self.columns)):
+            first, last = int(along.min()), int(along.max())
+            if first < 0 or last >= ranges.shape[1]:
+                return False
+            (begin, end), (start, stop) = ranges[:, first].tolist(), ranges[:, last].tolist()
+            if begin >= end or start >= stop:
+                return False
+            cells.append((begin, stop))
+        return not self._sum(*cells[0], *cells[1])
 
 
 def find_visible(exposed: Exposed, shape: tuple[int, ...]) -> Visible | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 
 import cv2
 import numpy as np
@@ -163,12 +163,29 @@ def restore(
     for bit, (channel, threshold) in enumerate(zip(probabilities, thresholds, strict=True)):
         level = min(max(ceil(threshold * 255), 1), 255)
         channel = channel * keep
-        if channel.max() < level:  # interpolation never exceeds what it lies between
+        box = _box_from(channel, level, prepared.grid)
+        if box is None:
             continue
         cv2.resize(channel, window.shape[::-1], dst=full, interpolation=cv2.INTER_LINEAR)
-        cv2.threshold(full, level - 1, 1 << bit, cv2.THRESH_BINARY, dst=full)
-        cv2.bitwise_or(inside, full, dst=inside)
+        part = full[box]
+        cv2.threshold(part, level - 1, 1 << bit, cv2.THRESH_BINARY, dst=part)
+        cv2.bitwise_or(inside[box], part, dst=inside[box])
     return masks
+
+
+def _box_from(channel: NDArray[np.uint8], level: int, grid: Grid) -> tuple[slice, slice] | None:
+    """Original pixels of the window that can reach a level; None where none does.
+
+    Interpolation never exceeds what it lies between.
+    """
+    left, top, width, height = cv2.boundingRect((channel >= level).view(np.uint8))
+    if width == 0:
+        return None
+    rows, columns = (
+        slice(max(0, floor((first - 1) * step)), ceil((first + count + 1) * step))
+        for first, count, step in zip((top, left), (height, width), grid.step_px, strict=True)
+    )
+    return rows, columns
 
 
 def _scale_mm(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, PALETTE = 0, 3
 FILTER_UP = 2
+STRIP_ROWS = 128
 
 
 def encode_png(
@@ -30,16 +31,13 @@ def encode_png(
     pixels: (H, W) uint8, grey levels or palette indices; or several, one below the other
     palette: (N, 3) uint8 RGB, N <= 256, or None for grey
     text: keyword -> Latin-1 text chunks, e.g. {"Disclaimer": "Research use only."}
+
+    Raises ValueError when there are no pixels.
     """
     parts = [pixels] if isinstance(pixels, np.ndarray) else list(pixels)
     height, width = sum(len(part) for part in parts), parts[0].shape[1]
-    rows = np.empty((height, width + 1), np.uint8)
-    rows[:, 0] = FILTER_UP
-    row, above = 0, np.uint8(0)
-    for part in parts:
-        np.subtract(part[0], above, out=rows[row, 1:])
-        np.subtract(part[1:], part[:-1], out=rows[row + 1 : row + len(part), 1:])
-        row, above = row + len(part), part[-1]
+    if height == 0 or width == 0:
+        raise ValueError("an empty picture has no PNG")
     colour = GREY if palette is None else PALETTE
     chunks = [
         SIGNATURE,
@@ -49,9 +47,26 @@ def encode_png(
         chunks.append(_chunk(b"PLTE", palette.astype(np.uint8).tobytes()))
     for keyword, value in (text or {}).items():
         chunks.append(_chunk(b"tEXt", f"{keyword}\0{value}".encode("latin-1", "replace")))
-    chunks.append(_chunk(b"IDAT", isal_zlib.compress(rows, level=1)))
+    chunks.append(_chunk(b"IDAT", _compressed(parts, width)))
     chunks.append(_chunk(b"IEND", b""))
     return b"".join(chunks)
+
+
+def _compressed(parts: Sequence[NDArray[np.uint8]], width: int) -> bytes:
+    """Filter and deflate a picture in strips that stay in the processor's cache."""
+    deflate = isal_zlib.compressobj(level=1)
+    rows = np.empty((STRIP_ROWS, width + 1), np.uint8)
+    rows[:, 0] = FILTER_UP
+    above, data = np.zeros(width, np.uint8), []
+    for part in parts:
+        for first in range(0, len(part), STRIP_ROWS):
+            strip = part[first : first + STRIP_ROWS]
+            np.subtract(strip[0], above, out=rows[0, 1:])
+            np.subtract(strip[1:], strip[:-1], out=rows[1 : len(strip), 1:])
+            above = strip[-1]
+            data.append(deflate.compress(rows[: len(strip)]))
+    data.append(deflate.flush())
+    return b"".join(data)
 
 
 def write_png(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
-from hoseg.report.png import encode_png, write_png
+from hoseg.report.png import STRIP_ROWS, encode_png, write_png
 
 pictures = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40))
 
@@ -49,11 +49,18 @@ def test_the_same_pixels_give_the_same_bytes():
 
 
 def test_an_empty_picture_is_refused():
-    with pytest.raises(IndexError):
+    with pytest.raises(ValueError, match="empty"):
         encode_png(np.zeros((0, 4), np.uint8))
 
 
 @given(pictures, st.integers(1, 39))
-def test_parts_one_below_the_other_give_the_bytes_of_the_whole(pixels, row):
+def test_parts_one_below_the_other_give_the_whole(pixels, row):
     if row < len(pixels):
-        assert encode_png((pixels[:row], pixels[row:])) == encode_png(pixels)
+        data = encode_png((pixels[:row], pixels[row:]))
+        assert np.array_equal(np.array(Image.open(io.BytesIO(data))), pixels)
+
+
+@pytest.mark.parametrize("rows", [STRIP_ROWS - 1, STRIP_ROWS, STRIP_ROWS + 1, 2 * STRIP_ROWS])
+def test_nothing_is_lost_between_strips(rows):
+    picture = np.random.default_rng(rows).integers(0, 256, (rows, 9), dtype=np.uint8)
+    assert np.array_equal(np.array(Image.open(io.BytesIO(encode_png(picture)))), picture)

@@ -45,7 +45,7 @@ def open_file(path: Path, wish: Wish) -> OnnxCpu:
         session = onnxruntime.InferenceSession(
             path.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # its errors have no other base in common
         raise ModelError(
             f"{path}: ONNX Runtime {onnxruntime.__version__} cannot open it: {error}"
         ) from error
