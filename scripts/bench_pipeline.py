@@ -186,7 +186,7 @@ def _watch(pid: int, peak: list[float]) -> None:
                 except psutil.NoSuchProcess:
                     continue
             peak[0] = max(peak[0], total / 2**20)
-            time.sleep(0.2)
+            time.sleep(1.0)
     except psutil.NoSuchProcess:
         return
 

@@ -210,7 +210,7 @@ def keep_stored_bits(
     signed = np.issubdtype(pixels.dtype, np.signedinteger)
     low = -(1 << (layout.bits_stored - 1)) if signed else 0
     high = low + (1 << layout.bits_stored) - 1
-    if low <= int(pixels.min()) and int(pixels.max()) <= high:
+    if int(pixels.max()) <= high and (not signed or low <= int(pixels.min())):
         return pixels, ()
     if lossy:
         return np.clip(pixels, low, high), ()

@@ -26,6 +26,8 @@ OVERVIEW_PX = 400
 NOMINAL_RADIUS_MM = 24.0
 """Largest disc that fits into an adult proximal femur: the yardstick without calibration."""
 
+_ROWS_AT_ONCE = 128
+
 
 @dataclass(frozen=True, eq=False)
 class Overview:
@@ -164,7 +166,11 @@ def check_masks(masks: NDArray[np.uint8], where: str = "") -> None:
 
 def layers(masks: NDArray[np.uint8]) -> dict[Structure, Layer]:
     """Each structure of a mask image, on the box that holds it; an empty one on one pixel."""
-    rows, columns = np.bitwise_or.reduce(masks, axis=1), np.bitwise_or.reduce(masks, axis=0)
+    rows, columns = np.empty(masks.shape[0], np.uint8), np.zeros(masks.shape[1], np.uint8)
+    for first in range(0, len(masks), _ROWS_AT_ONCE):  # what the cache holds is read once
+        strip = masks[first : first + _ROWS_AT_ONCE]
+        np.bitwise_or.reduce(strip, axis=1, out=rows[first : first + _ROWS_AT_ONCE])
+        columns |= np.bitwise_or.reduce(strip, axis=0)
     found = {}
     for structure in Structure:
         bit = np.uint8(structure)

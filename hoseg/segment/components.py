@@ -41,17 +41,22 @@ def drop_weak(
     for rule in rules:
         values, fine = answer[rule.channel], answer[rule.plane]
         drawn = values >= rule.level
+        column, row, width, height = cv2.boundingRect(drawn.view(np.uint8))
+        if not width:
+            continue
+        box = np.s_[row : row + height, column : column + width]
         count, labels, stats, _ = cv2.connectedComponentsWithStats(
-            drawn.view(np.uint8), connectivity=8
+            drawn[box].view(np.uint8), connectivity=8
         )
         highest = np.zeros(count, np.uint8)
-        np.maximum.at(highest, labels[drawn], fine[drawn])
+        np.maximum.at(highest, labels[drawn[box]], fine[box][drawn[box]])
         weak = []
         for label in range(1, count):
             if highest[label] < rule.peak_level:
                 left, top, width, height = stats[label, :4].tolist()
                 inside = labels[top : top + height, left : left + width] == label
-                weak.append((Part(inside, (top, left)), rule.cap(int(highest[label]))))
+                part = Part(inside, (row + top, column + left))
+                weak.append((part, rule.cap(int(highest[label]))))
         _drop(values, masks, grid, 1 << rule.channel, drawn, weak)
 
 
