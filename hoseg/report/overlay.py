@@ -21,12 +21,12 @@ from hoseg.report.lettering import FreeSpace, text_mask
 from hoseg.report.palette import (
     BLACK,
     COLOURS,
-    FEWER_GREYS,
     GAP_LINE,
     LINE,
     TINTED,
     WHITE,
     colour_table,
+    fewer_greys,
 )
 from hoseg.report.png import encode_png
 from hoseg.report.strip import DISCLAIMER, draw_strip
@@ -90,7 +90,7 @@ def overlay(
         raise ValueError(f"masks {masks.shape} do not fit the film {radiograph.shape}")
     grey = display(radiograph) if grey is None else grey
     contours = trace(masks) if contours is None else contours
-    picture = np.asarray(cv2.LUT(grey, FEWER_GREYS), np.uint8)
+    picture = fewer_greys(grey)
     size = _font_px(radiograph.shape)
     _draw_structures(picture, masks, contours, max(1, round(size / 9)))
     free = FreeSpace.around(masks, size // 3)

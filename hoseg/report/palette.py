@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,11 +26,14 @@ LINE = {structure: GREYS + TINTS + i for i, structure in enumerate(COLOURS)}
 GAP_LINE = GREYS + TINTS + len(COLOURS)
 BLACK, WHITE = 0, GREYS - 1
 
-FEWER_GREYS = np.round(np.arange(256) * ((GREYS - 1) / 255)).astype(np.uint8)
-"""(256,) display level -> index of its grey."""
 TINTED = np.arange(256, dtype=np.uint8)
 """(256,) index -> index of the same level tinted as ossification; lines stay as they are."""
 TINTED[:GREYS] = GREYS + np.arange(GREYS) * TINTS // GREYS
+
+
+def fewer_greys(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Indices of the greys nearest to (H, W) display levels; in half the time of a table."""
+    return np.asarray(cv2.convertScaleAbs(grey, alpha=(GREYS - 1) / 255), np.uint8)
 
 
 def colour_table() -> NDArray[np.uint8]:
