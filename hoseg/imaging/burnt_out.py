@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.imaging.parts import edge_of, parts_from
+
 Outlines = tuple[NDArray[np.int32], ...]
 """(N, 2) corners (column, row) of each outline, in original pixels; a hole is an outline too."""
 
@@ -71,14 +73,8 @@ def plain_black(
     flat = cv2.morphologyEx(black.astype(np.uint8), cv2.MORPH_OPEN, disc)
     if not flat.any():
         return np.zeros(field.shape, bool)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(flat, connectivity=4)
     beside = cv2.dilate((~field).astype(np.uint8), rim) > 0
-    edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[beside])
-    outer = np.zeros(len(stats), bool)
-    outer[np.unique(np.concatenate(edges))] = True
-    outer &= stats[:, cv2.CC_STAT_AREA] >= least_px
-    outer[0] = False
-    return np.asarray(outer[labels])
+    return parts_from(flat > 0, beside | edge_of(flat.shape), least_px)
 
 
 def _outlines(regions: NDArray[np.bool_], original_shape: tuple[int, int]) -> Outlines:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hoseg.imaging.blades import inside_blades
 from hoseg.imaging.burnt_out import Outlines, find_burnt_out
+from hoseg.imaging.parts import edge_of, parts_from
 from hoseg.imaging.resample import Window
 from hoseg.radiograph import Grid, Note
 
@@ -28,6 +29,7 @@ _FLAT = 0.012  # share of the grey range within which a painted border stays
 _SMALLEST_SHARE = 0.05  # a field smaller than this is a mistake
 _EVEN = 0.002  # share of the grey range within which a grey border stays
 _COMMON_SHARE = 0.15  # share of the image's edge that is painted in one grey
+_BORDER_SHARE = 0.002  # painted borders below this share of the picture are specks
 _PART_SHARE = 0.15  # parts of the field below this share of the largest are markers
 _FEW_CORNERS = 4  # of a field that is a shape of its own
 _FULL_SHARE = 0.96  # a hull that fills this share of its rectangle or circle is that shape
@@ -123,16 +125,17 @@ def find_painted(picture: Picture, valid: Mask | None = None) -> Mask:
     (h, w) bool, one or a few convex parts; everywhere when no border is found
     """
     inside = np.ones(picture.shape, bool) if valid is None else valid.copy()
-    low = float(picture[inside].min(initial=np.inf))
-    high = float(picture[inside].max(initial=-np.inf))
+    seen = picture if valid is None else picture[inside]
+    low, high = float(seen.min(initial=np.inf)), float(seen.max(initial=-np.inf))
     if not high > low:
         return inside
     margin, even = _FLAT * (high - low), _EVEN * (high - low)
     flats = [picture <= low + margin, picture >= high - margin]
     flats += [np.abs(picture - grey) <= even for grey in _common_greys(picture, even)]
+    edge, least_px = edge_of(picture.shape), _BORDER_SHARE * picture.size
     for flat in flats:
         if (flat & inside).any():
-            inside &= ~_touching_edge(flat | ~inside)
+            inside &= ~parts_from(flat | ~inside, edge, least_px)
     field = _completed(inside)
     if valid is not None:
         field &= valid
@@ -167,18 +170,6 @@ def find_field(
         notes = (Note("field_cropped", text),)
     burnt_out = find_burnt_out(picture, field, original_shape, dense_is_high=dense_is_high)
     return ExposedField(field, original_shape, _window(field, original_shape), notes, burnt_out)
-
-
-def _touching_edge(mask: Mask) -> Mask:
-    """Keep the parts of a mask that touch the edge of the image and are more than a speck."""
-    if not any(edge.any() for edge in (mask[0], mask[-1], mask[:, 0], mask[:, -1])):
-        return np.zeros(mask.shape, bool)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=4)
-    edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    keep = np.zeros(len(stats), bool)
-    keep[edge] = stats[edge, cv2.CC_STAT_AREA] >= 0.002 * mask.size
-    keep[0] = False
-    return np.asarray(keep[labels])
 
 
 def _completed(inside: Mask) -> Mask:
