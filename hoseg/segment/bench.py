@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from hoseg.imaging.prepare import plan, prepare, restore
 from hoseg.memory import keep_freed_memory
 from hoseg.radiograph import Radiograph, Segmentation
+from hoseg.segment.engine import CpuEngine
 from hoseg.segment.options import Options, usable_cores
 from hoseg.segment.predictor import Predictor
 
@@ -112,7 +113,8 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
         on_cores = sum(ms for name, ms in stages.items() if name in ("decode", "prepare", "write"))
         bound = min(1000 * workers / on_cores, network.median)
     else:
-        network = rate(lambda film: predictor.predict([film]), repeated, workers, passes)
+        assert isinstance(predictor.engine, CpuEngine)
+        network = rate(predictor.engine.answer, repeated, workers, passes)
         bound = 1000 * workers / sum(stages.values())
     share = end_to_end.median / bound
     return Bench(end_to_end, network, stages, bound, share, memory_mb, half)

@@ -107,9 +107,13 @@ class CpuEngine:
 
     def film(self, prepared: Prepared) -> Segmentation:
         """Predict one film in the calling thread."""
-        answer = mean_of([self._answer(f, prepared) for f in self._forwards])
+        answer = self.answer(prepared)
         masks = restore(answer[: len(STRUCTURES)], prepared, self._deployment.thresholds)
         return self._deployment.conclude(answer, masks, prepared)
+
+    def answer(self, prepared: Prepared) -> NDArray[np.uint8]:
+        """(planes, h, w) uint8 of the networks for one film: forward passes and nothing else."""
+        return mean_of([self._answer(forward, prepared) for forward in self._forwards])
 
     def _answer(self, forward: Forward, prepared: Prepared) -> NDArray[np.uint8]:
         """(planes, h, w) uint8 of one network, zero outside the field."""

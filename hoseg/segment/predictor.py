@@ -36,6 +36,7 @@ class Predictor:
     Attributes
     ----------
     choice: which runtime was taken, why, and what happened to the others (for ``run.json``)
+    engine: runs the networks
     label: "name@fingerprint-prefix" of the model, joined by "+" for an ensemble
     spacing_mm: the pixel spacing films must be prepared at
 
@@ -57,7 +58,7 @@ class Predictor:
         self.options = options or Options()
         self.label = joint_label(self.models)
         self.spacing_mm = self.models[0].card.spacing_mm
-        self.choice, self._engine = choose(self.models, device, runtime, self.options)
+        self.choice, self.engine = choose(self.models, device, runtime, self.options)
 
     def predict(self, films: Sequence[Prepared]) -> list[Segmentation]:
         """Predict several films; each answer depends on its film alone.
@@ -71,7 +72,7 @@ class Predictor:
 
         On a CPU this may be called from several threads at once.
         """
-        return self._engine.segment(films)
+        return self.engine.segment(films)
 
     def serve(self) -> AbstractContextManager[Server]:
         """Let worker processes use the GPU: a context manager.
@@ -93,9 +94,9 @@ class Predictor:
         from hoseg.segment.gpu.engine import GpuEngine
         from hoseg.segment.gpu.server import GpuServer
 
-        if not isinstance(self._engine, GpuEngine):
+        if not isinstance(self.engine, GpuEngine):
             raise SettingError("tile", self.options.tile, "no tiles when worker processes share")
-        server = GpuServer(self._engine, self.label, self.spacing_mm)
+        server = GpuServer(self.engine, self.label, self.spacing_mm)
         cards = device_count() if self.choice.device == "cuda" else 1
         if cards == 1:
             return server

@@ -168,7 +168,7 @@ def _gate(row: Runtime, models: tuple[Model, ...], device: str, options: Options
 def open_engine(row: Runtime, models: tuple[Model, ...], device: str, options: Options) -> Engine:
     """Make the networks of an ensemble ready on one row of the table."""
     module = import_module(f"hoseg.segment.runtimes.{row.module}")
-    wish = Wish(device, row.precision, options.threads)
+    wish = Wish(device, row.precision, options.threads, options.parallel_films)
     deployment = deployment_of(models, options)
     if row.device == "cuda":
         engine: Engine = module.open_engine(models, wish, deployment)

@@ -82,7 +82,7 @@ def test_cuda_means_every_card_and_a_number_that_one(model, device, cards, serve
 
     opened = []
     predictor = Predictor(model, "cpu", "onnx", Options(gate=False))
-    predictor._engine = fake_engine(model.path)
+    predictor.engine = fake_engine(model.path)
     predictor.choice = replace(predictor.choice, device=device, precision="float16")
     monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
 

@@ -50,6 +50,12 @@ def test_only_bfloat16_takes_parts(model):
         assert len(network._compiled.inputs) == inputs
 
 
+def test_films_side_by_side_have_a_stream_each(model):
+    network = openvino_cpu.open_file(onnx_file(model), Wish("cpu", "float32", 1, films=2))
+    assert network._compiled.get_property("NUM_STREAMS") == 2
+    assert network._compiled.get_property("INFERENCE_NUM_THREADS") == 2
+
+
 @pytest.mark.parametrize("first", ["relu", "two users"])
 def test_a_graph_that_changes_its_input_first_is_left_alone(first):
     ops = openvino.opset13

@@ -96,7 +96,7 @@ def test_a_collimated_film_is_predicted_inside_its_field_only(predictor):
     field[40:90, 48:120] = True
     film = make_film((128, 160), (512, 640), field=field)
     seen = []
-    engine = predictor._engine
+    engine = predictor.engine
     forward = engine._forwards[0]
     engine._forwards = (lambda pixels: seen.append(pixels.shape) or forward(pixels),)
     try:

@@ -60,7 +60,8 @@ def open_file(path: Path, wish: Wish) -> OpenVinoCpu:
     core: Any = import_module("openvino").Core()
     config = {
         "INFERENCE_PRECISION_HINT": _HINTS[wish.precision],
-        "INFERENCE_NUM_THREADS": wish.threads,
+        "INFERENCE_NUM_THREADS": wish.threads * wish.films,
+        "NUM_STREAMS": wish.films,  # with one, films of several threads wait for each other
         "ENABLE_CPU_PINNING": False,
         "PERFORMANCE_HINT": "LATENCY",
     }

@@ -30,11 +30,13 @@ class Wish:
     device: "cpu", "cuda" or "cuda:N"
     precision: "float32", "bfloat16" or "float16"
     threads: inside one forward pass (CPU)
+    films: forward passes side by side (CPU)
     """
 
     device: str
     precision: str
     threads: int
+    films: int = 1
 
 
 @dataclass(frozen=True)
