@@ -100,7 +100,7 @@ class ImageResult:
             model="" if self.segmentation is None else self.segmentation.model,
         )
         notes = [] if self.prepared is None else list(self.prepared.notes)
-        if len(self.contours[Structure.IMPLANT]):
+        if self.segmentation is not None and len(self.contours[Structure.IMPLANT]):
             notes.append(Note("implant_seen", "Metal or cement was found."))
         facts = [NoteFact(code=note.code, text=note.text) for note in notes]
         return result.model_copy(update={"notes": [*result.notes, *facts]})

@@ -18,6 +18,7 @@ from hoseg.batch.journal import Entry
 from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
+from hoseg.imaging.quality import judge_attributes
 from hoseg.memory import keep_freed_memory
 from hoseg.pipeline import GradingModels, ImageResult, Pipeline, Predicts, grading_models_of
 from hoseg.radiograph import Attributes
@@ -90,7 +91,8 @@ def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
     """
     results: list[ResultFile] = []
     try:
-        for radiograph in decode(task.source):
+        # Most of an archive shows no hip, and says so: its pixels need not be decoded.
+        for radiograph in decode(task.source, wanted=lambda film: judge_attributes(film).ok):
             image = pipeline.read(radiograph)
             result = image.result()
             if image.status in ("graded", "abstained"):

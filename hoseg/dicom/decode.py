@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,10 @@ from hoseg.reasons import status_of
 
 
 def decode(
-    source: Source, limits: Limits | None = None, for_spacing_mm: float | None = None
+    source: Source,
+    limits: Limits | None = None,
+    for_spacing_mm: float | None = None,
+    wanted: Callable[[Radiograph], bool] | None = None,
 ) -> list[Radiograph]:
     """Read one input completely.
 
@@ -42,6 +46,8 @@ def decode(
     limits: what may be read; sizes are checked before anything is allocated
     for_spacing_mm: pixel spacing of the network, for masks WITHOUT pictures: a JPEG 2000 film of
         much finer pixels is then decoded at half resolution, and has a note ``half_resolution``
+    wanted: asked with all but the pixels, before they are decoded; what it declines comes back as
+        one radiograph of its size whose pixels are all zero
 
     Returns
     -------
@@ -61,6 +67,9 @@ def decode(
     del data
     layout = read_layout(dataset, source, limits)
     template = _describe(dataset, source)
+    if wanted is not None and not wanted(template):
+        nothing = np.broadcast_to(np.uint8(0), (layout.rows, layout.columns))
+        return [replace(template, pixels=nothing)]
     half = may_halve(dataset, template.spacing, for_spacing_mm)
     if half:
         template = replace(template, notes=(*template.notes, HALF_RESOLUTION))

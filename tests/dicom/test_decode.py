@@ -46,6 +46,20 @@ def test_compressed_films_come_back(syntax, tmp_path):
     assert error.max() == 0 if syntax in LOSSLESS else error.mean() < 12
 
 
+def test_what_is_not_wanted_is_not_decoded(tmp_path):
+    ds = compress(dataset(film()), uid.JPEGLosslessSV1, b"no codestream")
+    ds.BodyPartExamined = "CHEST"
+    source = Source(save(ds, tmp_path / "chest.dcm"), "chest.dcm")
+    asked = []
+    (got,) = decode(source, wanted=lambda film: asked.append(film.attributes.body_part))
+    assert asked == ["CHEST"]
+    assert got.shape == film().shape
+    assert not got.pixels.any()
+    assert got.attributes.body_part == "CHEST"
+    with pytest.raises(InputError):
+        decode(source, wanted=lambda film: True)
+
+
 def test_rle_and_uncompressed_syntaxes_agree(tmp_path):
     pixels = film()
     rle = dataset(pixels)
