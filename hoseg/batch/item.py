@@ -21,7 +21,7 @@ from hoseg.errors import DeviceError, InputError, OutputError
 from hoseg.imaging.quality import judge_attributes
 from hoseg.memory import keep_freed_memory
 from hoseg.pipeline import GradingModels, ImageResult, Pipeline, Predicts, grading_models_of
-from hoseg.radiograph import Attributes
+from hoseg.radiograph import Attributes, Radiograph
 from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
 from hoseg.report.paths import inside, safe_name
@@ -91,8 +91,7 @@ def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
     """
     results: list[ResultFile] = []
     try:
-        # Most of an archive shows no hip, and says so: its pixels need not be decoded.
-        for radiograph in decode(task.source, wanted=lambda film: judge_attributes(film).ok):
+        for radiograph in decode(task.source, wanted=_may_be_drawn):
             image = pipeline.read(radiograph)
             result = image.result()
             if image.status in ("graded", "abstained"):
@@ -105,6 +104,11 @@ def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
     except Exception as error:  # whatever goes wrong with one input costs that one only
         results.append(result_for_failure(fault(task.source.name, error)))
     return entry_of(task, results)
+
+
+def _may_be_drawn(film: Radiograph) -> bool:
+    """Whether pixels are needed: most of an archive shows no hip, says so, and is never drawn."""
+    return judge_attributes(film).status != "skipped"
 
 
 def fault(source: str, error: Exception) -> InputError:

@@ -97,9 +97,7 @@ def _noise(values: Float) -> Float:
 
 @cache
 def _session() -> InferenceSession:
-    from onnxruntime import InferenceSession, SessionOptions
+    from hoseg.onnx_session import open_session
 
-    options = SessionOptions()
-    options.log_severity_level = 3
-    weights = (files("hoseg.dicom") / "text.onnx").read_bytes()
-    return InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+    name = "text.onnx"
+    return open_session((files("hoseg.dicom") / name).read_bytes(), name, threads=0)

@@ -127,24 +127,17 @@ class CloseUpNetwork:
 
     def __init__(self, kind: Kind, onnx: bytes, where: str = "") -> None:
         self.kind = kind
-        import onnxruntime  # a tenth of a second, for those who bring a network
+        # A tenth of a second to import, for those who bring a network.
+        from hoseg.onnx_session import open_session
 
         self._onnx, self._where = onnx, where or kind.file
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                onnx, options, providers=["CPUExecutionProvider"]
-            )
-            self._input = self._session.get_inputs()[0].name
-            found = self.log_odds(np.zeros((1, kind.planes, SIZE_PX, SIZE_PX), np.uint8))
-        except Exception as error:  # its errors have no other base in common
-            raise ModelError(f"{self._where}: cannot be read ({error})") from error
-        if found.shape != (1, kind.answers):
-            raise ModelError(
-                f"{self._where}: answers {found.shape[1:]} numbers, not {kind.answers}"
-            )
+        self._session = open_session(onnx, self._where)
+        ends = [*self._session.get_inputs(), *self._session.get_outputs()]
+        shapes = [end.shape[1:] for end in ends]
+        wanted = [[kind.planes, SIZE_PX, SIZE_PX], [kind.answers]]
+        if shapes != wanted:
+            raise ModelError(f"{self._where}: takes and gives {shapes}, not {wanted}")
+        self._input = ends[0].name
 
     def __reduce__(self) -> tuple[type[CloseUpNetwork], tuple[Kind, bytes, str]]:
         return (CloseUpNetwork, (self.kind, self._onnx, self._where))

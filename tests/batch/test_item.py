@@ -2,7 +2,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
+from pydicom.data import get_testdata_file
 
 from hoseg.batch.item import Task, process
 from hoseg.batch.settings import RunSettings
@@ -18,6 +20,36 @@ class Failing:
 
     def read(self, radiograph):
         raise self.error
+
+
+class Looking:
+    """A pipeline that notes whether it was given any pixels."""
+
+    def __init__(self):
+        self.saw_pixels = False
+
+    def read(self, radiograph):
+        self.saw_pixels = bool(radiograph.pixels.any())
+        raise IndexError
+
+
+@pytest.mark.parametrize(
+    ("facts", "decoded"),
+    [
+        ({"BodyPartExamined": "CHEST"}, False),  # skipped, and never drawn
+        ({"BodyPartExamined": "HIP"}, True),
+        ({"BodyPartExamined": "HIP", "PatientAge": "010Y"}, True),  # abstained on, and drawn
+    ],
+)
+def test_pixels_are_decoded_unless_the_film_is_never_drawn(tmp_path, facts, decoded):
+    ds = pydicom.dcmread(get_testdata_file("CT_small.dcm"))
+    ds.Modality, ds.PatientAge, path = "DX", "060Y", tmp_path / "film.dcm"
+    for keyword, value in facts.items():
+        setattr(ds, keyword, value)
+    ds.save_as(path)
+    pipeline = Looking()
+    process(Task(Source(path, "film.dcm"), 0, "stamp"), pipeline, RunSettings(out=Path()))
+    assert pipeline.saw_pixels == decoded
 
 
 @pytest.fixture

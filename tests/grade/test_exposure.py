@@ -33,7 +33,12 @@ def test_points_see_what_a_painted_field_shows(seed, step, share):
     inside = noise < np.quantile(noise, share)
     visible = find_visible(Exposed(inside, grid), shape)
     points = np.argwhere(np.ones(shape, bool)).astype(float)
-    assert np.array_equal(visible.at(points).reshape(shape), painted(inside, shape, window))
+    truth = painted(inside, shape, window)
+    assert np.array_equal(visible.at(points).reshape(shape), truth)
+    for _ in range(20):  # a part alone, which may lie clear of every edge
+        (top, bottom), (left, right) = (np.sort(rng.integers(0, n + 1, 2)) for n in shape)
+        part = points.reshape(*shape, 2)[top:bottom, left:right].reshape(-1, 2)
+        assert np.array_equal(visible.at(part), truth[top:bottom, left:right].ravel())
 
 
 def test_points_outside_the_image_see_nothing():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime import InferenceSession
 
-from hoseg.errors import ModelError
+from hoseg.onnx_session import open_session
 from hoseg.segment.runtimes.derived import onnx_file
 from hoseg.segment.runtimes.spec import Wish
 from hoseg.segment.weights import Model
@@ -17,7 +17,7 @@ from hoseg.segment.weights import Model
 class OnnxCpu:
     """One session; ``run`` may be called from several threads."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: InferenceSession) -> None:
         self._session = session
         self._input = session.get_inputs()[0].name
 
@@ -35,18 +35,4 @@ def open_network(model: Model, wish: Wish) -> OnnxCpu:
 
 def open_file(path: Path, wish: Wish) -> OnnxCpu:
     """Open a file that ``export_onnx`` wrote."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = wish.threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Films differ in shape: a memory pattern per shape would grow with the archive.
-    options.enable_mem_pattern = False
-    try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # its errors have no other base in common
-        raise ModelError(
-            f"{path}: ONNX Runtime {onnxruntime.__version__} cannot open it: {error}"
-        ) from error
-    return OnnxCpu(session)
+    return OnnxCpu(open_session(path.read_bytes(), str(path), wish.threads))
