@@ -84,7 +84,8 @@ def test_a_speck_below_the_floor_changes_nothing(row, column, gap):
     masks[row : row + 2, column : column + 2] |= OSSIFICATION
     found = grade(masks, known((0.5, 0.5)), draws=0)[0]
     assert key(found) == key(base)
-    assert found.gap_mm == base.gap_mm
+    # The box that holds all ossification begins elsewhere: the last bit may differ.
+    assert found.gap_mm == pytest.approx(base.gap_mm, abs=1e-9)
 
 
 @settings(max_examples=3, deadline=None)

@@ -29,7 +29,7 @@ def hips(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.slow
 def test_it_learns_and_opencv_answers_as_torch_does():
-    settings = CloseUpSettings(epochs=12, batch=16, width=4)
+    settings = CloseUpSettings(epochs=12, batch=16, width=8)
     losses: list[float] = []
     shown, known = hips(240, 0)
     targets = class_targets(known)
