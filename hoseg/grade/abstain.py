@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hoseg.grade.bones import Bones, sample
-from hoseg.grade.contacts import Contacts, Surroundings
+from hoseg.grade.contacts import Contacts
 from hoseg.grade.hips import Hip
+from hoseg.grade.surroundings import Surroundings
 
 NEAR_RADII = 3.0
 """A hip whose head has no pelvis within so many radii has none in the picture."""

@@ -130,18 +130,13 @@ def tree(points: NDArray[np.float64]) -> cKDTree:
 
 def sample(layer: Layer, points_px: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Values of a layer at the pixels nearest to (N, 2) points; 0 outside it."""
-    rows, columns = (
-        np.rint(along).astype(np.intp) - first
-        for along, first in zip(points_px.T, layer.corner, strict=True)
-    )
+    nearest = np.rint(points_px).astype(np.int32)
+    rows, columns = (nearest[:, axis] - np.int32(layer.corner[axis]) for axis in (0, 1))
     height, width = layer.mask.shape
     # As numbers without a sign, places before the first are beyond the last.
-    inside = (rows.view(np.uintp) < height) & (columns.view(np.uintp) < width)
-    if inside.all():
-        return np.asarray(layer.mask[rows, columns], np.uint8)
-    values = np.zeros(len(rows), np.uint8)
-    values[inside] = layer.mask[rows[inside], columns[inside]]
-    return values
+    inside = (rows.view(np.uint32) < height) & (columns.view(np.uint32) < width)
+    values = layer.mask.take(rows * np.int32(width) + columns, mode="clip")
+    return np.asarray(values * inside, np.uint8)
 
 
 def check_masks(masks: NDArray[np.uint8], where: str = "") -> None:
@@ -286,7 +281,7 @@ def _shrink(layer: Layer, shape: tuple[int, int], size: tuple[int, int]) -> NDAr
         picked.append(index[inside])
         places.append(np.flatnonzero(inside))
     small = np.zeros(size, np.uint8)
-    small[np.ix_(*places)] = layer.mask[np.ix_(*picked)] > 0
+    small[np.ix_(*places)] = layer.mask.take(picked[0], axis=0).take(picked[1], axis=1) > 0
     return small
 
 

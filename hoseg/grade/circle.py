@@ -9,7 +9,7 @@ head exceeds half a circle, where its bias is small).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import dist
+from math import dist, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,25 +86,28 @@ def refine(
     radii: tuple[float, float],
 ) -> Circle:
     """Least-squares circle on the points near a first guess; the guess where that fails."""
+    plane = np.ascontiguousarray(points).view(complex)[:, 0]  # row + i column
     for tolerance in (2 * TOLERANCE, TOLERANCE, TOLERANCE):
-        off = np.abs(np.hypot(*(points - centre).T) - radius)
-        near = points[off < tolerance * radius]
+        off = np.abs(plane - complex(*centre)) - radius
+        near = plane[np.abs(off) < tolerance * radius]
         if len(near) < 6:
             break
         # About their mean the normal equations of the algebraic fit are two by two.
-        middle = near.mean(axis=0)
-        x, y = (near - middle).T
-        xx, xy, yy = float(x @ x), float(x @ y), float(y @ y)
-        square = x * x + y * y
-        p, q = 0.5 * float(x @ square), 0.5 * float(y @ square)
+        middle = near.sum() / len(near)
+        near -= middle
+        square = near.real**2 + near.imag**2
+        both, difference = float(square.sum()), complex(near @ near)
+        xx, yy, xy = (both + difference.real) / 2, (both - difference.real) / 2, difference.imag / 2
+        pq = 0.5 * complex(near @ square)
         area = xx * yy - xy * xy
-        if area <= 1e-12 * (xx + yy) ** 2:
+        if area <= 1e-12 * both**2:
             break  # on a line
-        shift = np.array([(yy * p - xy * q) / area, (xx * q - xy * p) / area])
-        size = float(np.sqrt((xx + yy) / len(near) + shift @ shift))
+        shift = complex(yy * pq.real - xy * pq.imag, xx * pq.imag - xy * pq.real) / area
+        size = sqrt(both / len(near) + abs(shift) ** 2)
         if not radii[0] <= size <= radii[1]:
             break
-        centre, radius = shift + middle, size
+        found = complex(shift + middle)
+        centre, radius = np.array([found.real, found.imag]), size
     coverage = float(_coverage(points, centre[None], np.array([radius]))[0])
     return Circle(centre, radius, coverage)
 

@@ -19,19 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hoseg.grade.bones import Bones, sample, tree
-from hoseg.grade.frame import Frame
-from hoseg.grade.hips import Hip
 from hoseg.grade.ossification import Ossification
-from hoseg.grade.outlines import thin
-from hoseg.grade.settings import GradeSettings
+from hoseg.grade.surroundings import FAR_MM, Points, Surroundings, beyond, closest
 
-Points = NDArray[np.float64]
-FAR_MM = 1e6
 NEAR_MM = 4.0
 """Beyond this no error of reading makes a contact."""
-COARSE = 16
-"""Every so-many-th point is looked at first."""
 SUPERIMPOSED = ((0.0, 0.02, 0.1, 0.2, 0.9, 1.0), (0.45, 0.45, 0.3, 0.0, 0.0, 0.35))
 """Chance that a contact is superimposition only, by the share of the ossification that lies over
 the bone. A spur has a root over its bone: of 338 contacts on simulated films, 5 of 27 were real
@@ -40,89 +32,6 @@ with up to 2 % over the bone, 21 of 39 with 2-10 %, 45 of 54 with 10-20 %, 175 o
 contact counts."""
 LIMIT = 0.5
 """A contact that is likelier superimposition than attachment does not count."""
-
-
-@dataclass(frozen=True, eq=False)
-class Surroundings:
-    """The bone surfaces about one hip, ready for distance queries. Points in mm.
-
-    pelvis, femur: all edges inside the field
-    pelvis_ends, femur_ends: edges that a gap may end on: outside the joint zone, not under metal
-    femur_contact: edges that an ossification can be attached to: off the head's own surface
-    """
-
-    bones: Bones
-    frame: Frame
-    settings: GradeSettings
-    pelvis: Points
-    femur: Points
-
-    @cached_property
-    def femur_contact(self) -> Points:
-        """Femoral edges off the head's surface."""
-        return self.femur[_beyond(self.femur, self.frame, self.head_clearance_mm)]
-
-    @property
-    def head_clearance_mm(self) -> float:
-        """Radius of the disc about the head in which touching the femur does not count (mm)."""
-        return self.frame.radius + self.settings.attach_mm
-
-    @cached_property
-    def femur_tree(self) -> cKDTree:
-        """Femoral edges."""
-        return tree(self.femur)
-
-    @cached_property
-    def contact_tree(self) -> cKDTree:
-        """Femoral edges off the head."""
-        return tree(self.femur_contact)
-
-    @cached_property
-    def pelvis_ends(self) -> Points:
-        """Pelvic edges that a gap may end on."""
-        return self.pelvis[self.may_end(self.pelvis)]
-
-    @cached_property
-    def native_mm(self) -> float:
-        """From the tip of the trochanter to the nearest pelvic edge off the joint zone; or nan."""
-        tip = self.frame.trochanter
-        if tip is None or not len(self.pelvis_ends):
-            return np.nan
-        return nearest_mm(tip, self.pelvis_ends)
-
-    @cached_property
-    def pelvis_end_tree(self) -> cKDTree:
-        """Pelvic edges that a gap may end on."""
-        return tree(self.pelvis_ends)
-
-    @cached_property
-    def femur_end_tree(self) -> cKDTree:
-        """Femoral edges that a gap may end on."""
-        return tree(self.femur[self.may_end(self.femur)])
-
-    def to_pelvis_mm(self, point: Points) -> float:
-        """Distance of one point from the pelvic edges (mm)."""
-        return nearest_mm(point, self.pelvis) if len(self.pelvis) else FAR_MM
-
-    def may_end(self, points: Points) -> NDArray[np.bool_]:
-        """Whether a gap may end at (N, 2) points: off the joint zone, metal and field edge."""
-        points_px = points / self.bones.mm
-        zone_mm = self.settings.joint_zone * self.frame.radius
-        allowed = _beyond(points, self.frame, zone_mm) & self.bones.in_field(points_px)
-        if self.bones.implant_outlines:
-            allowed &= sample(self.bones.implant, points_px) == 0
-        return allowed
-
-
-def surroundings(bones: Bones, hip: Hip, frame: Frame, settings: GradeSettings) -> Surroundings:
-    """Collect the bone surfaces about one hip."""
-    return Surroundings(
-        bones,
-        frame,
-        settings,
-        pelvis=bones.pelvis_surface,
-        femur=bones.surface(hip.outlines),
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,29 +87,70 @@ class Contacts:
         """Longest step on the way from pelvis to femur: a bridge when within the tolerance."""
         return float(self.reach[-2, -1])
 
-    def attached(self, tolerance_mm: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which ossifications hang on the pelvis and which on the femur, over others too."""
-        pelvic, femoral, _ = self._ways
-        return pelvic <= tolerance_mm, femoral <= tolerance_mm
+    def touching(self, tolerance_mm: float) -> Touching:
+        """Which ossifications hang on which bone, over others too, and which on each other."""
+        nothing = np.zeros((1, len(self.items), 2), bool)
+        (found,) = self.touching_without(np.array([tolerance_mm]), nothing)
+        return found
+
+    def touching_without(
+        self, tolerances_mm: NDArray[np.float64], apart: NDArray[np.bool_]
+    ) -> list[Touching]:
+        """The same at each of (P,) tolerances, with (P, n, 2) contacts with the bones undone."""
+        edges = np.where(apart, FAR_MM, self.edges[: len(self.items), -2:])
+        pelvic, femoral = self._to_bones(edges) <= tolerances_mm[:, None]
+        lesions = {mm: self._lesions(mm) for mm in set(tolerances_mm.tolist())}
+        return [
+            Touching(pelvic[i], femoral[i], lesions[mm])
+            for i, mm in enumerate(tolerances_mm.tolist())
+        ]
 
     @cached_property
-    def _ways(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Longest edge of the best way over ossifications alone (mm): (n,) from each to the
-        pelvis, (n,) to the femur, (n, n) to each other.
-        """
-        n = len(self.items)
-        pelvic = _minimax(self.edges[: n + 1, : n + 1])[:n, n]
-        others = [*range(n), n + 1]
-        femoral = _minimax(self.edges[others][:, others])[:n, n]
-        between = _minimax(self.edges[:n, :n])
+    def _between(self) -> NDArray[np.float64]:
+        """(n, n) longest edge of the best way over ossifications alone (mm)."""
+        between = _minimax(self.edges[: len(self.items), : len(self.items)])
         np.fill_diagonal(between, 0)
-        return pelvic, femoral, between
+        return between
 
-    def lesions(self, tolerance_mm: float) -> list[int]:
+    def _to_bones(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Longest edge of the best way from each ossification over others alone to the bones.
+
+        edges: (P, n, 2) distances from the pelvis, the femur (mm)
+
+        Returns (2, P, n), pelvis and femur.
+        """
+        # Over others or straight: the best way to a bone passes from each to the one it leaves at.
+        ways = np.maximum(self._between[None, :, :, None], edges[:, None])
+        return np.moveaxis(ways.min(axis=2, initial=FAR_MM), 2, 0)
+
+    def _lesions(self, tolerance_mm: float) -> tuple[int, ...]:
         """A number for each ossification; those in contact with each other share it."""
-        reach = self._ways[2]
-        first = [int(np.flatnonzero(row <= tolerance_mm)[0]) for row in reach]
-        return [sorted(set(first)).index(index) for index in first]
+        first = (self._between <= tolerance_mm).argmax(axis=1).tolist() if self.items else []
+        numbers = {index: number for number, index in enumerate(sorted(set(first)))}
+        return tuple(numbers[index] for index in first)
+
+
+@dataclass(frozen=True, eq=False)
+class Touching:
+    """What hangs on what at one contact tolerance.
+
+    pelvic, femoral: (n,) ossifications that hang on the bone, over others too
+    lesions: a number for each ossification; those in contact with each other share it
+    """
+
+    pelvic: NDArray[np.bool_]
+    femoral: NDArray[np.bool_]
+    lesions: tuple[int, ...]
+
+    @property
+    def attached(self) -> NDArray[np.bool_]:
+        """(n,) ossifications that hang on either bone."""
+        return np.asarray(self.pelvic | self.femoral)
+
+    @property
+    def key(self) -> tuple[bytes, bytes, tuple[int, ...]]:
+        """Alike where everything is."""
+        return self.pelvic.tobytes(), self.femoral.tobytes(), self.lesions
 
 
 def find_contacts(
@@ -210,10 +160,9 @@ def find_contacts(
     n = len(items)
     to_pelvis, to_femur, contact = np.full((3, n), FAR_MM)
     edges = np.full((n + 2, n + 2), FAR_MM)
-    outlines = [thin(item.outline_mm) for item in items]
-    trees = [tree(points) for points in outlines]
     bones = around.bones
-    for i, (item, points) in enumerate(zip(items, outlines, strict=True)):
+    for i, item in enumerate(items):
+        points = item.surface
         if len(around.pelvis):
             far = not item.over_pelvis.any()
             to_pelvis[i] = _nearest(bones.pelvis_tree, points, bound_mm) if far else 0
@@ -224,10 +173,10 @@ def find_contacts(
             contact[i] = _nearest(around.contact_tree, points, bound_mm)
         if item.over_femur.any():
             over = item.pixels_mm[item.over_femur]
-            if _beyond(over, around.frame, around.head_clearance_mm).any():
+            if beyond(over, around.frame, around.head_clearance_mm).any():
                 contact[i] = 0
         for j in range(i):
-            edges[i, j] = edges[j, i] = _between(points, trees[j])
+            edges[i, j] = edges[j, i] = _between(points, items[j].surface_tree)
     edges[:n, n] = edges[n, :n] = to_pelvis
     edges[:n, n + 1] = edges[n + 1, :n] = contact
     return Contacts(tuple(items), to_pelvis, to_femur, edges, _doubts(items, edges))
@@ -235,14 +184,8 @@ def find_contacts(
 
 def _doubts(items: list[Ossification], edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """Doubts by the share of each ossification that lies over the bone."""
-    over = [(item.over_pelvis.mean(), item.over_femur.mean()) for item in items]
-    shares = np.array(over, float).reshape(-1, 2)
+    shares = np.array([item.shares_over for item in items], float).reshape(-1, 2)
     return np.where(edges[:-2, -2:] < NEAR_MM, np.interp(shares, *SUPERIMPOSED), 0.0)
-
-
-def nearest_mm(point: Points, points: Points) -> float:
-    """Shortest distance from one point to any of (N, 2): for one, no tree is worth its making."""
-    return float(np.hypot(*(points - point).T).min())
 
 
 def _between(a: Points, b: cKDTree) -> float:
@@ -257,25 +200,6 @@ def _nearest(bone: cKDTree, points: Points, bound_mm: float = np.inf) -> float:
     """Shortest distance from any of (N, 2) points to a tree's; far when beyond the bound."""
     distance, found, _ = closest(bone, points, bound_mm)
     return distance if found >= 0 else FAR_MM
-
-
-def closest(bone: cKDTree, points: Points, bound: float = np.inf) -> tuple[float, int, int]:
-    """Shortest distance below a bound, and the indices of the point and of the tree's point.
-
-    Every ``COARSE``-th point first: what it finds bounds the search for all others.
-    """
-    found = (bound, -1, -1)
-    for chosen, step in ((points[::COARSE], COARSE), (points, 1)):
-        distance, index = (np.asarray(x) for x in bone.query(chosen, distance_upper_bound=found[0]))
-        i = int(np.argmin(distance))
-        if distance[i] < found[0]:
-            found = (float(distance[i]), i * step, int(index[i]))
-    return found
-
-
-def _beyond(points: Points, frame: Frame, distance_mm: float) -> NDArray[np.bool_]:
-    row, column = points.T
-    return (row - frame.centre[0]) ** 2 + (column - frame.centre[1]) ** 2 > distance_mm**2
 
 
 def _minimax(edges: NDArray[np.float64]) -> NDArray[np.float64]:

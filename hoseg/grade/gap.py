@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hoseg.grade.bones import tree
-from hoseg.grade.contacts import Contacts, Points, Surroundings, closest
+from hoseg.grade.contacts import Contacts
 from hoseg.grade.ossification import Ossification
-from hoseg.grade.outlines import thin
+from hoseg.grade.surroundings import Points, Surroundings, closest
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +45,7 @@ class Ends:
     @cached_property
     def points(self) -> Points:
         """(N, 2) outline points that a gap may end on (mm)."""
-        points = thin(self.item.outline_mm)
-        return points[self.around.may_end(points)]
+        return self.item.surface[self.around.may_end(self.item.surface)]
 
     @cached_property
     def tree(self) -> cKDTree:
@@ -87,30 +86,18 @@ def find_ends(contacts: Contacts, around: Surroundings) -> tuple[Ends, ...]:
     return tuple(Ends(item, around) for item in contacts.items)
 
 
-def find_gap(
-    contacts: Contacts,
-    ends: tuple[Ends, ...],
-    tolerance_mm: float,
-    without: NDArray[np.bool_] | None = None,
-) -> Gap:
+def find_gap(pelvic: NDArray[np.bool_], femoral: NDArray[np.bool_], ends: tuple[Ends, ...]) -> Gap:
     """Gap between (pelvis and what hangs on it) and (femur and what hangs on it).
 
     At least one end lies on an attached ossification. A bridge has the gap 0.
 
     Parameters
     ----------
-    contacts
-        The hip's ossifications and what they touch.
+    pelvic, femoral
+        (n,) ossifications that hang on the bone.
     ends
-        From ``find_ends``.
-    tolerance_mm
-        Contact tolerance.
-    without
-        (n,) ossifications to leave out.
+        (n,) from ``find_ends``.
     """
-    pelvic, femoral = contacts.attached(tolerance_mm)
-    if without is not None:
-        pelvic, femoral = pelvic & ~without, femoral & ~without
     if (pelvic & femoral).any():
         return Gap(0.0)
     upper, lower = ([ends[i] for i in np.flatnonzero(on)] for on in (pelvic, femoral))

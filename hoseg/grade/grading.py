@@ -12,15 +12,16 @@ from hoseg.errors import SettingError
 from hoseg.grade.abstain import nothing_to_grade
 from hoseg.grade.attachment import Doubting, doubts_alike
 from hoseg.grade.bones import Bones, Layer, check_masks, layers, prepare
-from hoseg.grade.contacts import NEAR_MM, Contacts, Surroundings, find_contacts, surroundings
+from hoseg.grade.contacts import NEAR_MM, Contacts, find_contacts
 from hoseg.grade.exposure import Exposed
 from hoseg.grade.film import Probabilities
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.frame import Frame, find_frame
 from hoseg.grade.hips import find_hips, sides
-from hoseg.grade.measure import Measured, find_places, measure
+from hoseg.grade.measure import Measured, find_places, measure, measure_touching
 from hoseg.grade.ossification import Ossification, Placement, find_ossifications
 from hoseg.grade.settings import GradeSettings
+from hoseg.grade.surroundings import Surroundings, nearest_mm, surroundings
 from hoseg.grade.uncertainty import LEVELS, Draws, Spread, draw, thresholds
 from hoseg.grade.write import Case, Context, write_finding, write_nothing
 from hoseg.radiograph import Orientation, Side, Spacing, Structure, View
@@ -178,7 +179,7 @@ def _nearest(point_mm: NDArray[np.float64], frames: list[Frame]) -> int:
 
 def _own(items: list[Ossification], frames: list[Frame], index: int) -> list[Ossification]:
     """The ossifications that are nearer to this hip's head than to the other's."""
-    return [item for item in items if _nearest(item.pixels_mm.mean(axis=0), frames) == index]
+    return [item for item in items if _nearest(item.middle_mm, frames) == index]
 
 
 def _find_contacts(
@@ -210,21 +211,26 @@ def _sort_out(
     counted: the same ossifications with the contacts that count
     """
     frame, tolerance = around.frame, around.settings.attach_mm
-    attached = np.logical_or(*counted.attached(tolerance))
+    attached = counted.touching(tolerance).attached
     kept, excluded = [], []
     for i, (item, touching) in enumerate(zip(contacts.items, attached, strict=True)):
-        u, v = (float(x.mean()) for x in frame.local(item.pixels_mm))
-        places = [frame.centre, *([] if frame.trochanter is None else [frame.trochanter])]
-        nearest = min(float(np.hypot(*(item.outline_mm - p).T).min()) for p in places)
-        if touching:
-            kept.append(i)
-        elif nearest > FAR_RADII * frame.unit:
-            excluded.append((item, "far_from_hip"))
-        elif u < -INSIDE_RADII * frame.unit and v < 1.5 * frame.unit:
-            excluded.append((item, "inside_pelvis"))
+        why = "" if touching else _beside_the_point(item, frame)
+        if why:
+            excluded.append((item, why))
         else:
             kept.append(i)
     return (contacts.only(kept) if excluded else contacts), tuple(excluded)
+
+
+def _beside_the_point(item: Ossification, frame: Frame) -> str:
+    """Why an ossification that touches nothing is not about the hip; empty when it is."""
+    places = [frame.centre, *([] if frame.trochanter is None else [frame.trochanter])]
+    if min(nearest_mm(place, item.outline_mm) for place in places) > FAR_RADII * frame.unit:
+        return "far_from_hip"
+    u, v = (float(x.mean()) for x in frame.local(item.pixels_mm))
+    if u < -INSIDE_RADII * frame.unit and v < 1.5 * frame.unit:
+        return "inside_pelvis"
+    return ""
 
 
 def _draw(
@@ -239,18 +245,19 @@ def _draw(
         return None
     if not any(contacts.items for contacts in levels):
         levels = levels[:1]  # nothing to draw about
-    memory: dict[tuple[int, bytes], Measured] = {}
+    memory: dict[tuple[object, ...], Measured] = {}
     places = [find_places(contacts, around) for contacts in levels]
 
-    def at(level: int, tolerance_mm: float, apart: NDArray[np.bool_]) -> Measured:
-        contacts = levels[level].without(apart) if apart.any() else levels[level]
-        touching = np.concatenate(
-            [*contacts.attached(tolerance_mm), contacts.lesions(tolerance_mm)]
-        )
-        key = (level, touching.tobytes())
-        if key not in memory:
-            memory[key] = measure(contacts, around, tolerance_mm, places[level])
-        return memory[key]
+    def at(
+        level: int, tolerances_mm: NDArray[np.float64], apart: NDArray[np.bool_]
+    ) -> list[Measured]:
+        found = []
+        for touching in levels[level].touching_without(tolerances_mm, apart):
+            key = (level, *touching.key)
+            if key not in memory:
+                memory[key] = measure_touching(levels[level].items, touching, places[level])
+            found.append(memory[key])
+        return found
 
     settings = around.settings
     spread = Spread(

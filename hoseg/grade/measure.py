@@ -7,9 +7,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.contacts import Contacts, Surroundings
+from hoseg.grade.contacts import Contacts, Touching
 from hoseg.grade.gap import NO_GAP, Ends, Gap, find_ends, find_gap
+from hoseg.grade.ossification import Ossification
 from hoseg.grade.sites import find_sites
+from hoseg.grade.surroundings import Surroundings
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,17 @@ class Measured:
 
     quantities: Quantities
     gap: Gap
-    pelvic: NDArray[np.bool_]
-    femoral: NDArray[np.bool_]
+    touching: Touching
 
     @property
     def spurs_on(self) -> tuple[str, ...]:
         """Bones that ossifications hang on."""
         return tuple(
             name
-            for name, some in (("pelvis", self.pelvic.any()), ("femur", self.femoral.any()))
+            for name, some in (
+                ("pelvis", self.touching.pelvic.any()),
+                ("femur", self.touching.femoral.any()),
+            )
             if some
         )
 
@@ -86,9 +90,7 @@ def find_places(contacts: Contacts, around: Surroundings) -> Places:
     return Places(_trochanter_region(contacts, around), medial, native_mm, ends)
 
 
-def measure(
-    contacts: Contacts, around: Surroundings, tolerance_mm: float, places: Places | None = None
-) -> Measured:
+def measure(contacts: Contacts, around: Surroundings, tolerance_mm: float) -> Measured:
     """Measure one hip.
 
     Parameters
@@ -99,28 +101,42 @@ def measure(
         Its bone surfaces.
     tolerance_mm
         Distance up to which two surfaces are in contact.
-    places
-        Where its ossifications lie, where that is at hand.
     """
-    pelvic, femoral = contacts.attached(tolerance_mm)
-    if not contacts.items:
-        return Measured(Quantities(), NO_GAP, pelvic, femoral)
-    places = find_places(contacts, around) if places is None else places
-    attached = pelvic | femoral
-    lesions = np.array(contacts.lesions(tolerance_mm))
-    lengths = np.array([item.length_mm for item in contacts.items])
-    gap = find_gap(contacts, places.ends, tolerance_mm)
+    touching = contacts.touching(tolerance_mm)
+    return measure_touching(contacts.items, touching, find_places(contacts, around))
+
+
+def measure_touching(
+    items: tuple[Ossification, ...], touching: Touching, places: Places
+) -> Measured:
+    """Measure one hip whose ossifications touch what they are said to touch.
+
+    Parameters
+    ----------
+    items
+        Its graded ossifications.
+    touching
+        What hangs on what.
+    places
+        Where they lie, from ``find_places``.
+    """
+    if not items:
+        return Measured(Quantities(), NO_GAP, touching)
+    attached = touching.attached
+    lesions = np.array(touching.lesions)
+    lengths = np.array([item.length_mm for item in items])
+    gap = find_gap(touching.pelvic, touching.femoral, places.ends)
     quantities = Quantities(
-        ossifications=len(contacts.items),
+        ossifications=len(items),
         spurs=len(set(lesions[attached])),
-        bridges=len(set(lesions[pelvic & femoral])),
+        bridges=len(set(lesions[touching.pelvic & touching.femoral])),
         gap_mm=gap.mm,
         longest_island_mm=float(lengths[~attached].max(initial=0.0)),
         longest_mm=float(lengths.max()),
         trochanter_region=places.trochanter_region,
-        filled_fraction=_filled_fraction(contacts, tolerance_mm, gap, places),
+        filled_fraction=_filled_fraction(touching, gap, places),
     )
-    return Measured(quantities, gap, pelvic, femoral)
+    return Measured(quantities, gap, touching)
 
 
 def _trochanter_region(contacts: Contacts, around: Surroundings) -> float:
@@ -134,7 +150,7 @@ def _trochanter_region(contacts: Contacts, around: Surroundings) -> float:
     return 3.0 if max(v.max() for v in heights) <= tip else 2.0
 
 
-def _filled_fraction(contacts: Contacts, tolerance_mm: float, gap: Gap, places: Places) -> float:
+def _filled_fraction(touching: Touching, gap: Gap, places: Places) -> float:
     """f = 1 - d / D of the trochanter-ilium space.
 
     D is the distance from the tip of the trochanter to the nearest pelvic edge outside the joint
@@ -145,7 +161,8 @@ def _filled_fraction(contacts: Contacts, tolerance_mm: float, gap: Gap, places: 
     if places.medial.all():
         return 0.0
     if places.medial.any():
-        gap = find_gap(contacts, places.ends, tolerance_mm, without=places.medial)
+        lateral = ~places.medial
+        gap = find_gap(touching.pelvic & lateral, touching.femoral & lateral, places.ends)
     if not np.isfinite(gap.mm) or places.native_mm <= 0:
         return 0.0
     return float(np.clip(1 - gap.mm / places.native_mm, 0.0, 1.0))

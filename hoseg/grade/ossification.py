@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
-from hoseg.grade.bones import Bones, sample
-from hoseg.grade.outlines import trace
+from hoseg.grade.bones import Bones, sample, tree
+from hoseg.grade.outlines import thin, trace
 from hoseg.grade.settings import GradeSettings
 
 OPENING_MM = 0.4
@@ -39,6 +41,30 @@ class Ossification:
     bbox_px: tuple[int, int, int, int]
     over_pelvis: NDArray[np.bool_]
     over_femur: NDArray[np.bool_]
+
+    @cached_property
+    def middle_mm(self) -> NDArray[np.float64]:
+        """(2,) mean of its pixels (mm)."""
+        return np.asarray(self.pixels_mm.mean(axis=0))
+
+    @cached_property
+    def shares_over(self) -> tuple[float, float]:
+        """Share of it that lies over the pelvis and over the femur."""
+        count = len(self.pixels_mm)
+        return (
+            int(np.count_nonzero(self.over_pelvis)) / count,
+            int(np.count_nonzero(self.over_femur)) / count,
+        )
+
+    @cached_property
+    def surface(self) -> NDArray[np.float64]:
+        """(N, 2) points of the outline in mm, thinned: what distances are measured from."""
+        return thin(self.outline_mm)
+
+    @cached_property
+    def surface_tree(self) -> cKDTree:
+        """The same, for distances to it."""
+        return tree(self.surface)
 
 
 @dataclass(frozen=True)

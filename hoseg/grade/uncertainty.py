@@ -78,7 +78,7 @@ def thresholds(used: float, logit_sd: float) -> NDArray[np.float64]:
 
 
 def draw(
-    at: Callable[[int, float, NDArray[np.bool_]], Measured],
+    at: Callable[[int, NDArray[np.float64], NDArray[np.bool_]], list[Measured]],
     levels: Sequence[Contacts],
     spread: Spread,
     rng: np.random.Generator,
@@ -89,7 +89,8 @@ def draw(
     Parameters
     ----------
     at
-        (threshold level, contact tolerance in mm, (n, 2) contacts undone) -> the hip measured so.
+        (threshold level, (P,) contact tolerances in mm, (P, n, 2) contacts undone) -> the hip
+        measured in each of these P ways.
     levels
         The hip's contacts at each threshold level, equally likely.
     spread
@@ -112,14 +113,14 @@ def draw(
     for own, contacts in enumerate(levels):
         drawn = np.flatnonzero(level == own)
         apart = luck[drawn, : len(contacts.items)] < contacts.doubts
-        alike: dict[tuple[int, bytes], list[int]] = {}
-        for i, tight in enumerate(step[drawn].tolist()):
-            alike.setdefault((tight, apart[i].tobytes()), []).append(i)
-        for (tight, _), same in alike.items():
-            tolerance_mm = float(quantiles[tight])
-            found = at(own, tolerance_mm, apart[same[0]]).quantities
-            rows[drawn[same]] = [float(getattr(found, name)) for name in names]
-            gap_mm[drawn[same]] = at(own, tolerance_mm, contacts.superimposed).gap.mm
+        first, which = _alike(step[drawn], apart)
+        # Each way that is drawn, and what the rules count at each tolerance.
+        ways = np.concatenate([apart[first], [contacts.superimposed] * STEPS])
+        steps = np.concatenate([step[drawn][first], np.arange(STEPS)])
+        found = at(own, quantiles[steps], ways)
+        drawn_so = [[float(getattr(m.quantities, name)) for name in names] for m in found]
+        rows[drawn] = np.array(drawn_so)[which]
+        gap_mm[drawn] = np.array([m.gap.mm for m in found[-STEPS:]])[step[drawn]]
     arrays = dict(zip(names, rows.T.copy(), strict=True))
     arrays["longest_mm"] *= scale
     arrays["longest_island_mm"] *= scale
@@ -127,6 +128,20 @@ def draw(
         is_open = (gap > 0) & np.isfinite(gap)
         gap[is_open] = np.maximum((gap * scale + error)[is_open], 0.01)
     return Draws(arrays if spread.calibrated else hide_lengths(arrays), gap_mm)
+
+
+def _alike(step: NDArray[np.intp], apart: NDArray[np.bool_]) -> tuple[list[int], NDArray[np.intp]]:
+    """The first draw of each combination of tolerance and undone contacts, and whose each is."""
+    numbers: dict[tuple[int, bytes], int] = {}
+    first: list[int] = []
+    which = np.empty(len(step), np.intp)
+    for i, tight in enumerate(step.tolist()):
+        key = (tight, apart[i].tobytes())
+        if key not in numbers:
+            numbers[key] = len(first)
+            first.append(i)
+        which[i] = numbers[key]
+    return first, which
 
 
 def hide_lengths(arrays: Arrays) -> Arrays:

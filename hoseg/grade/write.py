@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hoseg.grade.abstain import Reason, check_hip, reason
 from hoseg.grade.bones import Bones
 from hoseg.grade.caveats import find_caveats
-from hoseg.grade.contacts import FAR_MM, Contacts, Surroundings
+from hoseg.grade.contacts import Contacts
 from hoseg.grade.finding import Component, HipFinding, Landmarks, Point, Verdict
 from hoseg.grade.hips import Hip
 from hoseg.grade.maturity import cortex_level, maturity, relative_density
@@ -20,6 +20,7 @@ from hoseg.grade.rules import BROOKER, SYSTEMS, UNDECIDED, decide
 from hoseg.grade.settings import GradeSettings
 from hoseg.grade.sites import find_sites
 from hoseg.grade.summary import summarise
+from hoseg.grade.surroundings import FAR_MM, Surroundings
 from hoseg.grade.uncertainty import Draws, hide_lengths
 from hoseg.grade.verdicts import judge
 from hoseg.radiograph import Side, Spacing, View
@@ -187,7 +188,7 @@ def _components(context: Context, case: Case) -> tuple[Component, ...]:
     cortex = np.nan
     if context.image is not None and contacts.items:
         cortex = cortex_level(context.image, bones, case.hip)
-    lesions = contacts.lesions(tolerance)
+    lesions = case.measured.touching.lesions
     result = []
     for i, item in enumerate(contacts.items):
         touching = contacts.edges[i, -2:] <= tolerance
@@ -220,7 +221,7 @@ def _component(context: Context, case: Case, item: Ossification) -> Component:
     undone = np.zeros(2, bool)
     if item in case.shown.items:
         undone = _undone(case)[case.shown.items.index(item)]
-    centroid = item.pixels_mm.mean(axis=0) / bones.mm
+    centroid = item.middle_mm / bones.mm
     return Component(
         area_mm2=item.area_mm2 if bones.calibrated else None,
         length_mm=_length(item.length_mm, bones),
@@ -232,8 +233,8 @@ def _component(context: Context, case: Case, item: Ossification) -> Component:
         area_px=item.area_px,
         length_px=item.length_mm / float(bones.mm[1]),
         centroid_px=(float(centroid[0]), float(centroid[1])),
-        overlap_pelvis=float(item.over_pelvis.mean()),
-        overlap_femur=float(item.over_femur.mean()),
+        overlap_pelvis=item.shares_over[0],
+        overlap_femur=item.shares_over[1],
         superimposed_on=_bones(undone),
     )
 

@@ -135,7 +135,8 @@ def _fall_across(evidence: NDArray[np.uint8], rows: Mask, tilt: float) -> tuple[
         from the left, and the size of the step
     rows: (h,) bool, the rows that count
     """
-    share = _upright(evidence, tilt, (0, 255, 0))[rows].mean(axis=0) / 255
+    upright = _upright(evidence, tilt, (0, 255, 0))[rows]
+    share = cv2.reduce(upright, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] / (255 * len(upright))
     fits = (share[:, 0] >= _STEP_SHARE) & (share[:, 1] >= _SCATTER_SHARE)
     fall = np.where(fits, share[:, 2], 0)
     best = int(np.argmax(fall))

@@ -9,11 +9,12 @@ from hoseg.grade import grade
 from hoseg.grade.attachment import Attachment, doubts_alike
 from hoseg.grade.bones import prepare
 from hoseg.grade.closeup import ATTACHMENT, SIZE_PX, close_up_of_ossification
-from hoseg.grade.contacts import find_contacts, surroundings
+from hoseg.grade.contacts import find_contacts
 from hoseg.grade.frame import find_frame
 from hoseg.grade.hips import find_hips
 from hoseg.grade.ossification import find_ossifications
 from hoseg.grade.settings import GradeSettings
+from hoseg.grade.surroundings import surroundings
 from hoseg.radiograph import Orientation, Side
 
 from .scene import TIP, Scene, island, known, opposing_boxes
