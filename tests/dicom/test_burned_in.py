@@ -83,7 +83,7 @@ def test_what_cannot_be_ruled_out_is_masked(monkeypatch):
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_painting_leaves_nothing_of_what_was_inside(seed):
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 4096, (50, 60), dtype=np.uint16)

@@ -101,7 +101,7 @@ def test_surface_distance_agrees_closely(seed):
     assert row.hd95_mm == pytest.approx(hd95, abs=max(spacing))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_symmetric_and_mirror_invariant(seed):
     rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ def counts(rng, rows, n):
     return rng.integers(0, 4, (rows, n)).astype(float)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.integers(1, 40))
 def test_weights_are_repetitions(seed, n):
     rng = np.random.default_rng(seed)

@@ -117,7 +117,7 @@ def test_a_prosthetic_head_gives_the_joint_and_a_ball_does_not():
     assert finding.brooker == 2
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     arrays(
         np.uint8, st.tuples(st.integers(16, 60), st.integers(16, 60)), elements=st.integers(0, 15)
@@ -130,7 +130,7 @@ def test_noise_never_crashes(masks, spacing):
         finding.to_dict()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), spacing=st.sampled_from([None, HALF]))
 def test_battered_masks_never_crash(seed, spacing):
     rng = np.random.default_rng(seed)

@@ -23,7 +23,7 @@ def together(edges: np.ndarray, tolerance_mm: float) -> np.ndarray:
     return connected_components(edges <= tolerance_mm, directed=False)[1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 6), st.integers(0, 10_000))
 def test_attached_and_lesions_are_connected_components(n, seed):
     rng = np.random.default_rng(seed)

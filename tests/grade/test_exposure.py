@@ -22,7 +22,7 @@ def painted(inside: np.ndarray, shape: tuple[int, int], window: Window) -> np.nd
 
 
 @given(seed=st.integers(0, 10_000), step=st.floats(1.0, 6.0), share=st.floats(0.4, 0.95))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_points_see_what_a_painted_field_shows(seed, step, share):
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(40, 90)), int(rng.integers(40, 90)))

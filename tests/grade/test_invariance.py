@@ -12,7 +12,7 @@ from .phantoms import OSSIFICATION
 from .scene import TIP, Scene, island, known, opposing_boxes
 from .shapes import Capsule, Pose
 
-FEW = settings(max_examples=6, deadline=None)
+FEW = settings(max_examples=6)
 
 
 def spurs(gap_mm, radius=4.0):
@@ -88,7 +88,7 @@ def test_a_speck_below_the_floor_changes_nothing(row, column, gap):
     assert found.gap_mm == pytest.approx(base.gap_mm, abs=1e-9)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(radius=st.floats(2.5, 5.0), step=st.floats(1.6, 3.0))
 def test_moving_a_spur_closer_never_lowers_the_class(radius, step):
     gaps = np.arange(22.0, -3.0, -step)  # the last at most 0

@@ -73,7 +73,7 @@ def test_grid_off_the_pixel_edges_is_refused():
         grid_window(Grid((10, 10), (0.3, 0.3), (1.0, 1.0), (0.5, 0.5)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     row=st.floats(60, 240),
     column=st.floats(60, 180),

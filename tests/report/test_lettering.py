@@ -15,7 +15,7 @@ def test_text_has_ink_and_grows_with_its_size():
     assert (text_mask(("a", "b"), 12).shape[0]) > small.shape[0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(60, 900), st.integers(60, 900))
 def test_letters_never_cover_anatomy(seed, height, width):
     rng = np.random.default_rng(seed)
@@ -54,7 +54,6 @@ def test_a_disc_is_kept_clear():
     assert min(np.hypot(r - 100, c - 100) for r, c in corners) > 45
 
 
-@settings(deadline=None)
 @given(st.text("abc defgh-()IV.,", max_size=120), st.integers(30, 400), st.integers(11, 64))
 def test_wrapped_lines_keep_every_word_and_fit(text, width, size):
     lines = wrap(text, width, size)

@@ -113,7 +113,7 @@ def test_a_pinhole_is_filled_and_a_foramen_and_a_bay_stay():
 
 
 @given(st.integers(0, 10_000), st.floats(0.5, 0.75))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_specks_are_the_small_pieces_that_labels_show(seed, threshold):
     noise = np.random.default_rng(seed).standard_normal((70, 60)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 2.5)
@@ -164,7 +164,7 @@ def test_a_dropped_lesion_stays_out_as_far_as_its_peak_falls_short():
     assert fainter[3][20, 10] < answer[3][20, 10]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(0, 10_000),
     st.integers(8, 60),

@@ -51,7 +51,7 @@ def raw_film(dtype=np.uint16, seed=0, shape=(480, 600), window=None) -> imaging.
     return imaging.RawFilm(pixels, field, grid, inverted=bool(seed % 2), burnt_out=burnt_out)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(20, 120), st.integers(20, 120), st.data())
 def test_resampling_is_opencvs(height, width, data):
     shape = (data.draw(st.integers(5, height)), data.draw(st.integers(5, width)))
@@ -74,7 +74,7 @@ def test_enlarging_is_opencvs():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(0, 0.4), st.floats(0, 0.4), st.booleans())
 def test_normalisation_is_the_cpus(seed, burnt, black, collimated):
     rng = np.random.default_rng(seed)
@@ -99,7 +99,7 @@ def test_a_flat_film_becomes_zero(value):
     assert not film_ops.normalise(torch.rand(40, 40), empty).any()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.integers(1, 90), st.integers(1, 90))
 def test_masks_on_the_original_grid_are_the_cpus(seed, height, width):
     rng = np.random.default_rng(seed)
@@ -152,7 +152,7 @@ def test_options_are_those_of_the_cpu(model, tmp_path):
     assert np.abs(c.probabilities.astype(int) - d.probabilities).max() <= 1
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.integers(1, 4))
 def test_order_and_company_do_not_matter(model, company, batch):
     shapes = [(64, 64), (120, 150), (96, 200), (120, 150)]

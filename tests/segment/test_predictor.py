@@ -57,7 +57,7 @@ def test_thresholds_of_the_card_are_used(tmp_path):
     np.testing.assert_array_equal(found.masks, expected)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=5), st.integers(1, 3))
 def test_company_does_not_change_a_film(predictor, company, side_by_side):
     """Same masks alone, in any batch, in any order, on any number of threads."""

@@ -105,7 +105,7 @@ def test_volume_from_projection_equals_mesh_volume():
     assert volume == pytest.approx(mesh.volume_mm3, rel=5e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**31), shift=st.tuples(*[st.floats(-30, 30)] * 3))
 def test_closed_surface_is_zero_outside_and_never_negative(seed, shift):
     rng = np.random.default_rng(seed)

@@ -23,7 +23,7 @@ NONE = Augment(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000))
 def test_labels_follow_the_pixels(seed: int) -> None:
     geometric = NONE.model_copy(
@@ -38,7 +38,7 @@ def test_labels_follow_the_pixels(seed: int) -> None:
         assert both > 0.93
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_crops_are_finite_bounded_and_reproducible(seed: int) -> None:
     first = make_crop(sample(), 64, Augment(), np.random.default_rng(seed))
