@@ -49,23 +49,26 @@ class Visible:
 
     def at(self, points_px: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether the pixels nearest to (N, 2) points of the image are visible."""
-        row, column = np.rint(points_px).astype(np.intp).T
+        nearest = np.rint(points_px).astype(np.int32)
+        row, column = nearest[:, 0], nearest[:, 1]
         if self._all_about(row, column):
             return np.ones(len(row), bool)
-        height, width = self.rows.shape[1], self.columns.shape[1]
-        within = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        top, bottom = self.rows[:, np.clip(row, 0, height - 1)]
-        left, right = self.columns[:, np.clip(column, 0, width - 1)]
+        # As numbers without a sign, places before the first are beyond the last.
+        within = row.view(np.uint32) < self.rows.shape[1]
+        within &= column.view(np.uint32) < self.columns.shape[1]
+        top, bottom = (cells.take(row, mode="clip") for cells in self.rows)
+        left, right = (cells.take(column, mode="clip") for cells in self.columns)
         clear = self._sum(top, bottom, left, right) == 0
         return np.asarray(within & clear & (bottom > top) & (right > left))
 
     def _sum(self, top: _Index, bottom: _Index, left: _Index, right: _Index) -> NDArray[np.int32]:
         """Dark cells of rows [top, bottom) and columns [left, right)."""
-        dark = self.dark
-        found = dark[bottom, right] - dark[top, right] - dark[bottom, left] + dark[top, left]
+        dark, width = self.dark.ravel(), self.dark.shape[1]
+        bottom, top = bottom * width, top * width
+        found = dark[bottom + right] - dark[top + right] - dark[bottom + left] + dark[top + left]
         return np.asarray(found, np.int32)
 
-    def _all_about(self, row: NDArray[np.intp], column: NDArray[np.intp]) -> bool:
+    def _all_about(self, row: NDArray[np.int32], column: NDArray[np.int32]) -> bool:
         """Whether all between these pixels is visible, as it is about most hips."""
         if not len(row):
             return True

@@ -16,8 +16,8 @@ from hoseg.grade.settings import GradeSettings
 
 Points = NDArray[np.float64]
 FAR_MM = 1e6
-COARSE = 16
-"""Every so-many-th point is looked at first."""
+COARSE, FEW = 16, 64
+"""Every so-many-th point is looked at first; all at once where there are few."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,8 @@ def closest(bone: cKDTree, points: Points, bound: float = np.inf) -> tuple[float
     Every ``COARSE``-th point first: what it finds bounds the search for all others.
     """
     found = (bound, -1, -1)
-    for chosen, step in ((points[::COARSE], COARSE), (points, 1)):
+    for step in (COARSE, 1) if len(points) > FEW else (1,):
+        chosen = points[::step]
         distance, index = (np.asarray(x) for x in bone.query(chosen, distance_upper_bound=found[0]))
         i = int(np.argmin(distance))
         if distance[i] < found[0]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hoseg.imaging.blades import inside_blades
 from hoseg.imaging.burnt_out import Outlines, find_burnt_out
-from hoseg.imaging.parts import edge_of, parts_from
+from hoseg.imaging.parts import edge_of, labelled, parts_from
 from hoseg.imaging.resample import Window
 from hoseg.radiograph import Grid, Note
 
@@ -177,10 +177,9 @@ def _completed(inside: Mask) -> Mask:
     if inside.all():
         return inside
     opened = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    if count < 2:
+    labels, areas = labelled(np.asarray(opened, np.uint8))
+    if not len(areas):
         return inside
-    areas = stats[1:, cv2.CC_STAT_AREA]
     field = np.zeros(inside.shape, bool)
     for label in 1 + np.flatnonzero(areas >= _PART_SHARE * areas.max()):
         contours, _ = cv2.findContours(

@@ -29,6 +29,20 @@ def parts_from(mask: Mask, seeds: Mask, least_px: float) -> Mask:
     return np.asarray(state == 2)
 
 
+def labelled(mask: NDArray[np.uint8]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """The 4-connected parts of a mask (h, w) of 0 and 1 by number, 1 first, and their areas.
+
+    Flooding tells soon that there is one part only, as there mostly is.
+    """
+    whole = np.count_nonzero(mask)
+    if whole:
+        row, column = divmod(int(np.argmax(mask)), mask.shape[1])
+        if cv2.floodFill(mask.copy(), None, (column, row), (2,))[0] == whole:
+            return mask, np.array([whole])
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
+    return np.asarray(labels, np.int32), np.asarray(stats[1:, cv2.CC_STAT_AREA], np.int32)
+
+
 def edge_of(shape: tuple[int, ...]) -> Mask:
     """(h, w) bool, True in the first and last row and column."""
     edge = np.zeros(shape, bool)

@@ -141,13 +141,16 @@ class FreeSpace:
             - total[rows:, :-columns]
             + total[:-rows, :-columns]
         )
-        top, left = np.nonzero(busy == 0)
-        if not len(top):
+        down, right = (
+            np.arange(count) + length / 2 - point / self.scale
+            for count, length, point in zip(busy.shape, (rows, columns), near, strict=True)
+        )
+        square = np.add.outer(down**2, right**2)
+        square[busy != 0] = np.inf
+        top, left = divmod(int(np.argmin(square)), busy.shape[1])
+        if np.isinf(square[top, left]):
             return None
-        row, column = near[0] / self.scale, near[1] / self.scale
-        distance = np.hypot(top + rows / 2 - row, left + columns / 2 - column)
-        best = int(np.argmin(distance))
-        corner = (int((top[best] + 0.5) * self.scale), int((left[best] + 0.5) * self.scale))
+        corner = (int((top + 0.5) * self.scale), int((left + 0.5) * self.scale))
         return (
             min(corner[0], self.shape[0] - size[0]),
             min(corner[1], self.shape[1] - size[1]),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from skimage.measure import label
 
-from hoseg.imaging.parts import edge_of, parts_from
+from hoseg.imaging.parts import edge_of, labelled, parts_from
 
 shapes = array_shapes(min_dims=2, max_dims=2, max_side=24)
 
@@ -39,3 +39,25 @@ def test_the_edge_is_one_pixel_wide(shape):
     assert edge[-1].all()
     assert edge[:, 0].all()
     assert edge[:, -1].all()
+
+
+@given(masks())
+def test_parts_are_numbered_as_skimage_does(pair):
+    mask = pair[0].view(np.uint8)
+    before = mask.copy()
+    found, areas = labelled(mask)
+    wanted = label(mask, connectivity=1)
+    assert np.array_equal(found > 0, mask > 0)
+    assert len(areas) == wanted.max()
+    for number, area in enumerate(areas, 1):
+        part = found == number
+        assert part.sum() == area
+        assert len(np.unique(wanted[part])) == 1
+    assert np.array_equal(mask, before)
+
+
+def test_one_part_is_found_without_labelling():
+    whole = np.ones((4, 5), np.uint8)
+    found, areas = labelled(whole)
+    assert found is whole
+    assert areas.tolist() == [20]
