@@ -23,6 +23,9 @@ LEAST_BONE_MM2 = 60.0
 LEAST_HOLE_MM2 = 20.0
 """A gap within a bone smaller than this is a pinhole."""
 
+MANY = 32
+"""More parts than this are painted at once, in the time of the whole film."""
+
 _RIM = np.ones((5, 5), np.uint8)
 
 
@@ -83,7 +86,7 @@ def tidy_bones(
         _drop(values, masks, grid, bit, drawn, [(part, level - 1) for part in specks])
         for part in pinholes:
             values[part.box][part.inside] = level
-            _paint(masks, part, grid, bit, there=True)
+        _paint(masks, pinholes, grid, bit, there=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +162,7 @@ def _drop(
     caps = np.full(values.shape, 255, np.uint8)
     for part, cap in dropped:
         caps[part.box][part.inside] = cap
-        _paint(masks, part, grid, bit, there=False)
+    _paint(masks, [part for part, _ in dropped], grid, bit, there=False)
     _lower(values, caps, drawn & (caps == 255))
 
 
@@ -170,25 +173,34 @@ def _lower(values: NDArray[np.uint8], caps: NDArray[np.uint8], kept: NDArray[np.
     np.minimum(values, spread, out=values)
 
 
-def _paint(masks: NDArray[np.uint8], part: Part, grid: Grid, bit: int, *, there: bool) -> None:
+def _paint(
+    masks: NDArray[np.uint8], parts: Sequence[Part], grid: Grid, bit: int, *, there: bool
+) -> None:
     """Set or clear a bit wherever linear interpolation has used a pixel of a part.
 
     Parts are 8-connected, so the four pixels an original one lies between never belong to two of
-    them: what changes is this part and nothing else.
+    them: what changes is these parts and nothing else. For the same reason many of them, which
+    only a network that knows little draws, can be painted as one.
     """
-    height, width = part.inside.shape
-    padded = np.pad(part.inside, 1)
-    tall = padded[:-1] | padded[1:]
-    between = tall[:, :-1] | tall[:, 1:]  # (i, j): between rows i - 1 and i of the part
     window = grid_window(grid)
-    rows, row_of = _between(height, part.corner[0], grid.step_px[0], window.shape[0])
-    columns, column_of = _between(width, part.corner[1], grid.step_px[1], window.shape[1])
-    inside = masks[window.slices][rows, columns]
-    used = between[np.ix_(row_of, column_of)]
-    if there:
-        inside |= np.where(used, np.uint8(bit), np.uint8(0))
-    else:
-        inside &= np.where(used, np.uint8(255 - bit), np.uint8(255))
+    if len(parts) > MANY:
+        whole = np.zeros(grid.shape, bool)
+        for part in parts:
+            whole[part.box] |= part.inside
+        parts = [Part(whole, (0, 0))]
+    for part in parts:
+        height, width = part.inside.shape
+        padded = np.pad(part.inside, 1)
+        tall = padded[:-1] | padded[1:]
+        between = tall[:, :-1] | tall[:, 1:]  # (i, j): between rows i - 1 and i of the part
+        rows, row_of = _between(height, part.corner[0], grid.step_px[0], window.shape[0])
+        columns, column_of = _between(width, part.corner[1], grid.step_px[1], window.shape[1])
+        inside = masks[window.slices][rows, columns]
+        used = between[np.ix_(row_of, column_of)]
+        if there:
+            inside |= np.where(used, np.uint8(bit), np.uint8(0))
+        else:
+            inside &= np.where(used, np.uint8(255 - bit), np.uint8(255))
 
 
 def _between(length: int, first: int, step: float, limit: int) -> tuple[slice, NDArray[np.int64]]:

@@ -12,7 +12,7 @@ from skimage.filters import apply_hysteresis_threshold
 
 from hoseg.errors import ModelError, SettingError
 from hoseg.imaging.prepare import restore
-from hoseg.segment import reference
+from hoseg.segment import components, reference
 from hoseg.segment.card import Card
 from hoseg.segment.components import drop_weak, tidy_bones
 from hoseg.segment.engine import CpuEngine
@@ -133,6 +133,25 @@ def test_specks_are_the_small_pieces_that_labels_show(seed, threshold):
     kept = answer[0] >= np.ceil(255 * threshold)
     assert not kept[np.isin(labels, gone)].any()
     assert kept[drawn & ~np.isin(labels, gone)].all()
+
+
+@given(st.integers(0, 10_000), st.floats(0.6, 4.0))
+def test_many_parts_at_once_are_painted_as_one_by_one(seed, sigma):
+    noise = np.random.default_rng(seed).standard_normal((60, 70)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), sigma)
+    film = make_film((60, 70), (151, 187))
+    left = []
+    for many in (0, 10_000):
+        answer = np.zeros((5, 60, 70), np.uint8)
+        answer[0] = answer[3] = (255 / (1 + np.exp(-3 * smooth / smooth.std()))).round()
+        masks = restore(answer[:4], film)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(components, "MANY", many)
+            tidy_bones(answer, masks, film.grid, {0: 0.5})
+            drop_weak(answer, masks, film.grid, RULES)
+        left.append((answer, masks))
+    np.testing.assert_array_equal(left[0][0], left[1][0])
+    np.testing.assert_array_equal(left[0][1], left[1][1])
 
 
 def test_a_bone_that_is_all_small_pieces_keeps_the_largest():
