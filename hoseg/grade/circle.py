@@ -96,7 +96,7 @@ def refine(
         middle = near.sum() / len(near)
         near -= middle
         square = near.real**2 + near.imag**2
-        both, difference = float(square.sum()), complex(near @ near)
+        both, difference = float(square.sum()), complex(near @ near)  # xx + yy, xx - yy + 2i xy
         xx, yy, xy = (both + difference.real) / 2, (both - difference.real) / 2, difference.imag / 2
         pq = 0.5 * complex(near @ square)
         area = xx * yy - xy * xy

@@ -103,6 +103,13 @@ def test_a_blurred_network_widens_the_gap_interval():
     assert widths[1] > widths[0]
 
 
+def test_fewer_draws_than_thresholds():
+    masks = Scene(opposing_boxes(9.5)).masks()
+    for draws in (1, 3):
+        found = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 1.0, 1.5), draws=draws)[0]
+        assert sum(chances(found).values()) == pytest.approx(1.0)
+
+
 def test_thresholds_lie_about_the_one_in_use():
     for used in (0.3, 0.5, 0.7):
         levels = thresholds(used, 1.0)
