@@ -50,7 +50,7 @@ class Ossification:
     @cached_property
     def shares_over(self) -> tuple[float, float]:
         """Share of it that lies over the pelvis and over the femur."""
-        count = len(self.pixels_mm)
+        count = max(len(self.pixels_mm), 1)
         return (
             int(np.count_nonzero(self.over_pelvis)) / count,
             int(np.count_nonzero(self.over_femur)) / count,

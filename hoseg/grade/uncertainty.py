@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,18 +110,16 @@ def draw(
     step = np.abs(tolerance[:, None] - quantiles[None]).argmin(axis=1)
     luck = rng.random((count, max(len(contacts.items) for contacts in levels), 2))
     names = [item.name for item in fields(Quantities)]
+    read = attrgetter(*names)
     rows, gap_mm = np.empty((count, len(names))), np.empty(count)
     for own, contacts in enumerate(levels):
         drawn = np.flatnonzero(level == own)
         apart = luck[drawn, : len(contacts.items)] < contacts.doubts
-        first, which = _alike(step[drawn], apart)
-        # Each way that is drawn, and what the rules count at each tolerance.
-        ways = np.concatenate([apart[first], [contacts.superimposed] * STEPS])
-        steps = np.concatenate([step[drawn][first], np.arange(STEPS)])
-        found = at(own, quantiles[steps], ways)
-        drawn_so = [[float(getattr(m.quantities, name)) for name in names] for m in found]
-        rows[drawn] = np.array(drawn_so)[which]
-        gap_mm[drawn] = np.array([m.gap.mm for m in found[-STEPS:]])[step[drawn]]
+        found = at(own, quantiles[step[drawn]], apart)
+        numbers = np.array([read(measured.quantities) for measured in found], float)
+        rows[drawn] = numbers.reshape(-1, len(names))
+        as_read = at(own, quantiles, np.array([contacts.superimposed] * STEPS))
+        gap_mm[drawn] = np.array([measured.gap.mm for measured in as_read])[step[drawn]]
     arrays = dict(zip(names, rows.T.copy(), strict=True))
     arrays["longest_mm"] *= scale
     arrays["longest_island_mm"] *= scale
@@ -128,20 +127,6 @@ def draw(
         is_open = (gap > 0) & np.isfinite(gap)
         gap[is_open] = np.maximum((gap * scale + error)[is_open], 0.01)
     return Draws(arrays if spread.calibrated else hide_lengths(arrays), gap_mm)
-
-
-def _alike(step: NDArray[np.intp], apart: NDArray[np.bool_]) -> tuple[list[int], NDArray[np.intp]]:
-    """The first draw of each combination of tolerance and undone contacts, and whose each is."""
-    numbers: dict[tuple[int, bytes], int] = {}
-    first: list[int] = []
-    which = np.empty(len(step), np.intp)
-    for i, tight in enumerate(step.tolist()):
-        key = (tight, apart[i].tobytes())
-        if key not in numbers:
-            numbers[key] = len(first)
-            first.append(i)
-        which[i] = numbers[key]
-    return first, which
 
 
 def hide_lengths(arrays: Arrays) -> Arrays:
