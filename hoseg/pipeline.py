@@ -20,12 +20,12 @@ from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, network_in
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
+from hoseg.infer.predictor import Options, Predictor
+from hoseg.infer.trial import segment
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
 from hoseg.report.contours import Contours, trace
 from hoseg.report.overlay import Overlay, overlay, side_name
 from hoseg.report.schema import NoteFact, ResultFile, Status, result_for_image
-from hoseg.segment.predictor import Options, Predictor
-from hoseg.segment.trial import segment
 from hoseg.segment.weights import Model
 
 TURNED = (

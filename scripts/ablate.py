@@ -29,11 +29,11 @@ from hoseg.datasets import open_dataset
 from hoseg.dicom.decode import load
 from hoseg.evaluate.model import PipelineReader
 from hoseg.evaluate.run import evaluate
+from hoseg.infer.options import Options
+from hoseg.infer.predictor import Predictor
 from hoseg.pipeline import Pipeline
-from hoseg.segment.options import Options
-from hoseg.segment.predictor import Predictor
 from hoseg.segment.weights import load_model
-from hoseg.simulate.confounders import ConfounderRates
+from hoseg.simulate.film.confounders import ConfounderRates
 from hoseg.train.config import TrainConfig, read_config
 from hoseg.train.loop import RunOptions, train
 from hoseg.train.release import release

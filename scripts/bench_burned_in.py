@@ -26,11 +26,11 @@ from planted_texts import Kind, Planted, plant, spoiled, through_jpeg
 from read_back import legible, shown
 from wordless_films import wordless_film
 
-from hoseg.dicom.burned_in import MAX_MASKED_SHARE, find_text, paint_out
+from hoseg.deidentify.burned_in import MAX_MASKED_SHARE, find_text, paint_out
+from hoseg.deidentify.unexposed import fill_flat, unexposed
 from hoseg.dicom.pixels import iter_frames, read_layout
 from hoseg.dicom.read import parse
 from hoseg.dicom.source import Limits, Source
-from hoseg.dicom.unexposed import fill_flat, unexposed
 from hoseg.radiograph import Structure
 
 Array = NDArray[Any]

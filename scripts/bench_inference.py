@@ -128,8 +128,8 @@ def table(results: dict[str, dict[str, list[dict]]]) -> str:
 
 def machine(device: str) -> dict:
     """What this was measured on."""
-    from hoseg.segment.options import usable_cores
-    from hoseg.segment.parity import processor_name
+    from hoseg.infer.options import usable_cores
+    from hoseg.infer.parity import processor_name
 
     facts = {"processor": processor_name(), "usable_cores": usable_cores()}
     facts |= {"python": platform.python_version(), "load_before": os.getloadavg()[0]}

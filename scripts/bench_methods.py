@@ -239,7 +239,7 @@ def _padded_shape(args: argparse.Namespace, folder: Path) -> tuple[int, int]:
 def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg's own path: the batch the command line runs, down to masks.png."""
     from hoseg.cli.bench import open_pipeline
-    from hoseg.segment.bench import measure
+    from hoseg.infer.bench import measure
 
     pipeline = open_pipeline(
         args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
@@ -256,7 +256,7 @@ def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
 def run_growth(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg on folders of any size: each film once, after a few to warm up."""
     from hoseg.cli.bench import open_pipeline
-    from hoseg.segment.bench import measure_folder
+    from hoseg.infer.bench import measure_folder
 
     pipeline = open_pipeline(
         args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--full-decode", action="store_true")
     args = parser.parse_args()
-    from hoseg.segment.bench import peak_memory_mb
+    from hoseg.infer.bench import peak_memory_mb
 
     # The baselines decode with what pydicom finds by itself.
     work = {"hoseg": run_hoseg, "growth": run_growth}.get(args.method, run_baseline)

@@ -73,8 +73,8 @@ def stages(films: list[Path], model: str | None, runtime: str | None) -> dict[st
     """Milliseconds of each stage of a film, alone, one thread; the mean over films."""
     import cv2
 
+    from hoseg.infer.predictor import Options
     from hoseg.pipeline import Pipeline
-    from hoseg.segment.predictor import Options
 
     cv2.setNumThreads(1)
     pipeline = Pipeline(model, runtime=runtime, options=Options(threads=1, films=1))
@@ -97,8 +97,8 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
     from hoseg.report.contours import trace
     from hoseg.report.overlay import overlay
     from hoseg.report.png import encode_png
-    from hoseg.report.review import case_script
     from hoseg.report.schema import to_json
+    from hoseg.review import case_script
 
     source = Source(film, str(film))
     (radiograph,) = decode(source)

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from hoseg.report.review import PAGE, write_page
 from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS
+from hoseg.review import PAGE, write_page
 
 DRAWN = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => {
   const [page] = performance.getEntriesByType('navigation');

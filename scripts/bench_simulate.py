@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hoseg.simulate.film import render
+from hoseg.simulate.film.film import render
 from hoseg.simulate.folder import FolderSettings, simulate_film
 from hoseg.simulate.stream import StreamSettings, crops, geometry_layers, render_crop
 

@@ -3,7 +3,7 @@
 
     pip download --no-deps musculoskeletal-models==0.2.4 && unzip musculoskeletal_models-*.whl
     pip install gias3.fieldwork "scipy<1.12" "numpy<1.27"
-    python scripts/derive_anatomy.py musculoskeletal/models hoseg/simulate/data/llp26.npz
+    python scripts/derive_anatomy.py musculoskeletal/models hoseg/simulate/body/data/llp26.npz
 
 The package holds the LLP26 lower-limb shape model of the Auckland Bioengineering Institute. Its
 meshes are evaluated to triangles here (vertices are linear in the scores of the modes), in mm:
@@ -24,7 +24,7 @@ from gias3.fieldwork.field import geometric_field
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from hoseg.simulate.skeleton import fit_sphere
+from hoseg.simulate.body.skeleton import fit_sphere
 
 HEAD_RADIUS_MM, SOCKET_RADIUS_MM = (18, 30), (20, 34)
 TRIES = 4000

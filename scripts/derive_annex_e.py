@@ -1,4 +1,4 @@
-"""Derive ``hoseg/dicom/annex_e.csv`` from the table that ``dicom-anonymizer`` ships.
+"""Derive ``hoseg/deidentify/annex_e.csv`` from the table that ``dicom-anonymizer`` ships.
 
 DICOM PS3.15 table E.1-1 (Basic Application Level Confidentiality Profile) has some 650 rows.
 ``dicom-anonymizer`` (Kitware Europe, BSD-3-Clause) generates them from the standard's own pages;
@@ -57,7 +57,7 @@ def rows() -> list[tuple[str, str, str, str]]:
 
 
 if __name__ == "__main__":
-    target = Path(__file__).parents[1] / "hoseg" / "dicom" / "annex_e.csv"
+    target = Path(__file__).parents[1] / "hoseg" / "deidentify" / "annex_e.csv"
     with target.open("w", newline="", encoding="ascii") as file:
         file.write("# DICOM PS3.15 2026c table E.1-1: scripts/derive_annex_e.py, see NOTICE\n")
         writer = csv.writer(file, lineterminator="\n")

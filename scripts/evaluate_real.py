@@ -29,9 +29,9 @@ from hoseg.evaluate.judge import Prediction, judge
 from hoseg.evaluate.lesions import SIZE_FLOOR_MM2
 from hoseg.evaluate.pictures import side_by_side
 from hoseg.imaging.prepare import prepare
+from hoseg.infer import trial
+from hoseg.infer.predictor import Predictor
 from hoseg.radiograph import Radiograph, Segmentation, Structure
-from hoseg.segment import trial
-from hoseg.segment.predictor import Predictor
 
 CROPS = {  # shares cut off at (top, bottom, left, right)
     "whole": (0.0, 0.0, 0.0, 0.0),

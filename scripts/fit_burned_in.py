@@ -1,11 +1,11 @@
-"""Fit the network that finds what was written into a film (``hoseg/dicom/text.onnx``).
+"""Fit the network that finds what was written into a film (``hoseg/deidentify/text.onnx``).
 
 Simulated films without any word are rendered, random texts are planted on crops of them
 (``planted_texts.py``), and a small network learns to tell where. No real film takes part, and the
 fonts of ``bench_burned_in.py`` are others: both stay for judging. One command makes the file that
 is shipped, up to the order in which a machine adds numbers:
 
-    python scripts/fit_burned_in.py --out hoseg/dicom/text.onnx --seed 500
+    python scripts/fit_burned_in.py --out hoseg/deidentify/text.onnx --seed 500
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from wordless_films import wordless_film
 
-from hoseg.dicom.text_model import CHANNELS, STRIDE, text_features
+from hoseg.deidentify.text_model import CHANNELS, STRIDE, text_features
 from hoseg.radiograph import Structure
 
 WIDTHS = (24, 32, 40, 48)  # channels at 1/2, 1/4, 1/8 and 1/16 of the film

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.simulate.confounders import ConfounderRates
-from hoseg.simulate.film import RenderSettings, render
-from hoseg.simulate.scene import project, sample_scene
-from hoseg.simulate.settings import SceneSettings
+from hoseg.simulate.film.confounders import ConfounderRates
+from hoseg.simulate.film.film import RenderSettings, render
+from hoseg.simulate.patient.scene import project, sample_scene
+from hoseg.simulate.patient.settings import SceneSettings
 
 Array = NDArray[Any]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hoseg.report.review.exports import GRADE_COLUMNS
 from hoseg.report.schema import json_schema
 from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS, describe_columns
+from hoseg.review.exports import GRADE_COLUMNS
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from hoseg.dicom.deidentify import Policy
-from hoseg.dicom.deidentify_files import MANIFEST, Outcome, deidentify_files
+from hoseg.deidentify.attributes import Policy
+from hoseg.deidentify.instances import MANIFEST, Outcome, deidentify_files
+from hoseg.deidentify.pseudonyms import Pseudonyms, load_key
 from hoseg.dicom.discover import discover
-from hoseg.dicom.pseudonyms import Pseudonyms, load_key
 
 FOLDER = "deidentified"
 

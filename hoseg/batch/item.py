@@ -19,6 +19,7 @@ from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
 from hoseg.imaging.quality import judge_attributes
+from hoseg.infer.predictor import Choice, Options, Predictor
 from hoseg.memory import keep_freed_memory
 from hoseg.pipeline import GradingModels, ImageResult, Pipeline, Predicts, grading_models_of
 from hoseg.radiograph import Attributes, Radiograph
@@ -26,14 +27,13 @@ from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
 from hoseg.report.paths import inside, safe_name
 from hoseg.report.png import encode_png
-from hoseg.report.review import CASE_FILE, case_script
 from hoseg.report.schema import ResultFile, result_for_failure, to_json
 from hoseg.report.tables import finding_rows, image_row
-from hoseg.segment.predictor import Choice, Options, Predictor
+from hoseg.review import CASE_FILE, case_script
 from hoseg.segment.weights import load_model
 
 if TYPE_CHECKING:
-    from hoseg.segment.gpu.server import Address
+    from hoseg.infer.gpu.server import Address
 
 PARTIAL = ".partial"
 """Folder below the output in which an image's files are written before they get their name."""
@@ -69,7 +69,7 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
         options = Options(precision=engine.precision, threads=1, films=1, gate=False)
         predictor: Predicts = Predictor(settings.model, engine.device, engine.runtime, options)
     else:
-        from hoseg.segment.gpu.server import RemotePredictor
+        from hoseg.infer.gpu.server import RemotePredictor
 
         predictor = RemotePredictor(engine)
         grading = grading_models_of([load_model(settings.model)])

@@ -28,14 +28,14 @@ from hoseg.batch.settings import RunSettings
 from hoseg.batch.workers import Lost, WorkerPool
 from hoseg.dicom import Source, discover, sop_instance
 from hoseg.errors import HosegError, InputError, OutputError
+from hoseg.infer.predictor import Choice, Predictor
 from hoseg.reasons import Reason, status_of
-from hoseg.report.review.page import index, write_page
 from hoseg.report.schema import RESEARCH_USE, result_for_failure
 from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS, write_csv, write_parquet
-from hoseg.segment.predictor import Choice, Predictor
+from hoseg.review.page import index, write_page
 
 if TYPE_CHECKING:
-    from hoseg.segment.gpu.server import Address
+    from hoseg.infer.gpu.server import Address
 
 JOURNAL = "journal.sqlite"
 

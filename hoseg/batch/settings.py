@@ -9,7 +9,7 @@ from pathlib import Path
 
 import hoseg
 from hoseg.errors import SettingError
-from hoseg.segment.options import usable_cores
+from hoseg.infer.options import usable_cores
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hoseg.infer.bench import Bench, Pipeline
     from hoseg.radiograph import Radiograph
-    from hoseg.segment.bench import Bench, Pipeline
 
 app = typer.Typer(add_completion=False)
 
@@ -38,7 +38,7 @@ def bench(
     from dataclasses import asdict
     from tempfile import TemporaryDirectory
 
-    from hoseg.segment.bench import measure
+    from hoseg.infer.bench import measure
 
     pipeline = open_pipeline(model, device, runtime, precision, full_decode=full_decode)
     with TemporaryDirectory(prefix="hoseg-bench-") as name:
@@ -68,9 +68,9 @@ def open_pipeline(
 
     import cv2
 
+    from hoseg.infer.bench import Pipeline
+    from hoseg.infer.predictor import Options, Predictor
     from hoseg.memory import keep_freed_memory
-    from hoseg.segment.bench import Pipeline
-    from hoseg.segment.predictor import Options, Predictor
 
     cv2.setNumThreads(1)  # films run side by side: one thread each
     keep_freed_memory()

@@ -54,10 +54,10 @@ def deidentify(
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    from hoseg.dicom.deidentify import Policy
-    from hoseg.dicom.deidentify_files import deidentify_files
+    from hoseg.deidentify.attributes import Policy
+    from hoseg.deidentify.instances import deidentify_files
+    from hoseg.deidentify.pseudonyms import Pseudonyms, load_key
     from hoseg.dicom.discover import discover
-    from hoseg.dicom.pseudonyms import Pseudonyms, load_key
 
     _check_paths(inputs, out, link)
     key, origin = load_key(key_file)

@@ -49,10 +49,10 @@ def examine(device: str) -> dict[str, Any]:
     import platform
 
     import hoseg
-    from hoseg.segment.options import usable_cores
-    from hoseg.segment.parity import processor_name
-    from hoseg.segment.runtimes import RUNTIMES
-    from hoseg.segment.runtimes.derived import ONNX, cache_root
+    from hoseg.infer.options import usable_cores
+    from hoseg.infer.parity import processor_name
+    from hoseg.infer.runtimes import RUNTIMES
+    from hoseg.infer.runtimes.derived import ONNX, cache_root
     from hoseg.segment.weights import list_models
 
     runtimes = [

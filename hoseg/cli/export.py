@@ -46,7 +46,7 @@ def _export_model(name: str, runtime: str, out: Path | None, as_json: bool) -> b
 
     from rich.console import Console
 
-    from hoseg.segment.export import export_model
+    from hoseg.infer.export import export_model
     from hoseg.segment.weights import load_model
 
     model = load_model(name)

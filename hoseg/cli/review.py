@@ -54,7 +54,7 @@ def _import(run: Path, path: Path, as_json: bool) -> None:
     import json
 
     from hoseg.batch.run import review_entries
-    from hoseg.report.review.imports import import_corrections
+    from hoseg.review.imports import import_corrections
 
     images = {entry["id"] for entry in review_entries(run)}
     added, known = import_corrections(run, path, images)
@@ -74,7 +74,7 @@ def _export(
 ) -> None:
     import json
 
-    from hoseg.report.review.exports import export_dataset, export_grades
+    from hoseg.review.exports import export_dataset, export_grades
 
     counts: dict[str, int] = {}
     if grades is not None:
@@ -97,7 +97,7 @@ def _serve(run: Path, port: int, blinded: bool, as_json: bool) -> None:
     import json
 
     from hoseg.batch.run import review_entries
-    from hoseg.report.review.server import ReviewServer, ReviewSettings
+    from hoseg.review.server import ReviewServer, ReviewSettings
 
     server = ReviewServer(ReviewSettings(run, review_entries(run), blinded), port)
     if as_json:

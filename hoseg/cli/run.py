@@ -55,7 +55,7 @@ def run(
     """Run the batch and say what came of it."""
     from hoseg.batch.run import make_folder, run_batch
     from hoseg.batch.settings import RunSettings
-    from hoseg.segment.predictor import Predictor
+    from hoseg.infer.predictor import Predictor
 
     settings = RunSettings(
         out=out,

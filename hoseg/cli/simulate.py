@@ -72,8 +72,8 @@ def simulate(
         TimeRemainingColumn,
     )
 
+    from hoseg.simulate.body.own_anatomy import AnatomySettings, parse_labels
     from hoseg.simulate.folder import FolderSettings, parse_size, write_folder
-    from hoseg.simulate.own_anatomy import AnatomySettings, parse_labels
 
     settings = FolderSettings(
         count=count,

@@ -7,9 +7,9 @@ from hoseg.evaluate.judge import Prediction
 from hoseg.evaluate.stream import Segmented
 from hoseg.grade import HipFinding, grade
 from hoseg.imaging.prepare import prepare
+from hoseg.infer.trial import segment
 from hoseg.pipeline import ImageResult, Pipeline
 from hoseg.radiograph import Radiograph
-from hoseg.segment.trial import segment
 
 
 class PipelineReader:

@@ -6,11 +6,11 @@ rendered as often as wanted to a ``SimulatedFilm``. ``crops`` is an endless stre
 """
 
 from hoseg.simulate.cache import LayerCache, build_layer_cache, cached_crop
-from hoseg.simulate.confounders import ConfounderRates
-from hoseg.simulate.film import RenderSettings, SimulatedFilm, render
-from hoseg.simulate.layers import Layers
-from hoseg.simulate.scene import Scene, project, sample_scene
-from hoseg.simulate.settings import BALANCED, NATURAL, SceneSettings
+from hoseg.simulate.film.confounders import ConfounderRates
+from hoseg.simulate.film.film import RenderSettings, SimulatedFilm, render
+from hoseg.simulate.patient.layers import Layers
+from hoseg.simulate.patient.scene import Scene, project, sample_scene
+from hoseg.simulate.patient.settings import BALANCED, NATURAL, SceneSettings
 from hoseg.simulate.stream import StreamSettings, crop, crops, geometry_layers, shard
 
 __all__ = [

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import InputError, OutputError
-from hoseg.simulate.film import SimulatedFilm
-from hoseg.simulate.frame import BodyFrame
-from hoseg.simulate.layers import Layers
-from hoseg.simulate.materials import Material
+from hoseg.simulate.body.frame import BodyFrame
+from hoseg.simulate.body.materials import Material
+from hoseg.simulate.film.film import SimulatedFilm
+from hoseg.simulate.patient.layers import Layers
 from hoseg.simulate.stream import StreamSettings, geometry_layers, render_crop
 
 

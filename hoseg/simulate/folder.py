@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from hoseg.errors import OutputError, SettingError
 from hoseg.grade import HipFinding, grade
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, Structure
+from hoseg.simulate.body.own_anatomy import AnatomySettings
+from hoseg.simulate.body.projector import Camera
 from hoseg.simulate.dicom_out import write_dicom
 from hoseg.simulate.dicom_variant import Acquisition, sample_variant
-from hoseg.simulate.film import SimulatedFilm, render
-from hoseg.simulate.layers import Layers
-from hoseg.simulate.own_anatomy import AnatomySettings
-from hoseg.simulate.projector import Camera
+from hoseg.simulate.film.film import SimulatedFilm, render
+from hoseg.simulate.patient.layers import Layers
+from hoseg.simulate.patient.scene import Scene, film_camera, project_on, sample_scene
+from hoseg.simulate.patient.settings import BALANCED, NATURAL, SceneSettings
 from hoseg.simulate.record import film_record, magnification, visible_ossification_mm2
-from hoseg.simulate.scene import Scene, film_camera, project_on, sample_scene
-from hoseg.simulate.settings import BALANCED, NATURAL, SceneSettings
 
 PREVALENCES = {"natural": NATURAL, "balanced": BALANCED}
 _STRUCTURES = np.uint8(sum(Structure))

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from hoseg.grade import HipFinding
 from hoseg.radiograph import Side, Structure
-from hoseg.simulate.film import SimulatedFilm
-from hoseg.simulate.layers import Layers
-from hoseg.simulate.patient import HipScene, Scene
-from hoseg.simulate.projector import Camera
+from hoseg.simulate.body.projector import Camera
+from hoseg.simulate.film.film import SimulatedFilm
+from hoseg.simulate.patient.layers import Layers
+from hoseg.simulate.patient.patient import HipScene, Scene
 
 VERSION = 1
 

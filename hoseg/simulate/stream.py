@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Structure
-from hoseg.simulate.film import RenderSettings, SimulatedFilm, render
-from hoseg.simulate.layers import Layers
-from hoseg.simulate.own_anatomy import AnatomySettings
-from hoseg.simulate.scene import project, sample_scene
-from hoseg.simulate.settings import SceneSettings
+from hoseg.simulate.body.own_anatomy import AnatomySettings
+from hoseg.simulate.film.film import RenderSettings, SimulatedFilm, render
+from hoseg.simulate.patient.layers import Layers
+from hoseg.simulate.patient.scene import project, sample_scene
+from hoseg.simulate.patient.settings import SceneSettings
 
 
 @dataclass(frozen=True)

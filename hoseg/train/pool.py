@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hoseg.errors import OutputError
 from hoseg.simulate.cache import read_layers, write_layers
-from hoseg.simulate.layers import Layers
+from hoseg.simulate.patient.layers import Layers
 from hoseg.simulate.stream import StreamSettings, geometry_layers
 
 
@@ -67,21 +67,11 @@ def simulator_version() -> str:
     return digest.hexdigest()[:16]
 
 
-RENDERING = frozenset(
-    f"{name}.py"
-    for name in (
-        "__init__", "cache", "calcifications", "collimation", "confounders", "dicom_out",
-        "dicom_variant", "drawing", "film", "folder", "hardware", "labels", "muscles", "physics",
-        "processing", "record", "sheet", "soft_tissue", "stream",
-    )
-)  # fmt: skip
-"""Modules for what happens to a geometry later: film, noise, looks, files."""
-
-
 def _sources() -> Iterator[tuple[str, bytes]]:
-    """Files that shape a geometry."""
-    folder = files("hoseg.simulate")
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".py") and entry.name not in RENDERING:
-            yield entry.name, entry.read_bytes()
-    yield "llp26.npz", (folder / "data" / "llp26.npz").read_bytes()
+    """Files that shape a geometry: the body, and what became of it before the film."""
+    for package in ("hoseg.simulate.body", "hoseg.simulate.patient"):
+        folder = files(package)
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+            if entry.name.endswith(".py"):
+                yield f"{package}.{entry.name}", entry.read_bytes()
+    yield "llp26.npz", (files("hoseg.simulate.body") / "data" / "llp26.npz").read_bytes()

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hoseg.errors import SettingError
 from hoseg.imaging.intensity import normalise
-from hoseg.simulate.film import SimulatedFilm, render
+from hoseg.simulate.film.film import SimulatedFilm, render
 from hoseg.simulate.stream import StreamSettings, render_crop
 from hoseg.train.augment import Crop, centre_crop
 from hoseg.train.config import LabelledSource, SimulatedSource, TrainConfig

@@ -6,11 +6,11 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian,
 from hoseg.batch.deidentified import deidentified_inputs
 from hoseg.batch.run import run_batch
 from hoseg.batch.settings import RunSettings
+from hoseg.infer.predictor import Options, Predictor
 from hoseg.report import export_run
-from hoseg.report.review.exports import export_dataset
-from hoseg.report.review.store import STORE, Correction, ReviewStore
 from hoseg.report.schema import read_result
-from hoseg.segment.predictor import Options, Predictor
+from hoseg.review.exports import export_dataset
+from hoseg.review.store import STORE, Correction, ReviewStore
 
 PLANTED = (
     "Plantedname",

@@ -11,8 +11,8 @@ from hoseg.batch.item import image_folder
 from hoseg.batch.run import run_batch
 from hoseg.batch.settings import RunSettings
 from hoseg.errors import HosegError, OutputError, SettingError
+from hoseg.infer.predictor import Options, Predictor
 from hoseg.radiograph import Attributes
-from hoseg.segment.predictor import Options, Predictor
 
 
 @pytest.fixture(scope="module")

@@ -123,9 +123,9 @@ def test_a_film_without_millimetres_is_decoded_in_full(tmp_path):
 @pytest.mark.parametrize("seed", [0, 5])  # the two that agree least of six
 def test_masks_of_the_released_model_agree_as_the_gate_wants(seed):
     from hoseg.imaging.prepare import prepare
+    from hoseg.infer.parity import MIN_AGREEMENT
+    from hoseg.infer.predictor import Options, Predictor
     from hoseg.radiograph import Radiograph
-    from hoseg.segment.parity import MIN_AGREEMENT
-    from hoseg.segment.predictor import Options, Predictor
     from hoseg.simulate import SceneSettings, project, render, sample_scene
 
     rng = np.random.default_rng([555, seed])

@@ -7,13 +7,14 @@ import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-from samples import COLUMNS, ROWS, hip, radiograph, result, source_dataset, two_hip_masks
 
 from hoseg.errors import InputError
 from hoseg.radiograph import STRUCTURES, Side, View
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.schema import result_for_image
 from hoseg.report.segments import split_segments
+
+from .samples import COLUMNS, ROWS, hip, radiograph, result, source_dataset, two_hip_masks
 
 
 def written(dataset, path):

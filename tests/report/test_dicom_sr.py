@@ -4,7 +4,6 @@ from io import BytesIO
 
 import highdicom as hd
 import pytest
-from samples import hip, radiograph, result, source_dataset, two_hip_masks
 
 from hoseg.errors import InputError
 from hoseg.radiograph import Side, View
@@ -12,6 +11,8 @@ from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.dicom_sr import structured_report
 from hoseg.report.evidence import Evidence
 from hoseg.report.schema import result_for_image
+
+from .samples import hip, radiograph, result, source_dataset, two_hip_masks
 
 
 def evidence(number=1, **changes):

@@ -7,7 +7,14 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
-from samples import (
+
+from hoseg.grade.finding import Verdict
+from hoseg.radiograph import Note, Side
+from hoseg.report.document import Film, render_study, write_documents
+from hoseg.report.document_picture import picture
+from hoseg.report.schema import NoteFact, read_result, result_for_image, to_json
+
+from .samples import (
     COLUMNS,
     ROWS,
     STUDY,
@@ -18,12 +25,6 @@ from samples import (
     two_hip_masks,
     write_run,
 )
-
-from hoseg.grade.finding import Verdict
-from hoseg.radiograph import Note, Side
-from hoseg.report.document import Film, render_study, write_documents
-from hoseg.report.document_picture import picture
-from hoseg.report.schema import NoteFact, read_result, result_for_image, to_json
 
 EVIL = '<script>alert("x")</script>'
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from samples import STUDY, write_run
 
 from hoseg.errors import SettingError
 from hoseg.report import export_run
+
+from .samples import STUDY, write_run
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("dciodvfy", "dcmdump", "dsrdump", "storescu", "Orthanc", "bash")

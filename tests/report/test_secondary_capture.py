@@ -5,12 +5,13 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
-from samples import hip, radiograph, result, source_dataset
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Side, View
 from hoseg.report.schema import result_for_image
 from hoseg.report.secondary_capture import secondary_capture
+
+from .samples import hip, radiograph, result, source_dataset
 
 
 def picture():

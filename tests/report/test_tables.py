@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from samples import hip, radiograph, result, source_dataset
 
 from hoseg.errors import InputError, OutputError
 from hoseg.radiograph import Side
@@ -27,6 +26,8 @@ from hoseg.report.tables import (
     write_csv,
     write_parquet,
 )
+
+from .samples import hip, radiograph, result, source_dataset
 
 
 def facts():

@@ -3,9 +3,9 @@
 import numpy as np
 
 from hoseg.radiograph import Structure
-from hoseg.simulate.layers import Layers
-from hoseg.simulate.materials import Material
-from hoseg.simulate.soft_tissue import BodyFrame
+from hoseg.simulate.body.materials import Material
+from hoseg.simulate.film.soft_tissue import BodyFrame
+from hoseg.simulate.patient.layers import Layers
 
 
 def frame(shape=(192, 192), spacing_mm=1.0):

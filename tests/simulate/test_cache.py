@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from simple_layers import layers
 
 from hoseg.errors import InputError
 from hoseg.simulate.cache import (
@@ -11,6 +10,7 @@ from hoseg.simulate.cache import (
     write_layers,
 )
 from hoseg.simulate.stream import StreamSettings, geometry_layers
+from simulate.simple_layers import layers
 
 SMALL = StreamSettings(size_px=96, spacing_mm=1.6)
 

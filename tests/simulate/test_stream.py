@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simple_layers import layers
 
 from hoseg.errors import SettingError
 from hoseg.radiograph import Structure
 from hoseg.simulate import stream
-from hoseg.simulate.film import RenderSettings
+from hoseg.simulate.film.film import RenderSettings
 from hoseg.simulate.stream import (
     StreamSettings,
     crop,
@@ -16,6 +15,7 @@ from hoseg.simulate.stream import (
     render_crop,
     shard,
 )
+from simulate.simple_layers import layers
 
 SMALL = StreamSettings(size_px=96, spacing_mm=1.6, renders=2)
 

@@ -1,0 +1,100 @@
+"""A released model as a file for other runtimes, judged before it is handed out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+import hoseg
+from hoseg.errors import DeviceError, OutputError, SettingError
+from hoseg.infer.engine import CpuEngine
+from hoseg.infer.ensemble import deployment_of
+from hoseg.infer.options import Options
+from hoseg.infer.parity import Verdict, attachment_of, judge_engine, processor_name
+from hoseg.infer.reference import load_reference, make_reference
+from hoseg.infer.runtimes import Wish, derived
+from hoseg.infer.runtimes.export import export_onnx
+from hoseg.segment.weights import Model
+
+FORMATS = ("onnx", "openvino")
+REPORT = "parity-{runtime}.json"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    files: the runtime's file first
+    verdict: of the parity gate on exactly that file
+    """
+
+    files: tuple[Path, ...]
+    verdict: Verdict
+
+
+def export_model(model: Model, runtime: str, folder: Path) -> Exported:
+    """Write a model for a runtime, its reference films and its parity report.
+
+    In the model's own folder the ONNX file and the reference are what ``hoseg run`` then uses, so
+    that inference needs no torch.
+
+    Raises
+    ------
+    SettingError: unknown runtime
+    DeviceError: a package is missing
+    OutputError: the folder cannot be written
+    """
+    if runtime not in FORMATS:
+        raise SettingError("--runtime", runtime, f"one of {', '.join(FORMATS)}")
+    package = "onnxruntime" if runtime == "onnx" else "openvino"
+    if find_spec(package) is None:
+        raise DeviceError(
+            f"the export is judged with {package}, which is not installed; install hoseg[export]"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        derived.add_derived(folder, derived.ONNX, model, export_onnx)
+        derived.add_derived(folder, derived.REFERENCE, model, make_reference)
+        files = [folder / derived.ONNX]
+        if runtime == "openvino":
+            files = _write_openvino(files[0])
+        verdict = _judge(model, runtime, files[0], folder / derived.REFERENCE)
+        report = folder / REPORT.format(runtime=runtime)
+        report.write_text(_report(model, package, files[0], verdict), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
+    return Exported((*files, folder / derived.REFERENCE, report), verdict)
+
+
+def _write_openvino(onnx: Path) -> list[Path]:
+    """Convert to OpenVINO's own format, weights in float32."""
+    openvino = import_module("openvino")
+    target = onnx.with_suffix(".xml")
+    openvino.save_model(openvino.Core().read_model(onnx), target, compress_to_fp16=False)
+    return [target, target.with_suffix(".bin")]
+
+
+def _judge(model: Model, runtime: str, path: Path, reference: Path) -> Verdict:
+    """Send the reference films through the file itself."""
+    module = import_module(f"hoseg.infer.runtimes.{runtime}_cpu")
+    forward = module.open_file(path, Wish("cpu", "float32", 1))
+    engine = CpuEngine((forward,), deployment_of((model,), Options(films=1)))
+    return judge_engine(engine, load_reference(reference), attachment_of(model))
+
+
+def _report(model: Model, package: str, path: Path, verdict: Verdict) -> str:
+    """JSON of what was compared with what, where."""
+    facts = {
+        "model": model.card.label,
+        "file": path.name,
+        "hoseg": hoseg.__version__,
+        package: version(package),
+        "torch": version("torch"),
+        "processor": processor_name(),
+        **asdict(verdict),
+    }
+    return json.dumps(facts, indent=2) + "\n"

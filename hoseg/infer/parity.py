@@ -1,0 +1,227 @@
+"""The parity gate: no runtime, precision or export is used before its masks agree with torch.
+
+Float32 torch on the CPU is the reference. A candidate passes if at least 99.95 % of mask pixels
+are equal over the reference films and no hip of any film changes its class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
+from itertools import zip_longest
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+import hoseg
+from hoseg.grade import Film, Probabilities, grade
+from hoseg.grade.attachment import Attachment
+from hoseg.grade.closeup import ATTACHMENT, CloseUpNetwork, network_in
+from hoseg.infer import runtimes
+from hoseg.infer.engine import Engine
+from hoseg.infer.reference import Reference, reference_of
+from hoseg.infer.runtimes import Runtime
+from hoseg.infer.runtimes.derived import cache_root
+from hoseg.radiograph import STRUCTURES, Prepared, Segmentation, Spacing, SpacingSource, View
+from hoseg.segment.weights import Model
+
+MIN_AGREEMENT = 0.9995
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate found.
+
+    passed: agreement and classes are both in order
+    agreement: share of mask pixels with all four bits equal, over all reference films
+    worst_dice: of the structure that agrees least (1.0 when both have none)
+    changed_hips: hips whose class differs; looked at only where enough pixels agree
+    film_ms: median time of a film, one at a time: processor time on a CPU, so that what else
+        the machine does cannot choose the runtime
+    sentence: for people and for ``run.json``
+    """
+
+    passed: bool
+    agreement: float
+    worst_dice: float
+    changed_hips: int
+    film_ms: float
+    sentence: str
+
+
+def judge(row: Runtime, model: Model, open_engine: Callable[[], Engine]) -> Verdict:
+    """Judge a row of the table on one model; a verdict is kept for this machine and versions.
+
+    open_engine: makes the network ready; called only if there is no verdict yet
+    """
+    path = _verdict_path(row, model)
+    known = _read_verdict(path)
+    if known is not None:
+        return known
+    reference = reference_of(model)
+    clock = time.process_time if row.device == "cpu" else time.perf_counter
+    verdict = judge_engine(open_engine(), reference, attachment_of(model), clock)
+    _keep_verdict(path, verdict)
+    return verdict
+
+
+def attachment_of(model: Model) -> CloseUpNetwork | None:
+    """The network by which a model tells which contacts count, if it has one."""
+    return network_in(model.files, ATTACHMENT, str(model.path))
+
+
+def judge_engine(
+    engine: Engine,
+    reference: Reference,
+    network: CloseUpNetwork | None = None,
+    clock: Callable[[], float] = time.process_time,
+) -> Verdict:
+    """Send the reference films through an engine and compare.
+
+    network: tells which contacts of a hip count, where the model has one
+    clock: seconds, for the time of a film
+    """
+    answers, film_ms = _timed_answers(engine, reference, clock)
+    return compare(reference, answers, network, film_ms)
+
+
+def compare(
+    reference: Reference,
+    answers: Sequence[Segmentation],
+    network: CloseUpNetwork | None = None,
+    film_ms: float = 0.0,
+) -> Verdict:
+    """Compare answers with those of the reference, pixel by pixel and hip by hip."""
+    pairs = [(a.masks, b.masks) for a, b in zip(reference.answers, answers, strict=True)]
+    pixels = sum(truth.size for truth, _ in pairs)
+    equal = sum(int(np.count_nonzero(truth == found)) for truth, found in pairs)
+    agreement = equal / pixels
+    changed = 0
+    if agreement >= MIN_AGREEMENT:  # otherwise it has failed already
+        changed = sum(
+            count_changed_hips(film, truth, found, network)
+            for film, truth, found in zip(reference.films, reference.answers, answers, strict=True)
+        )
+    passed = agreement >= MIN_AGREEMENT and changed == 0
+    sentence = f"{100 * agreement:.4f} % of mask pixels equal float32 torch on {len(pairs)} films"
+    if agreement >= MIN_AGREEMENT:
+        sentence += f", {changed} hip classes changed"
+    if not passed:
+        sentence += f"; the gate wants {100 * MIN_AGREEMENT} % and no changed class"
+    return Verdict(passed, agreement, _worst_dice(pairs), changed, film_ms, sentence)
+
+
+def count_changed_hips(
+    film: Prepared,
+    truth: Segmentation,
+    found: Segmentation,
+    network: CloseUpNetwork | None = None,
+) -> int:
+    """Hips of one film whose class, in any system, or presence differs between two answers."""
+    if network is None and np.array_equal(truth.masks, found.masks):
+        return 0
+    pairs = zip_longest(*(_classes(film, answer, network) for answer in (truth, found)))
+    return sum(a != b for a, b in pairs)
+
+
+def _classes(
+    film: Prepared, answer: Segmentation, network: CloseUpNetwork | None
+) -> list[tuple[tuple[str, int | str | None], ...]]:
+    """(system, class) pairs of every hip, hips in the order of their columns."""
+    spacing = Spacing(*film.grid.spacing_mm, 0.0, SpacingSource.USER)
+    seen = Film(film.pixels, Probabilities(answer.probabilities, answer.grid))
+    attachment = None if network is None else Attachment(network, seen)
+    hips = grade(answer.masks, spacing, view=View.AP_PELVIS, attachment=attachment, draws=0)
+    return [tuple((verdict.system, verdict.grade) for verdict in hip.verdicts) for hip in hips]
+
+
+def _worst_dice(pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> float:
+    """Dice over all films of the structure that agrees least."""
+    scores = []
+    for bit in range(len(STRUCTURES)):
+        both = total = 0
+        for truth, found in pairs:
+            a, b = truth >> bit & 1, found >> bit & 1
+            both += int(np.count_nonzero(a & b))
+            total += int(np.count_nonzero(a)) + int(np.count_nonzero(b))
+        scores.append(2 * both / total if total else 1.0)
+    return min(scores)
+
+
+def _timed_answers(
+    engine: Engine, reference: Reference, clock: Callable[[], float]
+) -> tuple[list[Segmentation], float]:
+    """Answers to the reference films, and the median time of one (ms).
+
+    Timed at second sight: engines compile something for every new shape of window.
+    """
+    answers = list(engine.segment(reference.films))
+    times_ms = []
+    for film in reference.films:
+        start = clock()
+        list(engine.segment([film]))
+        times_ms.append(1000 * (clock() - start))
+    return answers, median(times_ms)
+
+
+def _verdict_path(row: Runtime, model: Model) -> Path:
+    """File of a verdict: another model, machine or version has another name."""
+    about = model.card.fingerprint
+    facts = [row.label, about, hoseg.__version__, version(row.package), _machine(row)]
+    facts.append(_source_of_runtimes())
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    return cache_root() / "parity" / f"{digest[:24]}.json"
+
+
+@cache
+def _source_of_runtimes() -> str:
+    """Hash of the code that runs networks: a verdict does not outlive a change to it."""
+    files = sorted(Path(runtimes.__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _machine(row: Runtime) -> str:
+    """Name of the processor or the card: another one computes in another order."""
+    if row.device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return processor_name()
+
+
+def processor_name() -> str:
+    """Model name of the CPU as the system reports it, with its number of cores."""
+    import os
+    import platform
+
+    info = Path("/proc/cpuinfo")
+    name = platform.processor() or platform.machine()
+    if info.exists():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    return f"{name} x {os.cpu_count()}"
+
+
+def _read_verdict(path: Path) -> Verdict | None:
+    try:
+        return Verdict(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _keep_verdict(path: Path, verdict: Verdict) -> None:
+    """Keep a verdict; where nothing can be written the gate simply runs again."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
+    except OSError:
+        return

@@ -1,0 +1,116 @@
+"""Prepared films in, masks and probabilities out, on the fastest runtime that can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hoseg.errors import SettingError
+from hoseg.infer.ensemble import joint_label
+from hoseg.infer.options import Options as Options
+from hoseg.infer.selection import Choice as Choice
+from hoseg.infer.selection import choose
+from hoseg.radiograph import Prepared, Segmentation
+from hoseg.segment.weights import Model, load_model
+
+if TYPE_CHECKING:
+    from hoseg.infer.gpu.crew import Server
+
+ModelLike = str | Path | Model | None
+
+
+class Predictor:
+    """A model, or an ensemble of models, ready on one device.
+
+    Parameters
+    ----------
+    model: a name on the search path, a folder, a loaded ``Model``, or None for the default; a
+        list of these is an ensemble, whose probabilities are averaged
+    device: "auto", "cpu", "cuda" or "cuda:N". "cuda" never falls back to another device.
+    runtime: "torch", "onnx" or "openvino"; None = the fastest that passes its parity gate
+    options: precision, test-time augmentation, tiles, threads
+
+    Attributes
+    ----------
+    choice: which runtime was taken, why, and what happened to the others (for ``run.json``)
+    engine: runs the networks
+    label: "name@fingerprint-prefix" of the model, joined by "+" for an ensemble
+    spacing_mm: the pixel spacing films must be prepared at
+
+    Raises
+    ------
+    ModelError: a model is missing, changed, or does not fit this version
+    DeviceError: what was asked for cannot be used here; says what was tried and what to do
+    SettingError: an unknown device or runtime; models of an ensemble with different spacings
+    """
+
+    def __init__(
+        self,
+        model: ModelLike | Sequence[ModelLike] = None,
+        device: str = "auto",
+        runtime: str | None = None,
+        options: Options | None = None,
+    ) -> None:
+        self.models = _load(model)
+        self.options = options or Options()
+        self.label = joint_label(self.models)
+        self.spacing_mm = self.models[0].card.spacing_mm
+        self.choice, self.engine = choose(self.models, device, runtime, self.options)
+
+    def predict(self, films: Sequence[Prepared]) -> list[Segmentation]:
+        """Predict several films; each answer depends on its film alone.
+
+        films: each (h, w) at ``spacing_mm``, from ``hoseg.imaging.prepare.prepare``
+        """
+        return list(self.predict_stream(films))
+
+    def predict_stream(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
+        """Predict films as they come, in order, reading only a few ahead.
+
+        On a CPU this may be called from several threads at once.
+        """
+        return self.engine.segment(films)
+
+    def serve(self) -> AbstractContextManager[Server]:
+        """Let worker processes use the GPU: a context manager.
+
+        Its ``address`` makes a ``hoseg.infer.gpu.server.RemotePredictor`` in each worker.
+        Meanwhile this predictor itself is busy. On "cuda" every card of the machine serves, each
+        in a process of its own; on "cuda:N" that one.
+
+        Raises
+        ------
+        SettingError: the predictor runs on a CPU, where workers have their own
+        DeviceError: one of several cards cannot be used
+        """
+        if self.choice.device == "cpu":
+            raise SettingError("device", "cpu", "a predictor on a GPU")
+        from torch.cuda import device_count
+
+        from hoseg.infer.gpu.crew import open_crew, other_cards
+        from hoseg.infer.gpu.engine import GpuEngine
+        from hoseg.infer.gpu.server import GpuServer
+
+        if not isinstance(self.engine, GpuEngine):
+            raise SettingError("tile", self.options.tile, "no tiles when worker processes share")
+        server = GpuServer(self.engine, self.label, self.spacing_mm)
+        cards = device_count() if self.choice.device == "cuda" else 1
+        if cards == 1:
+            return server
+        options = replace(self.options, precision=self.choice.precision)
+        return open_crew(server, other_cards(self.models, self.choice.runtime, options, cards))
+
+
+def _load(model: ModelLike | Sequence[ModelLike]) -> tuple[Model, ...]:
+    """Load each model of an ensemble and check that they go together."""
+    several = model if isinstance(model, Sequence) and not isinstance(model, str) else [model]
+    models = tuple(m if isinstance(m, Model) else load_model(m) for m in several)
+    if not models:
+        raise SettingError("model", [], "at least one model")
+    spacings = {m.card.spacing_mm for m in models}
+    if len(spacings) > 1:
+        raise SettingError("model", sorted(spacings), "models of one spacing_mm in an ensemble")
+    return models

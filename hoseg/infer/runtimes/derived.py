@@ -1,0 +1,117 @@
+"""Files derived from a model's weights: the ONNX graph and the parity reference.
+
+They lie beside the weights of a released model, or in the user's cache once they have been made
+there. ``derived.json`` names the weights they come from and the hash of each; a file that does
+not fit is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hoseg.errors import DeviceError
+from hoseg.segment.weights import Model
+
+ONNX = "model.onnx"
+REFERENCE = "parity.npz"
+CACHE_VARIABLE = "HOSEG_CACHE"
+
+_INDEX = "derived.json"
+
+
+def onnx_file(model: Model) -> Path:
+    """Return the ONNX file of a model, made now (needs torch and onnx) if there is none yet.
+
+    Raises DeviceError when it has to be made and cannot.
+    """
+    return derived_file(model, ONNX, _export)
+
+
+def derived_file(model: Model, name: str, make: Callable[[Model, Path], None]) -> Path:
+    """Find one derived file, or make it in the cache.
+
+    make: writes the file for a model at a path
+    """
+    for folder in (model.path, cache_folder(model)):
+        if is_derived(folder, name, model):
+            return folder / name
+    folder = cache_folder(model)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        add_derived(folder, name, model, make)
+    except OSError as error:
+        raise DeviceError(
+            f"cannot write {folder / name} ({error.strerror}); set {CACHE_VARIABLE} to a folder "
+            "that can be written"
+        ) from error
+    return folder / name
+
+
+def add_derived(folder: Path, name: str, model: Model, make: Callable[[Model, Path], None]) -> None:
+    """Make one derived file in a folder and enter it in the index; never seen half-written."""
+    partial = folder / f".{os.getpid()}.{name}"
+    try:
+        make(model, partial)
+        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+        partial.replace(folder / name)
+    finally:
+        partial.unlink(missing_ok=True)
+    files = _read_index(folder, model) | {name: digest}
+    text = json.dumps({"source": source_key(model), "files": files}, indent=2)
+    partial = folder / f".{os.getpid()}.{_INDEX}"
+    partial.write_text(text + "\n", encoding="utf-8")
+    partial.replace(folder / _INDEX)
+
+
+def is_derived(folder: Path, name: str, model: Model) -> bool:
+    """Whether a folder holds this file, unharmed, from these weights."""
+    digest = _read_index(folder, model).get(name)
+    if digest is None or not (folder / name).is_file():
+        return False
+    return hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def source_key(model: Model) -> str:
+    """Hash of all that shapes the deployed graph and its masks."""
+    card = model.card
+    facts: list[object] = [card.sha256, card.architecture, card.options]
+    facts += [card.temperatures, card.thresholds, card.peaks]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def cache_folder(model: Model) -> Path:
+    """Where files derived from this model are cached."""
+    return cache_root() / "derived" / f"{model.card.name}-{source_key(model)[:16]}"
+
+
+def cache_root() -> Path:
+    """Return the user's cache folder of hoseg (the variable HOSEG_CACHE moves it)."""
+    chosen = os.environ.get(CACHE_VARIABLE)
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "hoseg"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/hoseg"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hoseg"
+
+
+def _read_index(folder: Path, model: Model) -> dict[str, str]:
+    """File name to sha256, of the files derived from this model."""
+    try:
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        files = dict(index["files"]) if index["source"] == source_key(model) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return files
+
+
+def _export(model: Model, path: Path) -> None:
+    from hoseg.infer.runtimes.export import export_onnx
+
+    export_onnx(model, path)

@@ -1,6 +1,0 @@
-"""The page on which readers look, correct and sign: built from a run, opened or served."""
-
-from hoseg.report.review.case import CASE_FILE, case_script
-from hoseg.report.review.page import PAGE, write_page
-
-__all__ = ["CASE_FILE", "PAGE", "case_script", "write_page"]

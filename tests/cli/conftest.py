@@ -1,0 +1,3 @@
+from infer.conftest import cache, model
+
+__all__ = ["cache", "model"]
