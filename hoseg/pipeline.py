@@ -19,7 +19,7 @@ from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, apply_class_model, read
 from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, network_in
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
-from hoseg.imaging.quality import Verdict, judge_attributes, judge_picture, judge_segmentation
+from hoseg.imaging.quality import GateResult, check_attributes, check_picture, check_segmentation
 from hoseg.infer.predictor import Options, Predictor
 from hoseg.infer.trial import segment
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
@@ -192,22 +192,22 @@ class Pipeline:
 
     def examine(self, radiograph: Radiograph) -> Prepared | ImageResult:
         """Prepare a film for the network, or say why it does not get there."""
-        verdict = judge_attributes(radiograph)
-        if not verdict.ok:
-            return _stopped(radiograph, verdict)
+        gate = check_attributes(radiograph)
+        if not gate.ok:
+            return _stopped(radiograph, gate)
         prepared = prepare(radiograph, self.predictor.spacing_mm)
-        verdict = judge_picture(radiograph, prepared)
-        if not verdict.ok:
-            return _stopped(radiograph, verdict, prepared)
+        gate = check_picture(radiograph, prepared)
+        if not gate.ok:
+            return _stopped(radiograph, gate, prepared)
         return prepared
 
     def conclude(
         self, radiograph: Radiograph, prepared: Prepared, segmentation: Segmentation
     ) -> ImageResult:
         """Grade what the network found, or abstain."""
-        verdict = judge_segmentation(radiograph, prepared, segmentation)
-        if not verdict.ok:
-            return _stopped(radiograph, verdict, prepared, segmentation)
+        gate = check_segmentation(radiograph, prepared, segmentation)
+        if not gate.ok:
+            return _stopped(radiograph, gate, prepared, segmentation)
         grey = _shown(radiograph, prepared)
         found = Probabilities(segmentation.probabilities, segmentation.grid)
         structures = layers(segmentation.masks)
@@ -287,11 +287,11 @@ def _shown(radiograph: Radiograph, prepared: Prepared | None) -> NDArray[np.uint
 
 def _stopped(
     radiograph: Radiograph,
-    verdict: Verdict,
+    gate: GateResult,
     prepared: Prepared | None = None,
     segmentation: Segmentation | None = None,
 ) -> ImageResult:
     """Result of an image that the quality gate does not let through."""
-    reason = "" if verdict.reason is None else verdict.reason.value
-    status: Status = "skipped" if verdict.status == "skipped" else "abstained"
-    return ImageResult(radiograph, status, reason, verdict.sentence, prepared, segmentation)
+    reason = "" if gate.reason is None else gate.reason.value
+    status: Status = "skipped" if gate.status == "skipped" else "abstained"
+    return ImageResult(radiograph, status, reason, gate.sentence, prepared, segmentation)

@@ -238,16 +238,16 @@ def _padded_shape(args: argparse.Namespace, folder: Path) -> tuple[int, int]:
 
 def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg's own path: the batch the command line runs, down to masks.png."""
-    from hoseg.cli.bench import open_pipeline
+    from hoseg.cli.bench import open_bench_path
     from hoseg.infer.bench import measure
 
-    pipeline = open_pipeline(
+    bench_path = open_bench_path(
         args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
     )
-    choice = asdict(pipeline.predictor.choice)
+    choice = asdict(bench_path.predictor.choice)
     found = {}
     for folder in folders:
-        bench = measure(pipeline, sorted(folder.glob("*.dcm")), args.out, passes=1)
+        bench = measure(bench_path, sorted(folder.glob("*.dcm")), args.out, passes=1)
         rates = {"end_to_end": bench.end_to_end.median, "network": bench.network.median}
         found[folder.name] = asdict(bench) | rates | {"choice": choice}
     return found
@@ -255,16 +255,16 @@ def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
 
 def run_growth(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg on folders of any size: each film once, after a few to warm up."""
-    from hoseg.cli.bench import open_pipeline
+    from hoseg.cli.bench import open_bench_path
     from hoseg.infer.bench import measure_folder
 
-    pipeline = open_pipeline(
+    bench_path = open_bench_path(
         args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
     )
     found = {}
     for folder in folders:
         paths = sorted(folder.glob("*.dcm"))
-        speed, memory_mb = measure_folder(pipeline, paths, args.out)
+        speed, memory_mb = measure_folder(bench_path, paths, args.out)
         found[folder.name] = {"films_s": speed, "peak_memory_mb": memory_mb}
     return found
 

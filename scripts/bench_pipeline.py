@@ -93,7 +93,7 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
     from hoseg.grade.bones import layers
     from hoseg.imaging.display import display
     from hoseg.imaging.prepare import prepare
-    from hoseg.imaging.quality import judge_attributes, judge_picture, judge_segmentation
+    from hoseg.imaging.quality import check_attributes, check_picture, check_segmentation
     from hoseg.report.contours import trace
     from hoseg.report.overlay import overlay
     from hoseg.report.png import encode_png
@@ -116,9 +116,9 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
         "decode": lambda: decode(source),
         "prepare": lambda: prepare(radiograph, pipeline.predictor.spacing_mm),
         "quality gate": lambda: (
-            judge_attributes(radiograph),
-            judge_picture(radiograph, prepared),
-            judge_segmentation(radiograph, prepared, segmentation),
+            check_attributes(radiograph),
+            check_picture(radiograph, prepared),
+            check_segmentation(radiograph, prepared, segmentation),
         ),
         "forward and masks": lambda: pipeline.predictor.predict([prepared]),
         "display": lambda: display(radiograph),

@@ -45,7 +45,7 @@ from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_c
 from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind, close_up_of_hip
 from hoseg.infer.predictor import Options, Predictor
 from hoseg.pipeline import GradingModels, Pipeline
-from hoseg.segment.card import Card, read_card, write_card
+from hoseg.segment.card import ModelCard, read_card, write_card
 from hoseg.segment.weights import add_file, load_model
 from hoseg.train.attachment import Onlooker, attachment_targets
 from hoseg.train.classes import fit_class_model, held_out_probabilities
@@ -292,7 +292,7 @@ def main() -> None:
     _write(card.model_copy(update=facts), args.model)
 
 
-def _write(card: Card, folder: Path) -> None:
+def _write(card: ModelCard, folder: Path) -> None:
     write_card(card, folder / "card.json")
     readme = folder / "MODEL_CARD.md"
     readme.write_text(with_classes(readme.read_text("utf-8"), card), "utf-8")

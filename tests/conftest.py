@@ -27,7 +27,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a small network with random weights: the machinery without the knowledge."""
     import torch
 
-    from hoseg.segment.card import Card
+    from hoseg.segment.card import ModelCard
     from hoseg.segment.network import build_network
     from hoseg.segment.weights import save_model
 
@@ -35,7 +35,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = {"widths": (4, 8, 8), "deep_levels": ()}
     network = build_network("hip_unet", options).eval()
     state = {name: value.numpy() for name, value in network.state_dict().items()}
-    card = Card(
+    card = ModelCard(
         name="tiny", spacing_mm=1.2, architecture="hip_unet", options=options, sha256="0" * 64
     )
     folder = tmp_path_factory.mktemp("models") / "tiny"

@@ -18,7 +18,7 @@ from hoseg.batch.journal import Entry
 from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
-from hoseg.imaging.quality import judge_attributes
+from hoseg.imaging.quality import check_attributes
 from hoseg.infer.predictor import Choice, Options, Predictor
 from hoseg.memory import keep_freed_memory
 from hoseg.pipeline import GradingModels, ImageResult, Pipeline, Predicts, grading_models_of
@@ -108,7 +108,7 @@ def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
 
 def _may_be_drawn(film: Radiograph) -> bool:
     """Whether pixels are needed: most of an archive shows no hip, says so, and is never drawn."""
-    return judge_attributes(film).status != "skipped"
+    return check_attributes(film).status != "skipped"
 
 
 def fault(source: str, error: Exception) -> InputError:

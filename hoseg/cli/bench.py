@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hoseg.infer.bench import Bench, Pipeline
+    from hoseg.infer.bench import Bench, BenchPath
     from hoseg.radiograph import Radiograph
 
 app = typer.Typer(add_completion=False)
@@ -40,26 +40,26 @@ def bench(
 
     from hoseg.infer.bench import measure
 
-    pipeline = open_pipeline(model, device, runtime, precision, full_decode=full_decode)
+    bench_path = open_bench_path(model, device, runtime, precision, full_decode=full_decode)
     with TemporaryDirectory(prefix="hoseg-bench-") as name:
         folder = Path(name)
         paths = write_films(folder, films, encoding)
-        result = measure(pipeline, paths, folder, passes)
+        result = measure(bench_path, paths, folder, passes)
     if as_json:
-        choice = asdict(pipeline.predictor.choice)
+        choice = asdict(bench_path.predictor.choice)
         typer.echo(json.dumps(asdict(result) | {"encoding": encoding, "choice": choice}))
     else:
-        _show(result, pipeline, encoding)
+        _show(result, bench_path, encoding)
 
 
-def open_pipeline(
+def open_bench_path(
     model: str | None,
     device: str,
     runtime: str | None,
     precision: str | None,
     *,
     full_decode: bool = False,
-) -> Pipeline:
+) -> BenchPath:
     """Make the path from a file to ``masks.png`` ready, for masks without pictures.
 
     full_decode: JPEG 2000 too at full resolution, as ``hoseg run`` needs it for its pictures
@@ -68,7 +68,7 @@ def open_pipeline(
 
     import cv2
 
-    from hoseg.infer.bench import Pipeline
+    from hoseg.infer.bench import BenchPath
     from hoseg.infer.predictor import Options, Predictor
     from hoseg.memory import keep_freed_memory
 
@@ -76,7 +76,7 @@ def open_pipeline(
     keep_freed_memory()
     predictor = Predictor(model, device, runtime, Options(precision=precision))
     spacing_mm = None if full_decode else predictor.spacing_mm
-    return Pipeline(predictor, partial(_decode, for_spacing_mm=spacing_mm), _write)
+    return BenchPath(predictor, partial(_decode, for_spacing_mm=spacing_mm), _write)
 
 
 def write_films(folder: Path, count: int, encoding: str) -> list[Path]:
@@ -117,12 +117,12 @@ def _write(path: Path, masks: NDArray[np.uint8]) -> None:
     write_png(path, masks)
 
 
-def _show(result: Bench, pipeline: Pipeline, encoding: str) -> None:
+def _show(result: Bench, bench_path: BenchPath, encoding: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
-    choice = pipeline.predictor.choice
+    choice = bench_path.predictor.choice
     console.print(
         f"{choice.runtime} on {choice.device} in {choice.precision}: {choice.reason}", markup=False
     )

@@ -53,14 +53,14 @@ def _export_model(name: str, runtime: str, out: Path | None, as_json: bool) -> b
     done = export_model(model, runtime, out or model.path)
     if as_json:
         files = [str(path) for path in done.files]
-        typer.echo(json.dumps({"files": files, "parity": asdict(done.verdict)}))
+        typer.echo(json.dumps({"files": files, "parity": asdict(done.parity)}))
     else:
         console = Console(soft_wrap=True, highlight=False)
         for path in done.files:
             console.print(str(path), markup=False)
-        outcome = "passed" if done.verdict.passed else "FAILED"
-        console.print(f"Parity {outcome}: {done.verdict.sentence}")
-    return not done.verdict.passed
+        outcome = "passed" if done.parity.passed else "FAILED"
+        console.print(f"Parity {outcome}: {done.parity.sentence}")
+    return not done.parity.passed
 
 
 def _export_run(folder: Path, objects: str, as_json: bool) -> bool:

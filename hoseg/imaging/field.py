@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hoseg.imaging.blades import inside_blades
 from hoseg.imaging.burnt_out import Outlines, find_burnt_out
 from hoseg.imaging.parts import edge_of, labelled, parts_from
-from hoseg.imaging.resample import Window
+from hoseg.imaging.resample import GridWindow
 from hoseg.radiograph import Grid, Note
 
 THUMBNAIL_PX = 400
@@ -51,7 +51,7 @@ class ExposedField:
 
     thumbnail: Mask
     original_shape: tuple[int, int]
-    window: Window
+    window: GridWindow
     notes: tuple[Note, ...] = ()
     burnt_out: Outlines = ()
 
@@ -208,7 +208,7 @@ def _filled_around(hull: NDArray[np.int32], shape: tuple[int, ...]) -> Mask:
     return (own | smaller).astype(bool)
 
 
-def _window(field: Mask, original_shape: tuple[int, int]) -> Window:
+def _window(field: Mask, original_shape: tuple[int, int]) -> GridWindow:
     """Return the smallest window of whole original pixels that covers the field."""
     edges = []
     for axis, n in ((1, original_shape[0]), (0, original_shape[1])):
@@ -216,4 +216,4 @@ def _window(field: Mask, original_shape: tuple[int, int]) -> Window:
         scale = n / field.shape[1 - axis]
         edges.append((floor(hit[0] * scale), min(n, ceil((hit[-1] + 1) * scale))))
     (top, bottom), (left, right) = edges
-    return Window(top, left, bottom, right)
+    return GridWindow(top, left, bottom, right)

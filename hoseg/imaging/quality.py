@@ -1,7 +1,7 @@
 """Is this a hip radiograph the program may grade? Attributes, then the picture, then its bones.
 
-Each stage returns a ``Verdict``. What is clearly something else is skipped; what cannot be trusted
-is abstained on; both say why. A stage that does not know lets the image pass to the next one.
+Each stage returns a ``GateResult``. What is clearly something else is skipped; on what cannot be
+trusted the gate abstains; both say why. A stage that does not know lets the image pass to the next.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _FEMUR_RADIUS_MM = (12.0, 40.0)  # largest circle inside an adult femur: 20 to 2
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateResult:
     """What a stage of the gate says.
 
     reason: None when the image may go on
@@ -73,12 +73,12 @@ class Verdict:
         return "ok" if self.reason is None else self.reason.status
 
 
-PASS = Verdict()
+PASS = GateResult()
 """The image may go on."""
 
 
-def judge_attributes(radiograph: Radiograph) -> Verdict:
-    """Judge what the file says about itself: species, modality, body part, age.
+def check_attributes(radiograph: Radiograph) -> GateResult:
+    """Check what the file says about itself: species, modality, body part, age.
 
     A word for the hip or the pelvis in body part or description lets unusual objects pass. A
     picture without attributes passes: only its pixels can tell.
@@ -88,41 +88,43 @@ def judge_attributes(radiograph: Radiograph) -> Verdict:
     says_hip = bool(_HIP_WORDS.search(words))
     species = facts.species.lower()
     if (species and not _HUMAN_WORDS.search(species)) or _ANIMAL_WORDS.search(words):
-        return Verdict(Reason.NOT_HUMAN, f"the patient is an animal ({species or words.strip()})")
-    kind = _judge_kind(facts, says_hip)
+        return GateResult(
+            Reason.NOT_HUMAN, f"the patient is an animal ({species or words.strip()})"
+        )
+    kind = _check_kind(facts, says_hip)
     if not kind.ok:
         return kind
     if "LOCALIZER" in facts.image_type:
-        return Verdict(Reason.LOCALISER, "a localiser, not a diagnostic radiograph")
+        return GateResult(Reason.LOCALISER, "a localiser, not a diagnostic radiograph")
     other = _OTHER_WORDS.search(words)
     if other and not says_hip:
         where = facts.body_part or facts.description
-        return Verdict(Reason.OTHER_BODY_PART, f"the attributes say {where[:80]!r}, not the hip")
+        return GateResult(Reason.OTHER_BODY_PART, f"the attributes say {where[:80]!r}, not the hip")
     years = age_years(facts.patient_age)
     if years is not None and years < ADULT_YEARS:
         text = f"the patient is {years:.0f} years old; the model knows adults only"
-        return Verdict(Reason.IMMATURE, text)
+        return GateResult(Reason.IMMATURE, text)
     return PASS
 
 
-def _judge_kind(facts: Attributes, says_hip: bool) -> Verdict:
-    """Judge modality and SOP class."""
+def _check_kind(facts: Attributes, says_hip: bool) -> GateResult:
+    """Check modality and SOP class."""
     if facts.modality in _ANGIOGRAPHY and not says_hip:
         text = f"modality {facts.modality} without a word on the hip is taken for an angiogram"
-        return Verdict(Reason.ANGIOGRAPHY, text)
+        return GateResult(Reason.ANGIOGRAPHY, text)
     captured = facts.sop_class_uid.startswith(_SECONDARY_CAPTURE)
     if facts.modality in _CAPTURE_MODALITIES:
         if (captured or facts.modality) and not says_hip:
             text = "a secondary capture whose attributes do not name the hip; export it as PNG"
-            return Verdict(Reason.SECONDARY_CAPTURE, text)
+            return GateResult(Reason.SECONDARY_CAPTURE, text)
         return PASS
     if facts.modality not in _RADIOGRAPHY:
-        return Verdict(Reason.NOT_A_RADIOGRAPH, f"modality {facts.modality} is not radiography")
+        return GateResult(Reason.NOT_A_RADIOGRAPH, f"modality {facts.modality} is not radiography")
     return PASS
 
 
-def judge_picture(radiograph: Radiograph, prepared: Prepared) -> Verdict:
-    """Judge whether there is enough of a picture: size, grey levels, noise, colour.
+def check_picture(radiograph: Radiograph, prepared: Prepared) -> GateResult:
+    """Check whether there is enough of a picture: size, grey levels, noise, colour.
 
     Parameters
     ----------
@@ -130,42 +132,42 @@ def judge_picture(radiograph: Radiograph, prepared: Prepared) -> Verdict:
     prepared: from ``hoseg.imaging.prepare.prepare``
     """
     if any(note.code == "colour_picture" for note in radiograph.notes):
-        return Verdict(Reason.COLOUR_PICTURE, "a colour picture is not a radiograph")
+        return GateResult(Reason.COLOUR_PICTURE, "a colour picture is not a radiograph")
     height, width = (
         n * step for n, step in zip(prepared.grid.shape, prepared.grid.step_px, strict=True)
     )
     short_px = round(min(height, width))
     if short_px < _SMALLEST_PX:
         text = f"the exposed field is {short_px} pixels wide; at least {_SMALLEST_PX} are needed"
-        return Verdict(Reason.TOO_SMALL, text)
+        return GateResult(Reason.TOO_SMALL, text)
     levels = count_levels(radiograph.pixels, _FEWEST_LEVELS)
     if levels <= 2:
-        return Verdict(Reason.BLANK, "the picture is one flat grey")
+        return GateResult(Reason.BLANK, "the picture is one flat grey")
     if levels < _FEWEST_LEVELS:
         text = f"only {levels} grey levels; a radiograph has hundreds"
-        return Verdict(Reason.LOW_CONTRAST, text)
+        return GateResult(Reason.LOW_CONTRAST, text)
     correlation = neighbour_correlation(prepared.pixels)
     if correlation < _LEAST_CORRELATION:
         text = f"neighbouring pixels hardly agree (r = {correlation:.2f}); this is noise"
-        return Verdict(Reason.LOW_CONTRAST, text)
+        return GateResult(Reason.LOW_CONTRAST, text)
     suspect = any(note.code == "spacing_suspect" for note in radiograph.notes)
     if suspect and short_px < _FEW_PX:
         text = f"{short_px} pixels with a made-up spacing of 1.0 mm: scale and detail are unknown"
-        return Verdict(Reason.OUTSIDE_EXPERIENCE, text)
+        return GateResult(Reason.OUTSIDE_EXPERIENCE, text)
     if radiograph.spacing is not None:
         short_mm = min(n * s for n, s in zip((height, width), radiograph.spacing.mm, strict=True))
         if short_mm < _SMALLEST_FIELD_MM:
             text = f"the field is {short_mm:.0f} mm wide; a hip needs {_SMALLEST_FIELD_MM:.0f}"
-            return Verdict(Reason.TOO_SMALL, text)
+            return GateResult(Reason.TOO_SMALL, text)
     return PASS
 
 
-def judge_segmentation(
+def check_segmentation(
     radiograph: Radiograph, prepared: Prepared, segmentation: Segmentation
-) -> Verdict:
-    """Judge whether the network found the bones of an adult hip.
+) -> GateResult:
+    """Check whether the network found the bones of an adult hip.
 
-    Sizes are judged in mm when the film has millimetres, else in the assumed ones, except for the
+    Sizes are checked in mm when the film has millimetres, else in the assumed ones, except for the
     size of the femur, which then says nothing.
 
     Parameters
@@ -176,30 +178,32 @@ def judge_segmentation(
     """
     scores = dict(segmentation.scores)
     if (hip := scores.get("hip", 1.0)) < 0.5:
-        return Verdict(Reason.NOT_A_HIP, f"the network's hip score is {hip:.2f}")
+        return GateResult(Reason.NOT_A_HIP, f"the network's hip score is {hip:.2f}")
     mm = prepared.grid.spacing_mm
     pixel_mm2 = mm[0] * mm[1]
     pelvis, femur = (segmentation.probabilities[c] >= 128 for c in (0, 1))
     enough = [np.count_nonzero(b) * pixel_mm2 >= _SMALLEST_BONE_MM2 for b in (pelvis, femur)]
     if not any(enough):
-        return Verdict(Reason.NOT_A_HIP, "neither pelvis nor femur was found")
+        return GateResult(Reason.NOT_A_HIP, "neither pelvis nor femur was found")
     if not enough[0]:
-        return Verdict(Reason.NO_PELVIS, "no pelvis was found beside the femur")
+        return GateResult(Reason.NO_PELVIS, "no pelvis was found beside the femur")
     if not enough[1]:
-        return Verdict(Reason.NO_FEMUR, "no femur was found beside the pelvis")
+        return GateResult(Reason.NO_FEMUR, "no femur was found beside the pelvis")
     implant = segmentation.probabilities[2] >= 128  # between an endoprosthetic socket and its femur
     if (apart_mm := _distance_mm(pelvis, femur | implant, mm)) > _FARTHEST_JOINT_MM:
-        return Verdict(Reason.NOT_A_HIP, f"pelvis and femur are {apart_mm:.0f} mm apart")
+        return GateResult(Reason.NOT_A_HIP, f"pelvis and femur are {apart_mm:.0f} mm apart")
     exposures = 1
     if not prepared.field.all():
         exposures = cv2.connectedComponents(prepared.field.view(np.uint8))[0] - 1
     for name, bone, channel in (("pelvis", pelvis, 0), ("femur", femur, 1)):
         if (share := fragment_share(bone, 2 * exposures)) > _LARGEST_FRAGMENT_SHARE:
-            return Verdict(Reason.NOT_A_HIP, f"{share:.0%} of the {name} found lies in fragments")
+            return GateResult(
+                Reason.NOT_A_HIP, f"{share:.0%} of the {name} found lies in fragments"
+            )
         unsure = _unsure_share(segmentation.probabilities[channel])
         if unsure > _LARGEST_UNSURE_SHARE:
             text = f"the network is unsure of {unsure:.0%} of the {name}"
-            return Verdict(Reason.OUTSIDE_EXPERIENCE, text)
+            return GateResult(Reason.OUTSIDE_EXPERIENCE, text)
     if radiograph.spacing is None:
         return PASS
     radius_mm = _inner_radius_mm(femur, mm)
@@ -207,7 +211,7 @@ def judge_segmentation(
     if not low <= radius_mm <= high:
         text = f"the femur holds a circle of {radius_mm:.0f} mm radius; adults have 20 to 28"
         small = radius_mm < low
-        return Verdict(Reason.IMMATURE if small else Reason.IMPLAUSIBLE_SIZE, text)
+        return GateResult(Reason.IMMATURE if small else Reason.IMPLAUSIBLE_SIZE, text)
     return PASS
 
 

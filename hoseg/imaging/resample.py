@@ -21,7 +21,7 @@ _CV2_TYPES = (np.uint8, np.uint16, np.int16, np.float32)
 
 
 @dataclass(frozen=True)
-class Window:
+class GridWindow:
     """A rectangle of whole pixels: rows [top, bottom), columns [left, right)."""
 
     top: int
@@ -41,7 +41,7 @@ class Window:
 
 
 def make_grid(
-    window: Window, spacing_mm: tuple[float, float], target_mm: tuple[float, float]
+    window: GridWindow, spacing_mm: tuple[float, float], target_mm: tuple[float, float]
 ) -> Grid:
     """Divide a window into pixels as near to the wished spacing as whole numbers allow.
 
@@ -65,7 +65,7 @@ def make_grid(
     return Grid((shape[0], shape[1]), origin, (step[0], step[1]), spacing)
 
 
-def grid_window(grid: Grid) -> Window:
+def grid_window(grid: Grid) -> GridWindow:
     """Return the window of original pixels that a grid covers.
 
     Raises
@@ -80,7 +80,7 @@ def grid_window(grid: Grid) -> Window:
     if not np.allclose(edges, whole, atol=1e-3):
         raise SettingError("grid", grid, "a grid whose outer edges are pixel edges")
     (top, bottom), (left, right) = whole
-    return Window(top, left, bottom, right)
+    return GridWindow(top, left, bottom, right)
 
 
 def to_grid(image: NDArray[Any], grid: Grid) -> NDArray[Any]:

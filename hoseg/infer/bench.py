@@ -75,7 +75,7 @@ class Bench:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class BenchPath:
     """The stages of the path from a file to its masks on disk.
 
     decode: reads one radiograph
@@ -87,23 +87,23 @@ class Pipeline:
     write: Write
 
 
-def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -> Bench:
+def measure(bench_path: BenchPath, paths: Sequence[Path], out: Path, passes: int) -> Bench:
     """Measure one predictor on films.
 
     paths: DICOM files; a pass reads each as often as it takes to see 40 films
     out: an empty folder for masks
     """
-    predictor = pipeline.predictor
+    predictor = bench_path.predictor
     on_gpu = predictor.choice.device != "cpu"
     workers = usable_cores() if on_gpu else predictor.options.parallel_films
     # A pass ends when its last film does: the longer it is, the less one waiting core counts.
     many = list(islice(cycle(paths), max(len(paths), FILMS_A_PASS)))
-    with _open_workers(pipeline, out) as processes:
+    with _open_workers(bench_path, out) as processes:
         times = [processes.run(many) for _ in range(passes + 1)]
         end_to_end = rate_of(times[1:], len(many))
         memory_mb = processes.peak_memory_mb()
-    stages = time_stages(pipeline, paths, out)
-    decoded = [pipeline.decode(path) for path in paths[:4]]
+    stages = time_stages(bench_path, paths, out)
+    decoded = [bench_path.decode(path) for path in paths[:4]]
     half = any(note.code == "half_resolution" for film in decoded for note in film.notes)
     films = [prepare(film, predictor.spacing_mm) for film in decoded]
     repeated = [films[i % len(films)] for i in range(len(many))]
@@ -120,9 +120,9 @@ def measure(pipeline: Pipeline, paths: Sequence[Path], out: Path, passes: int) -
     return Bench(end_to_end, network, stages, bound, share, memory_mb, half)
 
 
-def measure_folder(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> tuple[float, float]:
+def measure_folder(bench_path: BenchPath, paths: Sequence[Path], out: Path) -> tuple[float, float]:
     """Films a second over a folder of any size after a warm-up, and the peak memory (MB)."""
-    with _open_workers(pipeline, out) as workers:
+    with _open_workers(bench_path, out) as workers:
         workers.run(paths[:4])
         seconds = workers.run(paths)
         return len(paths) / seconds, workers.peak_memory_mb()
@@ -151,9 +151,9 @@ class _Workers:
 
 
 @contextmanager
-def _open_workers(pipeline: Pipeline, out: Path) -> Iterator[_Workers]:
+def _open_workers(bench_path: BenchPath, out: Path) -> Iterator[_Workers]:
     """Start workers: each with a network of its own, or all with the one GPU between them."""
-    predictor = pipeline.predictor
+    predictor = bench_path.predictor
     with ExitStack() as stack:
         if predictor.choice.device == "cpu":
             count = predictor.options.parallel_films
@@ -167,7 +167,7 @@ def _open_workers(pipeline: Pipeline, out: Path) -> Iterator[_Workers]:
             count = usable_cores()
             connect, arguments = _join, (stack.enter_context(predictor.serve()).address,)
         context = multiprocessing.get_context("spawn")
-        start = partial(_start_worker, connect, arguments, pipeline.decode, pipeline.write, out)
+        start = partial(_start_worker, connect, arguments, bench_path.decode, bench_path.write, out)
         pool = ProcessPoolExecutor(count, context, start)
         yield _Workers(stack.enter_context(pool))
 
@@ -239,15 +239,15 @@ def rate(work: Callable[[T], object], items: Sequence[T], workers: int, passes: 
     return rate_of(times[1:], len(items))
 
 
-def time_stages(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> dict[str, float]:
+def time_stages(bench_path: BenchPath, paths: Sequence[Path], out: Path) -> dict[str, float]:
     """Milliseconds of each stage of a film, one film at a time in this thread.
 
     The median of three looks at each film; the mean over films, since that is what a folder
     costs: two films of one size can differ by half in what it takes to decode them.
     """
-    _time_stages_once(pipeline, paths[0], out)
+    _time_stages_once(bench_path, paths[0], out)
     rows = [
-        np.median([_time_stages_once(pipeline, path, out) for _ in range(3)], axis=0)
+        np.median([_time_stages_once(bench_path, path, out) for _ in range(3)], axis=0)
         for path in paths
     ]
     names = ("decode", "prepare", "forward", "restore", "write")
@@ -256,11 +256,11 @@ def time_stages(pipeline: Pipeline, paths: Sequence[Path], out: Path) -> dict[st
     return stages
 
 
-def _time_stages_once(pipeline: Pipeline, path: Path, out: Path) -> NDArray[np.float64]:
+def _time_stages_once(bench_path: BenchPath, path: Path, out: Path) -> NDArray[np.float64]:
     """Milliseconds of decode, prepare, predict, restore and write."""
-    predictor = pipeline.predictor
+    predictor = bench_path.predictor
     marks = [time.perf_counter()]
-    film = pipeline.decode(path)
+    film = bench_path.decode(path)
     marks.append(time.perf_counter())
     ready = prepare(film, predictor.spacing_mm)
     marks.append(time.perf_counter())
@@ -268,7 +268,7 @@ def _time_stages_once(pipeline: Pipeline, path: Path, out: Path) -> NDArray[np.f
     marks.append(time.perf_counter())
     restore(found.probabilities, ready, predictor.models[0].card.thresholds)
     marks.append(time.perf_counter())
-    pipeline.write(out / f"{path.stem}.png", found.masks)
+    bench_path.write(out / f"{path.stem}.png", found.masks)
     marks.append(time.perf_counter())
     return 1000 * np.diff(marks)
 

@@ -24,7 +24,7 @@ LEAST_HOLE_MM2 = 20.0
 """A gap within a bone smaller than this is a pinhole."""
 
 MANY = 32
-"""More parts than this are painted at once, in the time of the whole film."""
+"""More regions than this are painted at once, in the time of the whole film."""
 
 _RIM = np.ones((5, 5), np.uint8)
 
@@ -58,8 +58,8 @@ def drop_weak(
             if highest[label] < rule.peak_level:
                 left, top, width, height = stats[label, :4].tolist()
                 inside = labels[top : top + height, left : left + width] == label
-                part = Part(inside, (row + top, column + left))
-                weak.append((part, rule.cap(int(highest[label]))))
+                region = Region(inside, (row + top, column + left))
+                weak.append((region, rule.cap(int(highest[label]))))
         _drop(values, masks, grid, 1 << rule.channel, drawn, weak)
 
 
@@ -82,15 +82,15 @@ def tidy_bones(
         values, bit, level = answer[channel], 1 << channel, byte_level(threshold)
         drawn = values >= level
         least = LEAST_BONE_MM2 / pixel_mm2, LEAST_HOLE_MM2 / pixel_mm2
-        specks, pinholes = _small_parts(drawn, *least)
-        _drop(values, masks, grid, bit, drawn, [(part, level - 1) for part in specks])
-        for part in pinholes:
-            values[part.box][part.inside] = level
+        specks, pinholes = _small_regions(drawn, *least)
+        _drop(values, masks, grid, bit, drawn, [(region, level - 1) for region in specks])
+        for region in pinholes:
+            values[region.box][region.inside] = level
         _paint(masks, pinholes, grid, bit, there=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Region:
     """A component or a hole.
 
     inside: (a, b) bool
@@ -107,9 +107,9 @@ class Part:
         return slice(top, top + height), slice(left, left + width)
 
 
-def _small_parts(
+def _small_regions(
     drawn: NDArray[np.bool_], piece_px: float, hole_px: float
-) -> tuple[list[Part], list[Part]]:
+) -> tuple[list[Region], list[Region]]:
     """Pieces and holes below an area (pixels); no piece that is the largest or at the border.
 
     Outlines are traced in a tenth of the time that labelling every pixel takes.
@@ -131,9 +131,9 @@ def _small_parts(
             if index != largest and clear:
                 column, row = outlines[index][0, 0]
                 labels = cv2.connectedComponents(window.astype(np.uint8), connectivity=8)[1]
-                specks.append(Part(labels == labels[row - top, column - left], (top, left)))
+                specks.append(Region(labels == labels[row - top, column - left], (top, left)))
         else:
-            pinholes.append(Part(_enclosed(~window), (top, left)))
+            pinholes.append(Region(_enclosed(~window), (top, left)))
     return specks, pinholes
 
 
@@ -150,7 +150,7 @@ def _drop(
     grid: Grid,
     bit: int,
     drawn: NDArray[np.bool_],
-    dropped: Sequence[tuple[Part, int]],
+    dropped: Sequence[tuple[Region, int]],
 ) -> None:
     """Take components out of masks, and lower their values.
 
@@ -160,9 +160,9 @@ def _drop(
     if not dropped:
         return
     caps = np.full(values.shape, 255, np.uint8)
-    for part, cap in dropped:
-        caps[part.box][part.inside] = cap
-    _paint(masks, [part for part, _ in dropped], grid, bit, there=False)
+    for region, cap in dropped:
+        caps[region.box][region.inside] = cap
+    _paint(masks, [region for region, _ in dropped], grid, bit, there=False)
     _lower(values, caps, drawn & (caps == 255))
 
 
@@ -174,27 +174,27 @@ def _lower(values: NDArray[np.uint8], caps: NDArray[np.uint8], kept: NDArray[np.
 
 
 def _paint(
-    masks: NDArray[np.uint8], parts: Sequence[Part], grid: Grid, bit: int, *, there: bool
+    masks: NDArray[np.uint8], regions: Sequence[Region], grid: Grid, bit: int, *, there: bool
 ) -> None:
-    """Set or clear a bit wherever linear interpolation has used a pixel of a part.
+    """Set or clear a bit wherever linear interpolation has used a pixel of a region.
 
-    Parts are 8-connected, so the four pixels an original one lies between never belong to two of
-    them: what changes is these parts and nothing else. For the same reason many of them, which
+    Regions are 8-connected, so the four pixels an original one lies between never belong to two of
+    them: what changes is these regions and nothing else. For the same reason many of them, which
     only a network that knows little draws, can be painted as one.
     """
     window = grid_window(grid)
-    if len(parts) > MANY:
+    if len(regions) > MANY:
         whole = np.zeros(grid.shape, bool)
-        for part in parts:
-            whole[part.box] |= part.inside
-        parts = [Part(whole, (0, 0))]
-    for part in parts:
-        height, width = part.inside.shape
-        padded = np.pad(part.inside, 1)
+        for region in regions:
+            whole[region.box] |= region.inside
+        regions = [Region(whole, (0, 0))]
+    for region in regions:
+        height, width = region.inside.shape
+        padded = np.pad(region.inside, 1)
         tall = padded[:-1] | padded[1:]
-        between = tall[:, :-1] | tall[:, 1:]  # (i, j): between rows i - 1 and i of the part
-        rows, row_of = _between(height, part.corner[0], grid.step_px[0], window.shape[0])
-        columns, column_of = _between(width, part.corner[1], grid.step_px[1], window.shape[1])
+        between = tall[:, :-1] | tall[:, 1:]  # (i, j): between rows i - 1 and i of the region
+        rows, row_of = _between(height, region.corner[0], grid.step_px[0], window.shape[0])
+        columns, column_of = _between(width, region.corner[1], grid.step_px[1], window.shape[1])
         inside = masks[window.slices][rows, columns]
         used = between[np.ix_(row_of, column_of)]
         if there:

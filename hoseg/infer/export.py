@@ -14,7 +14,7 @@ from hoseg.errors import DeviceError, OutputError, SettingError
 from hoseg.infer.engine import CpuEngine
 from hoseg.infer.ensemble import deployment_of
 from hoseg.infer.options import Options
-from hoseg.infer.parity import Verdict, attachment_of, judge_engine, processor_name
+from hoseg.infer.parity import ParityResult, attachment_of, check_engine, processor_name
 from hoseg.infer.reference import load_reference, make_reference
 from hoseg.infer.runtimes import Wish, derived
 from hoseg.infer.runtimes.export import export_onnx
@@ -29,11 +29,11 @@ class Exported:
     """What was written.
 
     files: the runtime's file first
-    verdict: of the parity gate on exactly that file
+    parity: of the parity gate on exactly that file
     """
 
     files: tuple[Path, ...]
-    verdict: Verdict
+    parity: ParityResult
 
 
 def export_model(model: Model, runtime: str, folder: Path) -> Exported:
@@ -62,12 +62,12 @@ def export_model(model: Model, runtime: str, folder: Path) -> Exported:
         files = [folder / derived.ONNX]
         if runtime == "openvino":
             files = _write_openvino(files[0])
-        verdict = _judge(model, runtime, files[0], folder / derived.REFERENCE)
+        result = _check(model, runtime, files[0], folder / derived.REFERENCE)
         report = folder / REPORT.format(runtime=runtime)
-        report.write_text(_report(model, package, files[0], verdict), encoding="utf-8")
+        report.write_text(_report(model, package, files[0], result), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
-    return Exported((*files, folder / derived.REFERENCE, report), verdict)
+    return Exported((*files, folder / derived.REFERENCE, report), result)
 
 
 def _write_openvino(onnx: Path) -> list[Path]:
@@ -78,15 +78,15 @@ def _write_openvino(onnx: Path) -> list[Path]:
     return [target, target.with_suffix(".bin")]
 
 
-def _judge(model: Model, runtime: str, path: Path, reference: Path) -> Verdict:
+def _check(model: Model, runtime: str, path: Path, reference: Path) -> ParityResult:
     """Send the reference films through the file itself."""
     module = import_module(f"hoseg.infer.runtimes.{runtime}_cpu")
     forward = module.open_file(path, Wish("cpu", "float32", 1))
     engine = CpuEngine((forward,), deployment_of((model,), Options(films=1)))
-    return judge_engine(engine, load_reference(reference), attachment_of(model))
+    return check_engine(engine, load_reference(reference), attachment_of(model))
 
 
-def _report(model: Model, package: str, path: Path, verdict: Verdict) -> str:
+def _report(model: Model, package: str, path: Path, result: ParityResult) -> str:
     """JSON of what was compared with what, where."""
     facts = {
         "model": model.card.label,
@@ -95,6 +95,6 @@ def _report(model: Model, package: str, path: Path, verdict: Verdict) -> str:
         package: version(package),
         "torch": version("torch"),
         "processor": processor_name(),
-        **asdict(verdict),
+        **asdict(result),
     }
     return json.dumps(facts, indent=2) + "\n"

@@ -36,7 +36,7 @@ MIN_AGREEMENT = 0.9995
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ParityResult:
     """What the gate found.
 
     passed: agreement and classes are both in order
@@ -56,20 +56,20 @@ class Verdict:
     sentence: str
 
 
-def judge(row: Runtime, model: Model, open_engine: Callable[[], Engine]) -> Verdict:
-    """Judge a row of the table on one model; a verdict is kept for this machine and versions.
+def check_parity(row: Runtime, model: Model, open_engine: Callable[[], Engine]) -> ParityResult:
+    """Judge a row of the table on one model; a result is kept for this machine and versions.
 
-    open_engine: makes the network ready; called only if there is no verdict yet
+    open_engine: makes the network ready; called only if there is no result yet
     """
-    path = _verdict_path(row, model)
-    known = _read_verdict(path)
+    path = _result_path(row, model)
+    known = _read_result(path)
     if known is not None:
         return known
     reference = reference_of(model)
     clock = time.process_time if row.device == "cpu" else time.perf_counter
-    verdict = judge_engine(open_engine(), reference, attachment_of(model), clock)
-    _keep_verdict(path, verdict)
-    return verdict
+    result = check_engine(open_engine(), reference, attachment_of(model), clock)
+    _keep_result(path, result)
+    return result
 
 
 def attachment_of(model: Model) -> CloseUpNetwork | None:
@@ -77,12 +77,12 @@ def attachment_of(model: Model) -> CloseUpNetwork | None:
     return network_in(model.files, ATTACHMENT, str(model.path))
 
 
-def judge_engine(
+def check_engine(
     engine: Engine,
     reference: Reference,
     network: CloseUpNetwork | None = None,
     clock: Callable[[], float] = time.process_time,
-) -> Verdict:
+) -> ParityResult:
     """Send the reference films through an engine and compare.
 
     network: tells which contacts of a hip count, where the model has one
@@ -97,7 +97,7 @@ def compare(
     answers: Sequence[Segmentation],
     network: CloseUpNetwork | None = None,
     film_ms: float = 0.0,
-) -> Verdict:
+) -> ParityResult:
     """Compare answers with those of the reference, pixel by pixel and hip by hip."""
     pairs = [(a.masks, b.masks) for a, b in zip(reference.answers, answers, strict=True)]
     pixels = sum(truth.size for truth, _ in pairs)
@@ -115,7 +115,7 @@ def compare(
         sentence += f", {changed} hip classes changed"
     if not passed:
         sentence += f"; the gate wants {100 * MIN_AGREEMENT} % and no changed class"
-    return Verdict(passed, agreement, _worst_dice(pairs), changed, film_ms, sentence)
+    return ParityResult(passed, agreement, _worst_dice(pairs), changed, film_ms, sentence)
 
 
 def count_changed_hips(
@@ -171,8 +171,8 @@ def _timed_answers(
     return answers, median(times_ms)
 
 
-def _verdict_path(row: Runtime, model: Model) -> Path:
-    """File of a verdict: another model, machine or version has another name."""
+def _result_path(row: Runtime, model: Model) -> Path:
+    """File of a result: another model, machine or version has another name."""
     about = model.card.fingerprint
     facts = [row.label, about, hoseg.__version__, version(row.package), _machine(row)]
     facts.append(_source_of_runtimes())
@@ -182,7 +182,7 @@ def _verdict_path(row: Runtime, model: Model) -> Path:
 
 @cache
 def _source_of_runtimes() -> str:
-    """Hash of the code that runs networks: a verdict does not outlive a change to it."""
+    """Hash of the code that runs networks: a result does not outlive a change to it."""
     files = sorted(Path(runtimes.__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
@@ -211,17 +211,17 @@ def processor_name() -> str:
     return f"{name} x {os.cpu_count()}"
 
 
-def _read_verdict(path: Path) -> Verdict | None:
+def _read_result(path: Path) -> ParityResult | None:
     try:
-        return Verdict(**json.loads(path.read_text(encoding="utf-8")))
+        return ParityResult(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _keep_verdict(path: Path, verdict: Verdict) -> None:
-    """Keep a verdict; where nothing can be written the gate simply runs again."""
+def _keep_result(path: Path, result: ParityResult) -> None:
+    """Keep a result; where nothing can be written the gate simply runs again."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
+        path.write_text(json.dumps(asdict(result)), encoding="utf-8")
     except OSError:
         return

@@ -12,7 +12,7 @@ from hoseg.errors import DeviceError, SettingError
 from hoseg.infer.engine import CpuEngine, Engine
 from hoseg.infer.ensemble import deployment_of
 from hoseg.infer.options import Options
-from hoseg.infer.parity import Verdict, judge
+from hoseg.infer.parity import ParityResult, check_parity
 from hoseg.infer.runtimes import NAMES, REFERENCE, RUNTIMES, Runtime, Wish
 from hoseg.segment.weights import Model
 
@@ -54,14 +54,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Passed:
-    """A row that may be used; verdict: None when it needs no gate."""
+    """A row that may be used; result: None when it needs no gate."""
 
     row: Runtime
-    verdict: Verdict | None
+    result: ParityResult | None
 
     @property
     def film_ms(self) -> float:
-        return self.verdict.film_ms if self.verdict else math.inf
+        return self.result.film_ms if self.result else math.inf
 
 
 def choose(
@@ -86,7 +86,7 @@ def choose(
             attempts[best.row] = Attempt(best.row.label, "unavailable", str(error))
             continue
         reason = _why(best, passed)
-        attempts[best.row] = _attempt(best.row, "used", reason, best.verdict)
+        attempts[best.row] = _attempt(best.row, "used", reason, best.result)
         tried = tuple(attempts.values())
         return Choice(best.row.name, where, best.row.precision, reason, tried), engine
     raise DeviceError(_nothing_works(device, runtime, list(attempts.values())))
@@ -145,24 +145,25 @@ def _try(
     if not options.gate or row == REFERENCE:
         return _Passed(row, None), Attempt(row.label, "passed", "taken without a gate")
     try:
-        verdict = _gate(row, models, where, options)
+        result = _gate(row, models, where, options)
     except DeviceError as error:
         return None, Attempt(row.label, "unavailable", str(error))
-    outcome = "passed" if verdict.passed else "failed"
-    attempt = _attempt(row, outcome, verdict.sentence, verdict)
-    return (_Passed(row, verdict) if verdict.passed else None), attempt
+    outcome = "passed" if result.passed else "failed"
+    attempt = _attempt(row, outcome, result.sentence, result)
+    return (_Passed(row, result) if result.passed else None), attempt
 
 
-def _gate(row: Runtime, models: tuple[Model, ...], device: str, options: Options) -> Verdict:
-    """Return the worst verdict over an ensemble's networks, each alone and without extras.
+def _gate(row: Runtime, models: tuple[Model, ...], device: str, options: Options) -> ParityResult:
+    """Return the worst result over an ensemble's networks, each alone and without extras.
 
     Flips, tiles and averages are the same arithmetic on every runtime; only networks differ.
     """
     plain = Options(threads=options.threads, films=1, batch=options.batch)
-    verdicts = [
-        judge(row, model, partial(open_engine, row, (model,), device, plain)) for model in models
+    results = [
+        check_parity(row, model, partial(open_engine, row, (model,), device, plain))
+        for model in models
     ]
-    return min(verdicts, key=lambda v: (v.passed, v.agreement))
+    return min(results, key=lambda v: (v.passed, v.agreement))
 
 
 def open_engine(row: Runtime, models: tuple[Model, ...], device: str, options: Options) -> Engine:
@@ -181,19 +182,19 @@ def _device_name(row: Runtime, device: str) -> str:
     return device if device.startswith(row.device) else row.device
 
 
-def _attempt(row: Runtime, outcome: str, reason: str, verdict: Verdict | None) -> Attempt:
-    if verdict is None:
+def _attempt(row: Runtime, outcome: str, reason: str, result: ParityResult | None) -> Attempt:
+    if result is None:
         return Attempt(row.label, outcome, reason)
-    return Attempt(row.label, outcome, reason, verdict.agreement, verdict.film_ms)
+    return Attempt(row.label, outcome, reason, result.agreement, result.film_ms)
 
 
 def _why(best: _Passed, passed: list[_Passed]) -> str:
     """Return the sentence that says why this row was taken."""
-    if best.verdict is None:
+    if best.result is None:
         return "the float32 reference itself" if best.row == REFERENCE else "taken without a gate"
-    slower = [f"{c.row.label} {c.film_ms:.0f} ms" for c in passed if c is not best and c.verdict]
+    slower = [f"{c.row.label} {c.film_ms:.0f} ms" for c in passed if c is not best and c.result]
     versus = f", against {'; '.join(slower)}" if slower else ""
-    return f"{best.verdict.sentence}; {best.film_ms:.0f} ms a film{versus}"
+    return f"{best.result.sentence}; {best.film_ms:.0f} ms a film{versus}"
 
 
 def _nothing_works(device: str, runtime: str | None, attempts: list[Attempt]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.infer.windows import Window, cut
+from hoseg.infer.windows import NetworkWindow, cut
 
 MIN_WEIGHT = 1e-3
 """A tile's own border still counts a little, so that the film's corners are covered."""
@@ -15,7 +15,7 @@ MIN_WEIGHT = 1e-3
 
 def tile_windows(
     shape: tuple[int, int], tile: tuple[int, int], overlap: float, stride: int = 2
-) -> tuple[Window, ...]:
+) -> tuple[NetworkWindow, ...]:
     """Windows of one size that cover a film, evenly spread.
 
     Parameters
@@ -27,7 +27,7 @@ def tile_windows(
     """
     rows = _starts(shape[0], tile[0], overlap, stride)
     columns = _starts(shape[1], tile[1], overlap, stride)
-    return tuple(Window(top, left, tile) for top in rows for left in columns)
+    return tuple(NetworkWindow(top, left, tile) for top in rows for left in columns)
 
 
 def _starts(length: int, tile: int, overlap: float, stride: int) -> list[int]:

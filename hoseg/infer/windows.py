@@ -17,7 +17,7 @@ PAD_VALUE = 0.0
 
 
 @dataclass(frozen=True)
-class Window:
+class NetworkWindow:
     """A rectangle on the network grid; it may reach beyond the film.
 
     top, left: first row and column, multiples of the network's stride; can be negative
@@ -29,7 +29,7 @@ class Window:
     shape: tuple[int, int]
 
 
-def field_window(field: NDArray[np.bool_], step: int, stride: int) -> Window:
+def field_window(field: NDArray[np.bool_], step: int, stride: int) -> NetworkWindow:
     """Return the smallest window that covers the exposed field.
 
     Parameters
@@ -40,7 +40,7 @@ def field_window(field: NDArray[np.bool_], step: int, stride: int) -> Window:
     """
     top, height = _span(np.any(field, axis=1), step, stride)
     left, width = _span(np.any(field, axis=0), step, stride)
-    return Window(top, left, (height, width))
+    return NetworkWindow(top, left, (height, width))
 
 
 def _span(inside: NDArray[np.bool_], step: int, stride: int) -> tuple[int, int]:
@@ -55,7 +55,7 @@ def _span(inside: NDArray[np.bool_], step: int, stride: int) -> tuple[int, int]:
     return min(first, -(-spare // stride) * stride), size
 
 
-def cut(pixels: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
+def cut(pixels: NDArray[np.float32], window: NetworkWindow) -> NDArray[np.float32]:
     """Copy a window out of (h, w) pixels, padded with ``PAD_VALUE`` beyond the film."""
     out = np.full(window.shape, PAD_VALUE, np.float32)
     film, inner = overlap(pixels.shape, window)
@@ -64,7 +64,7 @@ def cut(pixels: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
 
 
 def paste(
-    probabilities: NDArray[np.uint8], window: Window, field: NDArray[np.bool_]
+    probabilities: NDArray[np.uint8], window: NetworkWindow, field: NDArray[np.bool_]
 ) -> NDArray[np.uint8]:
     """Put (C, window) probabilities back on the film; zero outside the exposed field.
 
@@ -81,7 +81,7 @@ def paste(
 _Slices = tuple[slice, slice]
 
 
-def overlap(shape: tuple[int, ...], window: Window) -> tuple[_Slices, _Slices]:
+def overlap(shape: tuple[int, ...], window: NetworkWindow) -> tuple[_Slices, _Slices]:
     """Return what film and window share: as indices of the film, and of the window."""
     film, inner = [], []
     for first, size, length in zip((window.top, window.left), window.shape, shape[:2], strict=True):

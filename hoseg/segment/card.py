@@ -24,7 +24,7 @@ _WORDS = {"description", "created", "license", "recipe", "commit", "data", "metr
 """Keys of a card that decide no result."""
 
 
-class Card(BaseModel):
+class ModelCard(BaseModel):
     """Contents of ``card.json``.
 
     Channel ``c`` of the network is structure ``structures[c]``. Its probability is
@@ -72,7 +72,7 @@ class Card(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _fits_this_version(self) -> Card:
+    def _fits_this_version(self) -> ModelCard:
         if self.structures != STRUCTURES:
             raise ValueError(f"structures must be {list(STRUCTURES)} in this order")
         if self.normalisation != NORMALISATION:
@@ -112,7 +112,7 @@ class Card(BaseModel):
         return hashlib.sha256(deciding.encode()).hexdigest()
 
 
-def read_card(path: Path) -> Card:
+def read_card(path: Path) -> ModelCard:
     """Read and check ``card.json``; ModelError names the key and the value that do not fit."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -122,7 +122,7 @@ def read_card(path: Path) -> Card:
             "weights.safetensors and card.json."
         ) from error
     try:
-        return Card.model_validate(json.loads(text))
+        return ModelCard.model_validate(json.loads(text))
     except json.JSONDecodeError as error:
         raise ModelError(f"{path}: not JSON ({error}). Copy the model folder again.") from error
     except ValidationError as error:
@@ -134,6 +134,6 @@ def read_card(path: Path) -> Card:
         ) from error
 
 
-def write_card(card: Card, path: Path) -> None:
+def write_card(card: ModelCard, path: Path) -> None:
     """Write ``card.json``, keys in the order of the class."""
     path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")

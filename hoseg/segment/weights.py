@@ -22,7 +22,7 @@ from safetensors.numpy import save as dump_safetensors
 
 import hoseg
 from hoseg.errors import ModelError
-from hoseg.segment.card import Card, read_card, write_card
+from hoseg.segment.card import ModelCard, read_card, write_card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +44,7 @@ class Model:
     files: contents of the other files that its card names
     """
 
-    card: Card
+    card: ModelCard
     path: Path
     state: Mapping[str, NDArray[np.generic]]
     files: Mapping[str, bytes] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class ModelEntry:
 
     name: str
     path: Path
-    card: Card | None
+    card: ModelCard | None
     problem: str | None
 
 
@@ -136,8 +136,8 @@ def verify_model(folder: Path) -> ModelEntry:
 
 
 def save_model(
-    folder: Path, card: Card, state: Mapping[str, NDArray[np.generic]], readme: str
-) -> Card:
+    folder: Path, card: ModelCard, state: Mapping[str, NDArray[np.generic]], readme: str
+) -> ModelCard:
     """Write a bundle; the card is returned with the hash and size of these weights.
 
     card: its ``sha256`` and ``parameters`` are replaced
@@ -160,7 +160,7 @@ def save_model(
     return card
 
 
-def add_file(folder: Path, name: str, data: bytes) -> Card:
+def add_file(folder: Path, name: str, data: bytes) -> ModelCard:
     """Put one more file into a bundle, and its hash into the card, which is returned."""
     card = read_card(folder / _CARD)
     files = card.files | {name: hashlib.sha256(data).hexdigest()}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hoseg.evaluate.tables import DATA_SET
-from hoseg.segment.card import Card
+from hoseg.segment.card import ModelCard
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS
 
 _TEXT = """\
@@ -73,7 +73,7 @@ to leave at most {most_false:g} false components of 25 mm² on a film without an
 """
 
 
-def model_card_text(card: Card, log: str) -> str:
+def model_card_text(card: ModelCard, log: str) -> str:
     """Text of ``MODEL_CARD.md``.
 
     log: content of the ``log.csv`` of the run; may be empty
@@ -87,7 +87,7 @@ def model_card_text(card: Card, log: str) -> str:
     return _TEXT.format_map(fields)
 
 
-def with_calibration(text: str, card: Card) -> str:
+def with_calibration(text: str, card: ModelCard) -> str:
     """``MODEL_CARD.md`` with its table of temperatures, thresholds and peaks written anew."""
     return re.sub(
         r"(\| structure \| temperature .*\n\|[-|]+\n)(?:\|.*\n)+",
@@ -96,7 +96,7 @@ def with_calibration(text: str, card: Card) -> str:
     )
 
 
-def _calibration(card: Card) -> str:
+def _calibration(card: ModelCard) -> str:
     """Rows of the table of temperatures, thresholds and peaks."""
     peaks = card.peaks or (None,) * len(card.structures)
     return "\n".join(
@@ -126,7 +126,7 @@ superimposition; it learnt from close-ups of {pieces} ossifications of the same 
 is known what they hang on. The class with every contact counted is given as well."""
 
 
-def with_classes(text: str, card: Card) -> str:
+def with_classes(text: str, card: ModelCard) -> str:
     """``MODEL_CARD.md`` with its section on class probabilities written anew, or taken out."""
     text = re.sub(r"## Class probabilities\n.*?(?=\n## |\Z)\n?", "", text, flags=re.DOTALL)
     if card.classes is None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import hoseg
 from hoseg.errors import ModelError
 from hoseg.radiograph import STRUCTURES
-from hoseg.segment.card import Card
+from hoseg.segment.card import ModelCard
 from hoseg.segment.network import (
     build_network,
     keep_structures,
@@ -40,7 +40,7 @@ def release(
     *,
     best: bool = True,
     films: int = CALIBRATION_FILMS,
-) -> Card:
+) -> ModelCard:
     """Write the model folder of a training run, finished or still going on.
 
     run: folder of ``hoseg train``
@@ -66,7 +66,7 @@ def release(
     logits = predict(network, crops, torch.device("cpu"), batch=4)
     found = calibrate(logits, crops, config.spacing_mm)
     metrics = _measured(logits, crops, found, config.spacing_mm)
-    card = Card(
+    card = ModelCard(
         name=config.name,
         description=config.description,
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hoseg.cli.models import app
-from hoseg.segment.card import Card
+from hoseg.segment.card import ModelCard
 from hoseg.segment.network import build_network
 from hoseg.segment.weights import SEARCH_VARIABLE, save_model
 
@@ -17,7 +17,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A search path with one good and one damaged model."""
     state = {k: v.numpy() for k, v in build_network("hip_unet", OPTIONS).state_dict().items()}
     for name in ("good", "damaged"):
-        card = Card(
+        card = ModelCard(
             name=name, spacing_mm=0.7, architecture="hip_unet", options=OPTIONS, sha256="0" * 64
         )
         save_model(tmp_path / name, card, state, "")

@@ -11,7 +11,7 @@ import pytest
 from hoseg.dicom import decode, discover
 from hoseg.errors import InputError
 from hoseg.imaging.prepare import prepare
-from hoseg.imaging.quality import judge_attributes, judge_picture
+from hoseg.imaging.quality import check_attributes, check_picture
 from hoseg.radiograph import Side, SpacingSource, View
 
 from .build import codes, read
@@ -68,9 +68,9 @@ def test_only_the_real_hip_gets_to_the_network():
         except InputError as error:
             outcomes[error.code] += 1
             continue
-        verdict = judge_attributes(radiograph)
+        verdict = check_attributes(radiograph)
         if verdict.ok:
-            verdict = judge_picture(radiograph, prepare(radiograph))
+            verdict = check_picture(radiograph, prepare(radiograph))
         if verdict.ok:
             assert "RG2_" in source.name
         outcomes[verdict.reason or "hip"] += 1

@@ -12,7 +12,7 @@ import torch
 
 from hoseg.cli.app import main
 from hoseg.datasets import folder
-from hoseg.segment.card import Card
+from hoseg.segment.card import ModelCard
 from hoseg.segment.network import build_network
 from hoseg.segment.weights import save_model
 
@@ -26,7 +26,7 @@ def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "tiny"
     torch.manual_seed(1)
     network = build_network("hip_unet", OPTIONS)
-    card = Card(
+    card = ModelCard(
         name="tiny", spacing_mm=1.0, architecture="hip_unet", options=OPTIONS, sha256="0" * 64
     )
     save_model(path, card, {k: v.numpy() for k, v in network.state_dict().items()}, "# tiny\n")

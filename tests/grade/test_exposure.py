@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoseg.grade.exposure import RIM_PX, Exposed, find_visible
-from hoseg.imaging.resample import Window, make_grid
+from hoseg.imaging.resample import GridWindow, make_grid
 
 
-def painted(inside: np.ndarray, shape: tuple[int, int], window: Window) -> np.ndarray:
+def painted(inside: np.ndarray, shape: tuple[int, int], window: GridWindow) -> np.ndarray:
     """The field without holes and off its edge, made the plain way: (H, W) bool."""
     field = np.zeros(shape, np.uint8)
     field[window.slices] = cv2.resize(
@@ -27,7 +27,7 @@ def test_points_see_what_a_painted_field_shows(seed, step, share):
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(40, 90)), int(rng.integers(40, 90)))
     top, left = (int(rng.integers(0, 10)) for _ in range(2))
-    window = Window(top, left, shape[0] - int(rng.integers(0, 10)), shape[1] - 3)
+    window = GridWindow(top, left, shape[0] - int(rng.integers(0, 10)), shape[1] - 3)
     grid = make_grid(window, (1.0, 1.0), (step, step))
     noise = cv2.GaussianBlur(rng.random(grid.shape), (0, 0), 2)
     inside = noise < np.quantile(noise, share)
@@ -48,7 +48,7 @@ def test_points_outside_the_image_see_nothing():
 
 @pytest.mark.parametrize("cropped", [False, True])
 def test_a_field_all_exposed_is_no_field_unless_it_is_a_part(cropped):
-    window = Window(0, 0, 30 - 5 * cropped, 40)
+    window = GridWindow(0, 0, 30 - 5 * cropped, 40)
     grid = make_grid(window, (1.0, 1.0), (2.0, 2.0))
     visible = find_visible(Exposed(np.ones(grid.shape, bool), grid), (30, 40))
     assert (visible is None) != cropped

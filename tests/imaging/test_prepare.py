@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hoseg.errors import SettingError
 from hoseg.imaging.prepare import ASSUMED_LONG_SIDE_MM, prepare, restore
-from hoseg.imaging.resample import Window, from_grid, grid_window, make_grid, to_grid
+from hoseg.imaging.resample import GridWindow, from_grid, grid_window, make_grid, to_grid
 from hoseg.radiograph import Display, Grid, Radiograph, Spacing, SpacingSource
 
 from .films import pelvis_like
@@ -29,7 +29,7 @@ def spacing(row_mm: float, column_mm: float | None = None) -> Spacing:
     column_mm=st.floats(0.08, 0.4),
 )
 def test_grid_divides_its_window_exactly(top, left, height, width, row_mm, column_mm):
-    window = Window(top, left, top + height, left + width)
+    window = GridWindow(top, left, top + height, left + width)
     grid = make_grid(window, (row_mm, column_mm), (0.5, 0.5))
     assert grid_window(grid) == window
     for n, step, length in zip(grid.shape, grid.step_px, (height, width), strict=True):
@@ -45,7 +45,7 @@ def test_a_ramp_keeps_its_place_both_ways():
     """A linear ramp sampled at pixel centres shows any shift of a grid at once."""
     ramp = np.add.outer(2.0 * np.arange(200), 3.0 * np.arange(150)).astype(np.float32)
     for target in (0.5, 0.37, 0.06):
-        grid = make_grid(Window(10, 20, 190, 140), (0.1, 0.1), (target, target))
+        grid = make_grid(GridWindow(10, 20, 190, 140), (0.1, 0.1), (target, target))
         small = to_grid(ramp, grid)
         rows = grid.origin_px[0] + grid.step_px[0] * np.arange(grid.shape[0])
         columns = grid.origin_px[1] + grid.step_px[1] * np.arange(grid.shape[1])
@@ -56,14 +56,14 @@ def test_a_ramp_keeps_its_place_both_ways():
 
 def test_shrinking_averages_instead_of_picking():
     noise = np.random.default_rng(0).normal(0, 1, (400, 400)).astype(np.float32)
-    small = to_grid(noise, make_grid(Window(0, 0, 400, 400), (0.1, 0.1), (0.8, 0.8)))
+    small = to_grid(noise, make_grid(GridWindow(0, 0, 400, 400), (0.1, 0.1), (0.8, 0.8)))
     assert small.std() == pytest.approx(1 / 8, rel=0.1)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.float32, np.float64])
 def test_types_that_films_have(dtype):
     image = (np.arange(60 * 80).reshape(60, 80) % 200).astype(dtype)
-    out = to_grid(image, make_grid(Window(0, 0, 60, 80), (0.2, 0.2), (0.5, 0.5)))
+    out = to_grid(image, make_grid(GridWindow(0, 0, 60, 80), (0.2, 0.2), (0.5, 0.5)))
     assert out.shape == (24, 32)
     assert abs(float(out.mean()) - float(image.mean())) < 1.5
 
@@ -120,7 +120,7 @@ def test_zero_probability_never_counts():
 
 
 def test_one_channel_back():
-    grid = make_grid(Window(4, 6, 44, 66), (0.2, 0.2), (0.4, 0.4))
+    grid = make_grid(GridWindow(4, 6, 44, 66), (0.2, 0.2), (0.4, 0.4))
     back = from_grid(np.full(grid.shape, 200, np.uint8), grid, (50, 70))
     assert (back[4:44, 6:66] == 200).all()
     assert back.sum() == 200 * 40 * 60

@@ -10,10 +10,10 @@ import pytest
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import (
     age_years,
+    check_attributes,
+    check_picture,
+    check_segmentation,
     fragment_share,
-    judge_attributes,
-    judge_picture,
-    judge_segmentation,
 )
 from hoseg.radiograph import (
     Attributes,
@@ -69,11 +69,11 @@ def film(shape=(900, 760), mm: float | None = 0.4, **facts: object) -> Radiograp
     ],
 )
 def test_attributes(facts, reason):
-    verdict = judge_attributes(film(**facts))
-    assert verdict.reason == reason
-    assert verdict.ok == (reason is None)
-    assert bool(verdict.sentence) == (reason is not None)
-    assert verdict.status == ("ok" if reason is None else reason.status)
+    gate = check_attributes(film(**facts))
+    assert gate.reason == reason
+    assert gate.ok == (reason is None)
+    assert bool(gate.sentence) == (reason is not None)
+    assert gate.status == ("ok" if reason is None else reason.status)
 
 
 def test_age_strings():
@@ -84,7 +84,7 @@ def test_age_strings():
 
 
 def picture(radiograph: Radiograph) -> Reason | None:
-    return judge_picture(radiograph, prepare(radiograph)).reason
+    return check_picture(radiograph, prepare(radiograph)).reason
 
 
 def test_pictures():
@@ -116,7 +116,7 @@ def answer(radiograph: Radiograph, pelvis, femur, *, implant=(), level: int = 25
             probabilities[channel][disc(prepared.grid.shape, row, column, radius)] = level
     masks = np.zeros(radiograph.shape, np.uint8)
     found = Segmentation(masks, probabilities, prepared.grid, "m", tuple(scores.items()))
-    return judge_segmentation(radiograph, prepared, found)
+    return check_segmentation(radiograph, prepared, found)
 
 
 PELVIS = [(250, 250, 90)]

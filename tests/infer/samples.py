@@ -34,7 +34,7 @@ def make_model(folder: Path, seed: int = 0, **card: object) -> Model:
     """A small network with random weights whose answers are far from undecided."""
     import torch
 
-    from hoseg.segment.card import Card
+    from hoseg.segment.card import ModelCard
     from hoseg.segment.network import HipUNet, keep_structures
     from hoseg.segment.weights import save_model
 
@@ -53,5 +53,5 @@ def make_model(folder: Path, seed: int = 0, **card: object) -> Model:
         "sha256": "0" * 64,
     } | card
     state = {name: value.numpy() for name, value in network.state_dict().items()}
-    save_model(folder, Card(**values), state, "A test model.")
+    save_model(folder, ModelCard(**values), state, "A test model.")
     return load_model(folder)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hoseg.imaging.prepare import prepare
-from hoseg.infer.bench import Pipeline, measure, measure_folder, peak_memory_mb, rate_of
+from hoseg.infer.bench import BenchPath, measure, measure_folder, peak_memory_mb, rate_of
 from hoseg.infer.options import Options
 from hoseg.infer.predictor import Predictor
 from hoseg.radiograph import Radiograph, Spacing, SpacingSource
@@ -34,29 +34,29 @@ def films(tmp_path) -> list[Path]:
     return paths
 
 
-def open_pipeline(model) -> Pipeline:
+def open_bench_path(model) -> BenchPath:
     options = Options(precision="float32", gate=False, films=1)
-    return Pipeline(Predictor(model, "cpu", "onnx", options), decode, write)
+    return BenchPath(Predictor(model, "cpu", "onnx", options), decode, write)
 
 
 def test_measures_add_up_and_masks_are_the_predictors(model, films, tmp_path):
-    pipeline, out = open_pipeline(model), tmp_path / "out"
+    bench_path, out = open_bench_path(model), tmp_path / "out"
     out.mkdir()
-    found = measure(pipeline, films, out, passes=1)
+    found = measure(bench_path, films, out, passes=1)
     assert found.bound_films_s == pytest.approx(1000 / sum(found.stages_ms.values()))
     assert found.share_of_bound == pytest.approx(found.end_to_end.median / found.bound_films_s)
     assert set(found.stages_ms) == {"decode", "prepare", "forward", "restore", "write"}
     assert found.end_to_end.passes == 1
     assert found.peak_memory_mb > 10
     for path in films:
-        [expected] = pipeline.predictor.predict([prepare(decode(path), 0.5)])
+        [expected] = bench_path.predictor.predict([prepare(decode(path), 0.5)])
         np.testing.assert_array_equal(np.load(out / f"{path.stem}.npz")["masks"], expected.masks)
 
 
 def test_a_folder_is_gone_through_by_workers(model, films, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    films_s, memory_mb = measure_folder(open_pipeline(model), films, out)
+    films_s, memory_mb = measure_folder(open_bench_path(model), films, out)
     assert films_s > 0
     assert memory_mb > 10
     assert peak_memory_mb() > 10

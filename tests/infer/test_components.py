@@ -22,7 +22,7 @@ from hoseg.infer.options import Options
 from hoseg.infer.predictor import Predictor
 from hoseg.infer.runtimes.deploy import deploy
 from hoseg.infer.runtimes.torch_cpu import TorchCpu
-from hoseg.segment.card import Card
+from hoseg.segment.card import ModelCard
 from hoseg.segment.peaks import FINE_SHIFT, expit, logit, peak_rules
 from hoseg.segment.weights import load_model
 
@@ -276,7 +276,7 @@ def test_an_export_answers_the_fine_plane_and_passes(peaked, tmp_path, monkeypat
     films = [make_film((64, 96), (64, 96), seed=seed) for seed in range(2)]
     monkeypatch.setattr(reference, "simulate_films", lambda spacing_mm: films)
     done = export_model(peaked, "onnx", tmp_path)
-    assert done.verdict.passed
+    assert done.parity.passed
     onnx = Predictor(peaked, "cpu", "onnx", Options(gate=False))
     for film in films:
         [a], [b] = onnx.predict([film]), open_torch(peaked).predict([film])
@@ -306,6 +306,6 @@ def test_peaks_that_make_no_sense_are_refused(peaks, why, model, tmp_path):
 
     path = tmp_path / "card.json"
     content = model.card.model_dump() | {"peaks": peaks}
-    path.write_text(Card.model_construct(**content).model_dump_json())
+    path.write_text(ModelCard.model_construct(**content).model_dump_json())
     with pytest.raises(ModelError, match=why):
         read_card(path)

@@ -11,7 +11,7 @@ from hoseg.errors import SettingError
 from hoseg.infer import reference
 from hoseg.infer.export import export_model
 from hoseg.infer.options import Options
-from hoseg.infer.parity import Verdict
+from hoseg.infer.parity import ParityResult
 from hoseg.infer.predictor import Predictor
 
 from .samples import make_film, make_model
@@ -26,7 +26,7 @@ def small_films(monkeypatch):
 def test_an_onnx_export_is_judged_and_then_used(tmp_path, cache):
     model = make_model(tmp_path / "m")
     done = export_model(model, "onnx", model.path)
-    assert done.verdict.passed
+    assert done.parity.passed
     assert done.files[0] == model.path / "model.onnx"
     report = json.loads((model.path / "parity-onnx.json").read_text())
     assert report["model"] == model.card.label
@@ -43,7 +43,7 @@ def test_an_openvino_export_can_be_read_back(tmp_path):
     openvino = pytest.importorskip("openvino", reason="openvino is not installed")
     model = make_model(tmp_path / "m")
     done = export_model(model, "openvino", tmp_path / "out")
-    assert done.verdict.passed
+    assert done.parity.passed
     assert [path.name for path in done.files[:2]] == ["model.xml", "model.bin"]
     read = openvino.Core().read_model(done.files[0])
     assert read.input(0).get_partial_shape().rank.get_length() == 4
@@ -65,8 +65,8 @@ def test_the_command_prints_its_report(tmp_path):
 
 def test_an_export_that_fails_the_gate_exits_with_1(tmp_path, monkeypatch):
     model = make_model(tmp_path / "m")
-    bad = Verdict(False, 0.5, 0.5, 0, 1.0, "half of the pixels differ")
-    monkeypatch.setattr("hoseg.infer.export.judge_engine", lambda *args: bad)
+    bad = ParityResult(False, 0.5, 0.5, 0, 1.0, "half of the pixels differ")
+    monkeypatch.setattr("hoseg.infer.export.check_engine", lambda *args: bad)
     result = CliRunner().invoke(app, [str(model.path), "--runtime", "onnx"])
     assert result.exit_code == 1
     assert "half of the pixels differ" in result.output

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hoseg.errors import DeviceError
 from hoseg.imaging import intensity
 from hoseg.imaging import prepare as imaging
-from hoseg.imaging.resample import Window, make_grid, to_grid
+from hoseg.imaging.resample import GridWindow, make_grid, to_grid
 from hoseg.infer.engine import CpuEngine, Deployment
 from hoseg.infer.gpu import film_ops
 from hoseg.infer.gpu.engine import GpuEngine
@@ -44,7 +44,7 @@ def raw_film(dtype=np.uint16, seed=0, shape=(480, 600), window=None) -> imaging.
     pixels = (soft * top - (2000 if dtype == np.int16 else 0)).astype(dtype)
     if dtype == np.uint16:
         pixels[:40, :40] = 65_000  # above the range of int16, in which it travels
-    grid = make_grid(window or Window(0, 0, *shape), (0.14, 0.14), (0.5, 0.5))
+    grid = make_grid(window or GridWindow(0, 0, *shape), (0.14, 0.14), (0.5, 0.5))
     field = np.ones(grid.shape, bool)
     field[:5] = False
     burnt_out = (np.array([[0, 0], [200, 0], [0, 250]], np.int32),)
@@ -57,7 +57,7 @@ def test_resampling_is_opencvs(height, width, data):
     shape = (data.draw(st.integers(5, height)), data.draw(st.integers(5, width)))
     image = np.random.default_rng(height * width).integers(0, 4096, (height, width))
     image = image.astype(np.uint16)
-    grid = make_grid(Window(0, 0, height, width), (1, 1), (height / shape[0], width / shape[1]))
+    grid = make_grid(GridWindow(0, 0, height, width), (1, 1), (height / shape[0], width / shape[1]))
     expected = to_grid(image, grid).astype(np.float32)
     pixels = film_ops.unfold_uint16(torch.from_numpy(image.view(np.int16)))
     exact = film_ops.resample(pixels, grid.shape).numpy()
@@ -130,7 +130,7 @@ def test_raw_films_give_what_prepared_ones_give(model, dtype, seed):
 
 
 def test_a_film_collimated_by_its_window_lands_in_its_place(model):
-    window = Window(60, 100, 420, 500)
+    window = GridWindow(60, 100, 420, 500)
     raw = raw_film(window=window)
     [found] = open_gpu(model).segment([raw])
     [expected] = open_cpu(model).segment([imaging.develop(raw)])

@@ -54,10 +54,10 @@ def references(masks: np.ndarray) -> Reference:
 
 
 def test_equal_masks_pass():
-    verdict = parity.compare(references(hip(True)), [answer(hip(True))])
-    assert verdict.passed
-    assert verdict.agreement == 1
-    assert verdict.worst_dice == 1
+    result = parity.compare(references(hip(True)), [answer(hip(True))])
+    assert result.passed
+    assert result.agreement == 1
+    assert result.worst_dice == 1
 
 
 @pytest.mark.parametrize(("pixels", "passes"), [(36, True), (37, False)])
@@ -65,10 +65,10 @@ def test_the_gate_closes_at_5_in_10000_pixels(pixels, passes):
     truth = hip(False)  # 72,000 pixels: 36 may differ
     found = truth.copy()
     found[-1, :pixels] ^= 4
-    verdict = parity.compare(references(truth), [answer(found)])
-    assert verdict.changed_hips == 0
-    assert verdict.agreement == pytest.approx(1 - pixels / 72_000)
-    assert verdict.passed == passes
+    result = parity.compare(references(truth), [answer(found)])
+    assert result.changed_hips == 0
+    assert result.agreement == pytest.approx(1 - pixels / 72_000)
+    assert result.passed == passes
 
 
 def test_a_changed_class_fails_however_few_pixels():
@@ -81,10 +81,10 @@ def test_a_changed_class_fails_however_few_pixels():
         (make_film(truth.shape, truth.shape),) + (make_film((2000, 2000), (2000, 2000)),),
         (answer(truth), answer(np.zeros((2000, 2000), np.uint8))),
     )
-    verdict = parity.compare(big, [answer(found), answer(np.zeros((2000, 2000), np.uint8))])
-    assert verdict.agreement > parity.MIN_AGREEMENT
-    assert not verdict.passed
-    assert "1 hip classes changed" in verdict.sentence
+    result = parity.compare(big, [answer(found), answer(np.zeros((2000, 2000), np.uint8))])
+    assert result.agreement > parity.MIN_AGREEMENT
+    assert not result.passed
+    assert "1 hip classes changed" in result.sentence
 
 
 class DoubtsFaintBone:
@@ -179,11 +179,11 @@ def test_a_damaged_verdict_is_judged_again(model, cache):
 def test_auto_takes_the_fastest_that_passes_and_says_why(model, monkeypatch):
     times = {"onnx/cpu/float32": 30.0, "openvino/cpu/float32": 20.0, "openvino/cpu/bfloat16": 5.0}
 
-    def judge(row, model, open_engine):
+    def check_parity(row, model, open_engine):
         passed = row.precision == "float32"
-        return parity.Verdict(passed, 0.9, 0.9, 0, times.get(row.label, 99.0), "a sentence")
+        return parity.ParityResult(passed, 0.9, 0.9, 0, times.get(row.label, 99.0), "a sentence")
 
-    monkeypatch.setattr(selection, "judge", judge)
+    monkeypatch.setattr(selection, "check_parity", check_parity)
     monkeypatch.setattr(selection.Runtime, "why_not", lambda row, d: "x" * (row.device == "cuda"))
     choice = Predictor(model).choice
     assert (choice.runtime, choice.device, choice.precision) == ("openvino", "cpu", "float32")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoseg.infer.windows import PAD_VALUE, Window, cut, field_window, paste
+from hoseg.infer.windows import PAD_VALUE, NetworkWindow, cut, field_window, paste
 
 SIDES = st.integers(1, 90)
 
@@ -41,23 +41,23 @@ def test_cut_and_paste_return_every_pixel(height, width):
 def test_smallest_window_of_a_collimated_film():
     field = np.zeros((200, 300), bool)
     field[64:90, 130:160] = True
-    assert field_window(field, step=16, stride=16) == Window(64, 128, (32, 32))
+    assert field_window(field, step=16, stride=16) == NetworkWindow(64, 128, (32, 32))
 
 
 def test_real_pixels_are_taken_before_padding():
     field = np.zeros((64, 64), bool)
     field[40:64, 40:64] = True
-    assert field_window(field, step=16, stride=16) == Window(32, 32, (32, 32))
+    assert field_window(field, step=16, stride=16) == NetworkWindow(32, 32, (32, 32))
 
 
 def test_beyond_the_film_is_padding():
-    out = cut(np.ones((3, 4), np.float32), Window(0, 0, (8, 8)))
+    out = cut(np.ones((3, 4), np.float32), NetworkWindow(0, 0, (8, 8)))
     assert out[:3, :4].min() == 1
     assert set(np.unique(out[3:])) == {PAD_VALUE}
 
 
 def test_an_empty_field_means_the_whole_film():
-    assert field_window(np.zeros((40, 50), bool), 16, 16) == Window(0, 0, (48, 64))
+    assert field_window(np.zeros((40, 50), bool), 16, 16) == NetworkWindow(0, 0, (48, 64))
 
 
 def test_nothing_outside_the_field():
@@ -72,7 +72,7 @@ def test_nothing_outside_the_field():
 @pytest.mark.parametrize("offset", [(0, 0), (-4, 8), (36, -20)])
 def test_windows_may_reach_over_any_edge(offset):
     film = np.random.default_rng(0).random((40, 50)).astype(np.float32)
-    inside = cut(film, Window(*offset, (32, 32)))
+    inside = cut(film, NetworkWindow(*offset, (32, 32)))
     rows = [i for i in range(32) if 0 <= i + offset[0] < 40]
     columns = [j for j in range(32) if 0 <= j + offset[1] < 50]
     for i in rows:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hoseg.errors import ModelError
-from hoseg.segment.card import Card, read_card
+from hoseg.segment.card import ModelCard, read_card
 from hoseg.segment.network import build_network
 from hoseg.segment.weights import (
     SEARCH_VARIABLE,
@@ -26,7 +26,7 @@ OPTIONS = {"widths": [8, 8, 16], "deep_levels": [], "context": [1]}
 def bundle(tmp_path: Path) -> Path:
     torch.manual_seed(1)
     network = build_network("hip_unet", OPTIONS)
-    card = Card(
+    card = ModelCard(
         name="tiny", spacing_mm=0.6, architecture="hip_unet", options=OPTIONS, sha256="0" * 64
     )
     state = {name: value.numpy() for name, value in network.state_dict().items()}
@@ -164,7 +164,7 @@ def test_missing_weights(bundle: Path) -> None:
 
 
 def test_state_dtypes_survive(tmp_path: Path) -> None:
-    card = Card(name="x", spacing_mm=1, architecture="hip_unet", sha256="0" * 64)
+    card = ModelCard(name="x", spacing_mm=1, architecture="hip_unet", sha256="0" * 64)
     state = {"a": np.arange(3, dtype=np.int64), "b": np.ones((2, 2), np.float32)[:, ::-1]}
     save_model(tmp_path / "x", card, state, "")
     loaded = load_model(tmp_path / "x").state

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hoseg.segment.card import Card
+from hoseg.segment.card import ModelCard
 from hoseg.segment.peaks import logit
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate, fit_temperature
 from hoseg.train.model_card import model_card_text, with_calibration
@@ -67,7 +67,7 @@ def test_ignored_pixels_do_not_count() -> None:
 
 
 def test_the_readable_card_follows_a_new_calibration():
-    card = Card(name="x", spacing_mm=0.7, architecture="hip_unet", sha256="0" * 64)
+    card = ModelCard(name="x", spacing_mm=0.7, architecture="hip_unet", sha256="0" * 64)
     other = card.model_copy(
         update={"thresholds": (0.4, 0.5, 0.3, 0.6), "peaks": (None, None, None, 0.9)}
     )

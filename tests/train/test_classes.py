@@ -3,7 +3,7 @@ import pytest
 
 from hoseg.errors import SettingError
 from hoseg.grade.chances import read_class_model, write_class_model
-from hoseg.segment.card import Card
+from hoseg.segment.card import ModelCard
 from hoseg.train.classes import fit_class_model, held_out_probabilities
 from hoseg.train.model_card import with_classes
 
@@ -52,7 +52,7 @@ def test_a_class_with_too_few_hips_is_refused() -> None:
 def test_the_readable_card_says_for_which_frequencies_they_hold() -> None:
     values, classes = hips(2_000)
     model = fit_class_model(values, classes, NAMES)
-    plain = Card(name="x", spacing_mm=0.7, architecture="hip_unet", sha256="0" * 64)
+    plain = ModelCard(name="x", spacing_mm=0.7, architecture="hip_unet", sha256="0" * 64)
     text = "# x\n\n## How to use it\n\nSo.\n\n## Limits\n\nMany.\n"
     card = plain.model_copy(update={"classes": write_class_model(model)})
     found = with_classes(text, card)
