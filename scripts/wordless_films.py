@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hoseg.simulate.film.confounders import ConfounderRates
 from hoseg.simulate.film.film import RenderSettings, render
-from hoseg.simulate.patient.scene import project, sample_scene
+from hoseg.simulate.patient.projection import project
+from hoseg.simulate.patient.scene import sample_scene
 from hoseg.simulate.patient.settings import SceneSettings
 
 Array = NDArray[Any]

@@ -17,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import OutputError, SettingError
+from hoseg.files import write_whole, written_whole
 from hoseg.grade import HipFinding, grade
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, Structure
 from hoseg.simulate.body.own_anatomy import AnatomySettings
 from hoseg.simulate.body.projector import Camera
-from hoseg.simulate.dicom_out import write_dicom
-from hoseg.simulate.dicom_variant import Acquisition, sample_variant
+from hoseg.simulate.dicom_out import Acquisition, sample_variant, write_dicom
 from hoseg.simulate.film.film import SimulatedFilm, render
 from hoseg.simulate.patient.layers import Layers
-from hoseg.simulate.patient.scene import Scene, film_camera, project_on, sample_scene
+from hoseg.simulate.patient.projection import film_camera, project_on
+from hoseg.simulate.patient.scene import Scene, sample_scene
 from hoseg.simulate.patient.settings import BALANCED, NATURAL, SceneSettings
 from hoseg.simulate.record import film_record, magnification, visible_ossification_mm2
 
@@ -103,7 +104,7 @@ class FolderSummary:
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class FolderSample:
     """One film with its scene and what grading makes of its masks."""
 
     film: SimulatedFilm
@@ -113,7 +114,7 @@ class Sample:
     findings: tuple[HipFinding, ...]
 
 
-def simulate_film(index: int, settings: FolderSettings) -> Sample:
+def simulate_film(index: int, settings: FolderSettings) -> FolderSample:
     """Film ``index`` of a folder: depends on ``settings.seed`` and ``index`` alone."""
     scene_settings = SceneSettings(brooker=PREVALENCES[settings.prevalence])
     rng = np.random.default_rng([settings.seed, 0, index])
@@ -131,7 +132,7 @@ def simulate_film(index: int, settings: FolderSettings) -> Sample:
         field=film.field,
         draws=20,
     )
-    return Sample(film, layers, scene, camera, findings)
+    return FolderSample(film, layers, scene, camera, findings)
 
 
 def parse_size(text: str) -> tuple[int, int] | None:
@@ -203,10 +204,7 @@ def write_film(out: Path, index: int, settings: FolderSettings) -> IndexRow:
     _write_png(folder / "masks.png", film.masks)
     _write_png(folder / "ignore.png", film.ignore & _STRUCTURES)
     record = film_record(sample.scene, sample.camera, sample.layers, film, sample.findings)
-    truth = folder / "truth.json"
-    part = truth.with_suffix(".json.part")
-    part.write_text(json.dumps(record, indent=1))
-    part.replace(truth)
+    write_whole(folder / "truth.json", json.dumps(record, indent=1))
     return _row(name, image, sample, record)
 
 
@@ -215,7 +213,7 @@ def _write_png(path: Path, pixels: NDArray[np.unsignedinteger]) -> None:
         raise OutputError(f"{path}: cannot be written (disk full, or no permission?)")
 
 
-def _write_object(path: Path, name: str, sample: Sample, rng: np.random.Generator) -> None:
+def _write_object(path: Path, name: str, sample: FolderSample, rng: np.random.Generator) -> None:
     """One DICOM object in a drawn variant."""
     recipe = sample.film.recipe
     top = 2**recipe.processing.bits - 1
@@ -236,7 +234,7 @@ def _write_object(path: Path, name: str, sample: Sample, rng: np.random.Generato
     write_dicom(path, shown, recipe.processing.bits, acquisition, variant)
 
 
-def _row(name: str, image: Path, sample: Sample, record: dict[str, Any]) -> IndexRow:
+def _row(name: str, image: Path, sample: FolderSample, record: dict[str, Any]) -> IndexRow:
     height, width = sample.film.masks.shape
     classes: dict[str, Any] = {}
     differ = 0
@@ -269,13 +267,11 @@ def _single_threaded() -> None:
 
 
 def _write_index(path: Path, rows: list[IndexRow]) -> None:
-    temporary = path.with_suffix(".csv.part")
-    with temporary.open("w", newline="") as stream:
+    with written_whole(path) as part, part.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow([entry.name for entry in fields(IndexRow)])
         for row in rows:
             writer.writerow(["" if v is None else v for v in asdict(row).values()])
-    temporary.replace(path)
 
 
 def _summary(rows: list[IndexRow]) -> FolderSummary:

@@ -13,7 +13,8 @@ from hoseg.radiograph import Side, Structure
 from hoseg.simulate.body.projector import Camera
 from hoseg.simulate.film.film import SimulatedFilm
 from hoseg.simulate.patient.layers import Layers
-from hoseg.simulate.patient.patient import HipScene, Scene
+from hoseg.simulate.patient.scene import HipScene, Scene
+from hoseg.words import RESEARCH_USE
 
 VERSION = 1
 
@@ -32,7 +33,7 @@ def film_record(
     """
     return {
         "version": VERSION,
-        "notice": "Simulated image. Research use only. Not a medical device.",
+        "notice": f"Simulated image. {RESEARCH_USE}",
         "view": scene.view.value,
         "side": scene.centred.value,
         "orientation": {"columns": Side.LEFT.value, "rows_to_feet": True},
@@ -92,14 +93,14 @@ def hip_record(
         "lesser_trochanter_px": _plain(camera.to_pixels(hip.hip.lesser[None])[0]),
         "components": [
             {
-                "kind": lesion.kind,
-                "site": lesion.site,
-                "attached_to": list(lesion.attached),
-                "maturity": float(lesion.maturity),
-                "volume_mm3": float(lesion.mesh.volume_mm3),
-                "centroid_px": _plain(camera.to_pixels(lesion.mesh.vertices.mean(axis=0)[None])[0]),
+                "kind": piece.kind,
+                "site": piece.site,
+                "attached_to": list(piece.attached),
+                "maturity": float(piece.maturity),
+                "volume_mm3": float(piece.mesh.volume_mm3),
+                "centroid_px": _plain(camera.to_pixels(piece.mesh.vertices.mean(axis=0)[None])[0]),
             }
-            for lesion in growth.lesions
+            for piece in growth.ossifications
         ],
     }
 

@@ -1,11 +1,10 @@
-"""Endless training crops straight from the simulator, without a file in between.
+"""What training draws from the simulator: geometries by number, and random crops of them.
 
-Crop ``i`` depends on ``(seed, i)`` alone: any number of workers, any order, the same crops.
+Geometry ``i`` depends on ``(seed, i)`` alone: any number of workers, any order, the same one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cv2
@@ -17,31 +16,30 @@ from hoseg.radiograph import Structure
 from hoseg.simulate.body.own_anatomy import AnatomySettings
 from hoseg.simulate.film.film import RenderSettings, SimulatedFilm, render
 from hoseg.simulate.patient.layers import Layers
-from hoseg.simulate.patient.scene import project, sample_scene
+from hoseg.simulate.patient.projection import project
+from hoseg.simulate.patient.scene import sample_scene
 from hoseg.simulate.patient.settings import SceneSettings
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """What a stream of crops yields.
+    """What geometries and their crops look like.
 
     size_px: height and width of a crop
     spacing_mm: working spacing at the plane of the hip
     zoom: range of the factor on that spacing, drawn log-uniformly
     near_ossification: share of crops centred on a piece of ossification, small ones as often
         as large ones; the rest lie anywhere about the hips
-    renders: films rendered from one geometry before the next is built
     turn: standard deviation of the rotation of a crop (radians)
     scene: frequencies of classes, sites, implants, poses
     anatomy: own meshes or label map, instead of the shape model
-    render: frequencies of confounders and looks
+    render: frequencies of confounders and of kinds of processing
     """
 
     size_px: int = 384
     spacing_mm: float = 0.6
     zoom: tuple[float, float] = (0.75, 1.35)
     near_ossification: float = 0.5
-    renders: int = 4
     turn: float = 0.06
     scene: SceneSettings = field(default_factory=SceneSettings)
     anatomy: AnatomySettings = field(default_factory=AnatomySettings)
@@ -57,50 +55,13 @@ class StreamSettings:
             raise SettingError("zoom", self.zoom, "two positive factors, the smaller first")
         if not 0 <= self.near_ossification <= 1:
             raise SettingError("near_ossification", self.near_ossification, "a share in [0, 1]")
-        if self.renders < 1:
-            raise SettingError("renders", self.renders, "at least 1")
 
 
-def crop(seed: int, index: int, settings: StreamSettings | None = None) -> SimulatedFilm:
-    """Crop ``index`` of the stream ``seed``."""
-    return next(crops(seed, index, settings=settings))
-
-
-def crops(
-    seed: int, start: int = 0, step: int = 1, settings: StreamSettings | None = None
-) -> Iterator[SimulatedFilm]:
-    """Endless crops ``start``, ``start + step``, ... of the stream ``seed``.
-
-    Worker ``w`` of ``n`` takes whole geometries, so that none is built twice: start it with
-    ``crops(seed, *shard(w, n, settings))``; ``step`` then counts geometries.
-    """
-    settings = settings or StreamSettings()
-    layers: Layers | None = None
-    built = -1
-    index = start
-    while True:
-        which = index // settings.renders
-        if which != built or layers is None:
-            layers, built = geometry_layers(seed, which, settings), which
-        yield render_crop(layers, np.random.default_rng([seed, 1, index]), settings)
-        index += 1
-        if index % settings.renders == 0:
-            index += (step - 1) * settings.renders
-
-
-def geometry_layers(seed: int, index: int, settings: StreamSettings | None = None) -> Layers:
-    """Geometry ``index`` of the stream ``seed``: a whole film at the working spacing."""
-    settings = settings or StreamSettings()
+def geometry_layers(seed: int, index: int, settings: StreamSettings) -> Layers:
+    """Geometry ``index`` of ``seed``: a whole film at the working spacing."""
     rng = np.random.default_rng([seed, 0, index])
     scene = sample_scene(settings.scene, rng, settings.anatomy.source())
     return project(scene, settings.spacing_mm)
-
-
-def shard(worker: int, workers: int, settings: StreamSettings | None = None) -> tuple[int, int]:
-    """``(start, step)`` for one of several workers that share a stream."""
-    if not 0 <= worker < workers:
-        raise SettingError("worker", worker, f"a number from 0 to {workers - 1}")
-    return worker * (settings or StreamSettings()).renders, workers
 
 
 def render_crop(

@@ -15,8 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from hoseg.errors import OutputError
-from hoseg.simulate.cache import read_layers, write_layers
-from hoseg.simulate.patient.layers import Layers
+from hoseg.simulate.patient.layers import Layers, read_layers, write_layers
 from hoseg.simulate.stream import StreamSettings, geometry_layers
 
 

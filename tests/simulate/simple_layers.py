@@ -3,8 +3,8 @@
 import numpy as np
 
 from hoseg.radiograph import Structure
+from hoseg.simulate.body.frame import BodyFrame
 from hoseg.simulate.body.materials import Material
-from hoseg.simulate.film.soft_tissue import BodyFrame
 from hoseg.simulate.patient.layers import Layers
 
 

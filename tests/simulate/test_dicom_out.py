@@ -10,15 +10,16 @@ import pytest
 from hoseg.dicom import load
 from hoseg.errors import SettingError
 from hoseg.radiograph import Side, View
-from hoseg.simulate.dicom_out import dicom_dataset, write_dicom
-from hoseg.simulate.dicom_variant import (
+from hoseg.simulate.dicom_out import (
     AWKWARD,
     SPACINGS,
     TRANSFER_SYNTAXES,
     VOI,
     Acquisition,
     DicomVariant,
+    dicom_dataset,
     sample_variant,
+    write_dicom,
 )
 
 FILM = Acquisition("test-0001", View.AP_PELVIS, Side.UNKNOWN, Side.LEFT, 0.14, 1.2)

@@ -51,7 +51,7 @@ def test_unknown_simulator_setting_is_named(tmp_path: Path, tiny: dict) -> None:
     for settings, key in (
         ({"zoomm": [1, 1]}, "sources.settings.zoomm"),
         ({"scene": {"broker": {}}}, "sources.settings.scene.broker"),
-        ({"renders": "many"}, "sources.settings.renders"),
+        ({"turn": "much"}, "sources.settings.turn"),
     ):
         source = {"kind": "simulated", "settings": settings}
         path.write_text(yaml.safe_dump({**tiny, "sources": [source]}))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoseg.simulate.body.anatomy import SIDES, Skeleton
 from hoseg.simulate.body.meshes import Mesh, Points, surface_noise, unit_sphere
+from hoseg.simulate.body.skeleton import SIDES, Skeleton
 
 _BEHIND_MM = 9.0  # fat and wall between the symphysis and the bladder
 _WIDEST = 0.29  # half width, as a share of the distance between the femoral heads

@@ -16,7 +16,7 @@ Field = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Grid:
+class VoxelGrid:
     """Sampling points of a field.
 
     origin: (x, y, z) of sample (0, 0, 0) in mm; step_mm: distance between samples
@@ -27,17 +27,19 @@ class Grid:
     shape: tuple[int, int, int]
 
 
-def grid_about(points: Points, margin_mm: float, most: int = 150_000) -> Grid:
+def grid_about(points: Points, margin_mm: float, most: int = 150_000) -> VoxelGrid:
     """Grid round points with a margin, as fine as ``most`` samples allow (not below 0.7 mm)."""
     low, high = points.min(axis=0) - margin_mm, points.max(axis=0) + margin_mm
     size = high - low
     step = max(0.7, float(np.cbrt(size.prod() / most)))
     shape = np.ceil(size / step).astype(int) + 1
     origin = (float(low[0]), float(low[1]), float(low[2]))
-    return Grid(origin, step, (int(shape[0]), int(shape[1]), int(shape[2])))
+    return VoxelGrid(origin, step, (int(shape[0]), int(shape[1]), int(shape[2])))
 
 
-def rough_noise(grid: Grid, wavelength_mm: float, bumps: float, rng: np.random.Generator) -> Field:
+def rough_noise(
+    grid: VoxelGrid, wavelength_mm: float, bumps: float, rng: np.random.Generator
+) -> Field:
     """Smooth noise on a grid: lumps of a wavelength and unit spread, bumps of a third of it."""
     white = rng.standard_normal(grid.shape, np.float32)
     total = np.zeros(grid.shape, np.float32)
@@ -47,7 +49,7 @@ def rough_noise(grid: Grid, wavelength_mm: float, bumps: float, rng: np.random.G
     return total
 
 
-def nearest_on_line(grid: Grid, line: Points, flatten: Points) -> tuple[Field, Field]:
+def nearest_on_line(grid: VoxelGrid, line: Points, flatten: Points) -> tuple[Field, Field]:
     """Where along a line each sample is nearest to it, and how far away.
 
     line: (N, 3) mm
@@ -97,7 +99,7 @@ def _nearest(share, distance, origin, step, line, flatten):  # type: ignore[no-u
                 distance[i, j, m] = np.sqrt(best)
 
 
-def piece_with(grid: Grid, field: Field, seed: Points) -> Field | None:
+def piece_with(grid: VoxelGrid, field: Field, seed: Points) -> Field | None:
     """The field with only that piece left above zero that holds a point; None without one.
 
     seed: (3,) mm
@@ -111,7 +113,7 @@ def piece_with(grid: Grid, field: Field, seed: Points) -> Field | None:
     return np.where((pieces > 0) & (pieces != own), np.float32(-0.05), field)
 
 
-def surface(grid: Grid, field: Field) -> Mesh | None:
+def surface(grid: VoxelGrid, field: Field) -> Mesh | None:
     """Closed surface round the samples above zero; None when there are none."""
     inside = np.pad(field, 1, constant_values=-1.0)
     if not (inside > 0).any():

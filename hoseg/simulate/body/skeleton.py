@@ -37,7 +37,7 @@ class Bone:
 
 
 @dataclass(frozen=True, eq=False)
-class Hip:
+class HipJoint:
     """Landmarks of one hip (mm, 3-D).
 
     head: centre of the femoral head; radius: of the head
@@ -68,7 +68,7 @@ class Skeleton:
     """Posed bones and the landmarks of both hips, right first."""
 
     bones: tuple[Bone, ...]
-    hips: tuple[Hip, Hip]
+    hips: tuple[HipJoint, HipJoint]
 
     def bone(self, name: str, side: Side) -> Bone:
         """One bone by name and side."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hoseg.simulate.body.anatomy import Skeleton
 from hoseg.simulate.body.meshes import Mesh, Points, surface_noise, tube, unit_sphere
+from hoseg.simulate.body.skeleton import Skeleton
 
 COUNT = 3
 

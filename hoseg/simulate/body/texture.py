@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.simulate.body.anatomy import Hip
 from hoseg.simulate.body.projector import Camera
+from hoseg.simulate.body.skeleton import HipJoint
 
 Map = NDArray[np.float32]
 
@@ -15,7 +15,9 @@ _TENSILE_CENTRE = (-0.9, -2.6)
 """Centre of the arches of the tensile group: (outward, up) from the head, in head radii."""
 
 
-def femoral_spongiosa(hip: Hip, camera: Camera, strength: float, rng: np.random.Generator) -> Map:
+def femoral_spongiosa(
+    hip: HipJoint, camera: Camera, strength: float, rng: np.random.Generator
+) -> Map:
     """Factor (H, W) on the spongy bone of a femur; the shaft holds marrow.
 
     Struts: the principal compressive group runs from the calcar to the dome of the head, the

@@ -67,7 +67,7 @@ class Confounders:
 
 _LOOSE = ("cement_crumbs", "clips", "loose_wire", "sutures")
 
-_DRAUGHTSMEN: dict[str, Callable[[Sheet], None]] = {
+_PAINTERS: dict[str, Callable[[Sheet], None]] = {
     "phleboliths": calcifications.phleboliths,
     "avulsed_fragment": calcifications.avulsed_fragment,
     "vascular": calcifications.vascular,
@@ -112,11 +112,11 @@ def draw_confounders(
     sheet = Sheet(frame, shape, rng, bladder_mm)
     loose = np.zeros(shape, bool)
     for kind in kinds:
-        if kind not in _DRAUGHTSMEN:
-            raise SettingError("confounder", kind, "one of " + ", ".join(sorted(_DRAUGHTSMEN)))
+        if kind not in _PAINTERS:
+            raise SettingError("confounder", kind, "one of " + ", ".join(sorted(_PAINTERS)))
         sheet.sign = -1.0 if rng.random() < 0.5 else 1.0
         before = sheet.metal + sheet.cement if kind in _LOOSE else None
-        _DRAUGHTSMEN[kind](sheet)
+        _PAINTERS[kind](sheet)
         if before is not None:
             loose |= sheet.metal + sheet.cement > before
     if sheet.calcium.any():

@@ -10,7 +10,7 @@ from hoseg.simulate.film.drawing import add_fill, add_lines
 
 
 class Sheet:
-    """The three layers being drawn, and what the draughtsmen need to know."""
+    """The three layers being drawn, and what their painters need to know."""
 
     def __init__(
         self,

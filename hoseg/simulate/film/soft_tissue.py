@@ -23,8 +23,6 @@ from hoseg.simulate.film.drawing import (
 )
 from hoseg.simulate.film.muscles import bellies_of, displaced_fat, draw_fat_planes, streaks
 
-__all__ = ["Body", "BodyFrame", "Tissue", "sample_body", "soft_tissue"]
-
 _COARSE_MM = 2.4
 _GAS_MM, _FLANK_MM = 0.9, 115.0
 

@@ -1,4 +1,4 @@
 """What became of that person: ossification, wear, fractures, metal; and the pose for the film.
 
-Start with ``patient.sample_scene`` (a patient) and ``scene.project`` (path lengths along rays).
+Start with ``scene.sample_scene`` (a patient) and ``projection.project`` (path lengths along rays).
 """

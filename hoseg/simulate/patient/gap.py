@@ -8,11 +8,12 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
-from hoseg.simulate.body.anatomy import Hip
+from hoseg.grade.settings import GradeSettings
 from hoseg.simulate.body.meshes import Points
+from hoseg.simulate.body.skeleton import HipJoint
 
-JOINT_ZONE = 1.2  # times the radius of the head (grading.md, section 2)
-
+JOINT_ZONE = GradeSettings.joint_zone
+"""Radius of the joint zone over that of the head: where grading measures no gap either."""
 
 _EXACT_BELOW_MM = 12.0
 """Wider gaps are measured to corners and centres of triangles: at most 0.1 mm too long."""
@@ -21,13 +22,13 @@ _SPARSE_MM = 2.2  # no point of a bone is farther from a corner or centre of its
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class GapSpace:
     """The bones of one hip as ossification meets them.
 
     pelvis, femur: triangles (F, 3, 3) of what is left of the bones, with any osteophytes
     """
 
-    hip: Hip
+    hip: HipJoint
     pelvis: Points
     femur: Points
 
@@ -88,7 +89,7 @@ def _quartered(triangles: Points) -> Points:
 Ends = tuple[float, tuple[Points, Points]]
 
 
-def measure_gap(grown: dict[str, Points], around: Surroundings) -> Ends:
+def measure_gap(grown: dict[str, Points], around: GapSpace) -> Ends:
     """Shortest distance (mm) between the pelvic and the femoral side, one end on ossification.
 
     grown: points (N, 3) on the ossification attached to each bone
@@ -130,7 +131,7 @@ def _to_points(
 
 
 def _to_bone(
-    points: Points, bone: str, around: Surroundings, most_mm: float
+    points: Points, bone: str, around: GapSpace, most_mm: float
 ) -> tuple[float, tuple[Points, Points]]:
     """Distance of points to the triangles of a bone, and its ends."""
     slack = _SPARSE_MM

@@ -1,14 +1,22 @@
-"""What a geometry leaves for the film: path lengths, masks and the frame of the body."""
+"""What a geometry leaves for the film: path lengths, masks and the frame of the body.
+
+On disk a geometry is three files: path lengths (float16, memory-mapped on reading), masks, and a
+JSON header that is written last: a geometry without a header does not exist.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.errors import InputError
+from hoseg.files import write_whole
 from hoseg.simulate.body.frame import BodyFrame
 from hoseg.simulate.body.materials import Material
 
@@ -111,3 +119,47 @@ def _as_float32(layer: NDArray[np.floating], part: tuple[slice, slice]) -> NDArr
     whole = np.empty(layer.shape, np.float32)
     whole[part] = layer[part]
     return whole
+
+
+def write_layers(folder: Path, name: str, layers: Layers) -> None:
+    """Write one geometry. Path lengths are kept to float16: 0.05 % of their value."""
+    lengths: NDArray[np.float16] = layers.lengths_mm.astype(np.float16)
+    np.save(folder / f"{name}.lengths.npy", lengths)
+    np.save(folder / f"{name}.masks.npy", np.stack([layers.masks, layers.sacrum.view(np.uint8)]))
+    header = {
+        "materials": [material.name for material in layers.materials],
+        "frame": asdict(layers.frame),
+    }
+    write_whole(folder / f"{name}.json", json.dumps(header))
+
+
+def read_layers(header: Path) -> Layers:
+    """Read one geometry; its path lengths stay on disk until they are used."""
+    stem = header.with_suffix("")
+    try:
+        facts = json.loads(header.read_text())
+        lengths = np.load(stem.with_suffix(".lengths.npy"), mmap_mode="r", allow_pickle=False)
+        masks, sacrum = np.load(stem.with_suffix(".masks.npy"), allow_pickle=False)
+        materials = tuple(Material[name] for name in facts["materials"])
+        return Layers(materials, lengths, masks, sacrum.view(bool), _frame(facts["frame"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            str(header), f"is not a whole geometry ({error}); delete it, it is built again"
+        ) from error
+
+
+def _frame(facts: dict[str, Any]) -> BodyFrame:
+    right, left = facts["thighs"]
+    return BodyFrame(
+        _pair(facts["origin_px"]),
+        _pair(facts["left"]),
+        _pair(facts["feet"]),
+        float(facts["half_distance_mm"]),
+        (_pair(right), _pair(left)),
+        float(facts["spacing_mm"]),
+    )
+
+
+def _pair(values: list[float]) -> tuple[float, float]:
+    first, second = values
+    return float(first), float(second)

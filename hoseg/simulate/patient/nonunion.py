@@ -14,10 +14,9 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.transform import Rotation
 
-from hoseg.simulate.body.anatomy import Bone, Hip
 from hoseg.simulate.body.meshes import Mesh, Points, surface_noise
-from hoseg.simulate.patient.fixation import loop_of_wire
-from hoseg.simulate.patient.parts import Part, lateral_cortex, sideways
+from hoseg.simulate.body.skeleton import Bone, HipJoint
+from hoseg.simulate.patient.implants import ImplantPart, lateral_cortex, loop_of_wire, sideways
 
 _TRIES = 6
 _LEAST_SHARE, _MOST_SHARE = 0.004, 0.2  # of the vertices of a femur, in a fragment
@@ -35,10 +34,10 @@ class Nonunion:
     femur: Bone
     fragment: Bone
     gap_mm: float
-    wires: tuple[Part, ...]
+    wires: tuple[ImplantPart, ...]
 
 
-def trochanteric_nonunion(bone: Bone, hip: Hip, rng: np.random.Generator) -> Nonunion | None:
+def trochanteric_nonunion(bone: Bone, hip: HipJoint, rng: np.random.Generator) -> Nonunion | None:
     """Cut the greater trochanter off and draw it away; None where no cut leaves the neck whole."""
     tip = int(np.argmin(np.linalg.norm(bone.outer.vertices - hip.trochanter, axis=1)))
     for _ in range(_TRIES):
@@ -54,7 +53,7 @@ def trochanteric_nonunion(bone: Bone, hip: Hip, rng: np.random.Generator) -> Non
 
 
 def _separated(
-    bone: Bone, hip: Hip, cut: tuple[Points, Points, int], rng: np.random.Generator
+    bone: Bone, hip: HipJoint, cut: tuple[Points, Points, int], rng: np.random.Generator
 ) -> Nonunion:
     point, normal, tip = cut
     plate = rng.uniform(0.8, 2.2)  # the faces of an old non-union are covered with cortex
@@ -118,7 +117,7 @@ def _cut(
     return mesh.moved(points)
 
 
-def _wires(hip: Hip, fragment: Mesh, rng: np.random.Generator) -> tuple[Part, ...]:
+def _wires(hip: HipJoint, fragment: Mesh, rng: np.random.Generator) -> tuple[ImplantPart, ...]:
     """Wires round the fragment and the lesser trochanter, some of them broken."""
     outer = fragment.vertices[np.argmax(fragment.vertices @ sideways(hip))]
     wires = []

@@ -15,21 +15,46 @@ from scipy.spatial import cKDTree
 
 from hoseg.simulate.body.blobs import (
     Field,
-    Grid,
+    VoxelGrid,
     grid_about,
     nearest_on_line,
     piece_with,
     rough_noise,
     surface,
 )
-from hoseg.simulate.body.meshes import Points
-from hoseg.simulate.patient.gap import Surroundings, measure_gap
-from hoseg.simulate.patient.islands import Lesion, island
+from hoseg.simulate.body.meshes import Mesh, Points
+from hoseg.simulate.patient.gap import GapSpace, measure_gap
 from hoseg.simulate.patient.routes import Route, free_route, route_between
 
 TOLERANCE_MM = 0.35
 LEAST_GAP_II_MM = 10.0
 ROOT_MM = np.float32(4.5)  # depth to which a spur reaches into its bone
+CLEARANCE_MM = (3.0, 6.0)
+_PLACES = {
+    "lateral": ((1.4, 2.6), (0.1, 2.0)),
+    "central": ((0.9, 1.7), (0.3, 1.2)),
+    "medial": ((-0.6, 0.6), (-2.8, -1.5)),
+    "trochanteric": ((2.3, 3.3), (-2.2, -0.2)),
+    "supra_acetabular": ((0.6, 1.8), (1.7, 3.0)),
+}
+"""(outwards, upwards) from the head, in radii of the head."""
+
+
+@dataclass(frozen=True, eq=False)
+class OssificationMesh:
+    """One ossification.
+
+    kind: "island", "spur" or "bridge"
+    site: lateral, central, medial, trochanteric, supra_acetabular
+    attached: bones it grew from
+    mesh: surface; maturity: 0 faint and cloudy to 1 corticated bone
+    """
+
+    kind: str
+    site: str
+    attached: tuple[str, ...]
+    mesh: Mesh
+    maturity: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +67,7 @@ class Growth:
     """
 
     brooker: int
-    lesions: tuple[Lesion, ...]
+    ossifications: tuple[OssificationMesh, ...]
     gap_mm: float | None
     gap_ends_mm: tuple[Points, Points] | None
     chosen_gap_mm: float | None = None
@@ -52,7 +77,7 @@ def grow(
     brooker: int,
     site: str,
     gap_mm: float,
-    around: Surroundings,
+    around: GapSpace,
     rng: np.random.Generator,
 ) -> Growth | None:
     """Grow what makes a class at a site; None when it does not fit there.
@@ -64,7 +89,7 @@ def grow(
     maturity = float(rng.beta(1.6, 1.0))
     islands = 1 + int(rng.poisson(0.7)) if brooker == 1 else int(rng.random() < 0.25)
     grown = [island(site, around, maturity, rng) for _ in range(islands)]
-    loose = tuple(lesion for lesion in grown if lesion)
+    loose = tuple(piece for piece in grown if piece)
     if brooker == 1:
         return Growth(1, loose, None, None) if loose else None
     if brooker == 2 and site in ("trochanteric", "supra_acetabular"):
@@ -78,7 +103,7 @@ def grow(
         mesh = None if whole is None else surface(body.grid, whole)
         if mesh is None or cKDTree(mesh.vertices).query(route.line[-1])[0] > 0.8 * route.base_mm:
             return None
-        bridge = Lesion("bridge", site, ("pelvis", "femur"), mesh, maturity)
+        bridge = OssificationMesh("bridge", site, ("pelvis", "femur"), mesh, maturity)
         middle = route.line[len(route.line) // 2]
         return Growth(4, (bridge, *loose), 0.0, (middle, middle))
     return _spurs(brooker, gap_mm, around, body, (maturity, loose), rng)
@@ -89,7 +114,7 @@ class _Body:
     """A route with everything on its grid that does not depend on how far a spur has grown."""
 
     route: Route
-    grid: Grid
+    grid: VoxelGrid
     share: Field
     distance: Field
     noise: Field
@@ -127,9 +152,9 @@ def _body(route: Route, rng: np.random.Generator) -> _Body:
 def _spurs(
     brooker: int,
     gap_mm: float,
-    around: Surroundings,
+    around: GapSpace,
     body: _Body,
-    company: tuple[float, tuple[Lesion, ...]],
+    company: tuple[float, tuple[OssificationMesh, ...]],
     rng: np.random.Generator,
 ) -> Growth | None:
     """Lengthen spurs until the measured gap is the chosen one."""
@@ -166,19 +191,19 @@ def _spurs(
         before = (free, gap) if np.isfinite(gap) else None
         step = free + (gap_mm - gap) / slope if np.isfinite(gap) else low
         free = step if low < step < high else (low + high) / 2
-    lesions = []
+    spurs = []
     for bone, field in parts(free).items():
         mesh = surface(body.grid, field)
         if mesh is not None:
-            lesions.append(Lesion("spur", route.site, (bone,), mesh, maturity))
-    return _checked(brooker, lesions, around, loose, gap_mm)
+            spurs.append(OssificationMesh("spur", route.site, (bone,), mesh, maturity))
+    return _checked(brooker, spurs, around, loose, gap_mm)
 
 
 def _free_spur(
     site: str,
-    around: Surroundings,
+    around: GapSpace,
     maturity: float,
-    loose: tuple[Lesion, ...],
+    loose: tuple[OssificationMesh, ...],
     rng: np.random.Generator,
 ) -> Growth | None:
     """A spur that points into the soft tissue, far from the other bone."""
@@ -189,8 +214,8 @@ def _free_spur(
         mesh = None if piece is None else surface(body.grid, piece)
         if mesh is None:
             return None
-        lesion = Lesion("spur", site, (bone,), mesh, maturity)
-        growth = _checked(2, [lesion], around, loose, None)
+        spur = OssificationMesh("spur", site, (bone,), mesh, maturity)
+        growth = _checked(2, [spur], around, loose, None)
         if growth is not None:
             return growth
     return None
@@ -198,23 +223,23 @@ def _free_spur(
 
 def _checked(
     brooker: int,
-    lesions: list[Lesion],
-    around: Surroundings,
-    loose: tuple[Lesion, ...],
+    spurs: list[OssificationMesh],
+    around: GapSpace,
+    loose: tuple[OssificationMesh, ...],
     chosen_mm: float | None,
 ) -> Growth | None:
     """The growth with its gap measured on the final surfaces, if that is what was wanted."""
-    if not lesions:
+    if not spurs:
         return None
-    gap, ends = measure_gap({le.attached[0]: le.mesh.vertices for le in lesions}, around)
+    gap, ends = measure_gap({spur.attached[0]: spur.mesh.vertices for spur in spurs}, around)
     if chosen_mm is not None and abs(gap - chosen_mm) > TOLERANCE_MM:
         return None
     if not np.isfinite(gap) or gap < 0.5 or (gap < LEAST_GAP_II_MM) != (brooker == 3):
         return None
-    return Growth(brooker, (*lesions, *loose), gap, ends, chosen_mm)
+    return Growth(brooker, (*spurs, *loose), gap, ends, chosen_mm)
 
 
-def _crossings(grid: Grid, field: Field) -> Points:
+def _crossings(grid: VoxelGrid, field: Field) -> Points:
     """Points (N, 3) where a field changes sign between samples: the vertices of its surface."""
     found = []
     for axis in range(3):
@@ -225,3 +250,34 @@ def _crossings(grid: Grid, field: Field) -> Points:
         points[:, axis] += low[where] / (low[where] - high[where])
         found.append(points)
     return np.concatenate(found) * grid.step_mm + grid.origin
+
+
+def island(
+    site: str, around: GapSpace, maturity: float, rng: np.random.Generator
+) -> OssificationMesh | None:
+    """A cluster of one to four lumps that touches no bone; None when bone leaves no room."""
+    hip = around.hip
+    across, up = (rng.uniform(*limits) * hip.radius for limits in _PLACES[site])
+    centre = hip.head + np.array([hip.outward * across, rng.normal(0, 12), up])
+    size = float(np.exp(rng.uniform(np.log(1.8), np.log(13))))
+    count = int(rng.integers(1, 5))
+    middles = centre + rng.normal(0, 0.75 * size, (count, 3)) * (np.arange(count) > 0)[:, None]
+    radii = size * rng.uniform(0.5, 1.25, (count, 3))
+    grid = grid_about(middles, 1.6 * float(radii.max()), 50_000)
+    axes = [o + grid.step_mm * np.arange(n) for o, n in zip(grid.origin, grid.shape, strict=True)]
+    samples = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).astype(np.float32)
+    field = np.full(grid.shape, -np.inf, np.float32)
+    for middle, radius in zip(middles, radii, strict=True):
+        away = np.linalg.norm((samples - np.float32(middle)) / np.float32(radius), axis=-1)
+        np.maximum(field, np.float32(radius.mean()) * (1 - away), out=field)
+    lumpy = np.float32(rng.uniform(0.1, 0.35) * size)
+    noise = rough_noise(grid, rng.uniform(0.8, 1.8) * size, rng.uniform(0.0, 0.5), rng)
+    field += np.clip(lumpy * noise, -size, size)
+    inside = field > 0
+    clearance = rng.uniform(*CLEARANCE_MM) + grid.step_mm
+    far, _ = around.all_bone.query(samples[inside], distance_upper_bound=clearance)
+    field[inside] = np.where(np.isinf(far), field[inside], -0.05)
+    mesh = surface(grid, field)
+    if mesh is None or mesh.volume_mm3 < 4:
+        return None
+    return OssificationMesh("island", site, (), mesh, maturity)

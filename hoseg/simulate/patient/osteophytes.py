@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hoseg.radiograph import Structure
-from hoseg.simulate.body.anatomy import Bone, Hip
 from hoseg.simulate.body.meshes import Mesh, Points, surface_noise, tube
+from hoseg.simulate.body.skeleton import Bone, HipJoint
 
 _SHARE = 0.35  # of the places of a hip that has any
 
@@ -25,7 +25,7 @@ class Outgrowth:
 
 
 def osteophytes(
-    hip: Hip, pelvis: Bone, femur: Bone, rng: np.random.Generator, *, native: bool
+    hip: HipJoint, pelvis: Bone, femur: Bone, rng: np.random.Generator, *, native: bool
 ) -> tuple[Outgrowth, ...]:
     """Outgrowths of one hip.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hoseg.radiograph import Side, View
-from hoseg.simulate.body.anatomy import SIDES, Pose
+from hoseg.simulate.body.skeleton import SIDES, Pose
 from hoseg.simulate.patient.settings import SITES_OF_CLASS, Frequencies, SceneSettings
 
 

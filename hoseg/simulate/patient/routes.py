@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from hoseg.simulate.body.anatomy import Hip
 from hoseg.simulate.body.meshes import Points
+from hoseg.simulate.body.skeleton import HipJoint
 
 LENGTH_MM = (14.0, 95.0)
 _SAMPLES = 14
@@ -36,7 +36,7 @@ class Route:
 
 
 def route_between(
-    site: str, hip: Hip, bones: dict[str, cKDTree], rng: np.random.Generator
+    site: str, hip: HipJoint, bones: dict[str, cKDTree], rng: np.random.Generator
 ) -> Route | None:
     """A way from the pelvis to the femur at a site; None when it is too short or too long.
 
@@ -65,7 +65,7 @@ def route_between(
 
 
 def free_route(
-    site: str, hip: Hip, bones: dict[str, cKDTree], rng: np.random.Generator
+    site: str, hip: HipJoint, bones: dict[str, cKDTree], rng: np.random.Generator
 ) -> tuple[Route, str]:
     """A way from a bone into the soft tissue, and the bone it starts from."""
     r, across = hip.radius, np.array([hip.outward, 0.0, 0.0])

@@ -1,172 +1,176 @@
-"""A scene on film: the camera of a view, path lengths and masks."""
+"""A person on the table: bones, what surgery and disease have done to them, pose and beam."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hoseg.radiograph import Side, Structure
-from hoseg.simulate.body.anatomy import SIDES, Bone
-from hoseg.simulate.body.frame import BodyFrame
-from hoseg.simulate.body.materials import Material
-from hoseg.simulate.body.meshes import Mesh
-from hoseg.simulate.body.projector import Camera, ray_lengths, ray_lengths_boxed
-from hoseg.simulate.body.texture import femoral_spongiosa, flat_spongiosa
-from hoseg.simulate.patient.geometry import body_frame
-from hoseg.simulate.patient.layers import Layers
-from hoseg.simulate.patient.parts import Part
-from hoseg.simulate.patient.patient import Scene, sample_scene
+from hoseg.radiograph import Side, Structure, View
+from hoseg.simulate.body.anatomy import sample_skeleton
+from hoseg.simulate.body.bladder import Bladder, bladder
+from hoseg.simulate.body.meshes import Mesh, Points
+from hoseg.simulate.body.projector import Camera
+from hoseg.simulate.body.skeleton import AnatomySource, Bone, HipJoint, Pose, Skeleton
+from hoseg.simulate.body.spine import lumbar_spine
+from hoseg.simulate.patient import implants
+from hoseg.simulate.patient.gap import GapSpace
+from hoseg.simulate.patient.implants import ImplantPart, ball, clip
+from hoseg.simulate.patient.nonunion import Nonunion, trochanteric_nonunion
+from hoseg.simulate.patient.ossification import Growth, grow
+from hoseg.simulate.patient.osteophytes import Outgrowth, osteophytes
+from hoseg.simulate.patient.plan import Field, HipPlan, ScenePlan, plan_scene
+from hoseg.simulate.patient.settings import SITES_OF_CLASS, SceneSettings
 
-__all__ = ["Scene", "film_camera", "project", "project_on", "sample_scene"]
-
-BONE_MM, OSSIFICATION_MM, IMPLANT_MM = 0.25, 0.6, 0.3
-"""A pixel belongs to a structure when its ray runs at least this far inside it."""
-
-
-def project(scene: Scene, spacing_mm: float, shape: tuple[int, int] | None = None) -> Layers:
-    """Path lengths and masks of a scene on the film's pixels.
-
-    spacing_mm: pixel spacing at the plane of the hips
-    shape: (rows, columns); None = the whole field of the view
-    """
-    camera = film_camera(scene, spacing_mm, shape)
-    return project_on(scene, camera)
-
-
-def film_camera(scene: Scene, spacing_mm: float, shape: tuple[int, int] | None = None) -> Camera:
-    """Camera whose pixels have a spacing at the plane of the hips, centred as the view is.
-
-    shape: (rows, columns); None = the whole field
-    """
-    heads = np.array([hip.head for hip in scene.skeleton.hips])
-    aim = heads.mean(axis=0) if scene.centred is Side.UNKNOWN else heads[SIDES.index(scene.centred)]
-    centre = aim + [scene.field.offset_mm[0], 0, scene.field.offset_mm[1]]
-    magnification = scene.camera.magnification(float(heads[:, 1].mean()))
-    pixel = spacing_mm * magnification
-    rows, columns = shape or tuple(round(side / spacing_mm) for side in scene.field.size_mm)
-    source = np.asarray(scene.camera.source_mm)
-    on_film = source + (centre - source) * magnification
-    corner = (
-        float(on_film[0] - pixel * (columns - 1) / 2),
-        float(on_film[2] + pixel * (rows - 1) / 2),
-    )
-    return replace(scene.camera, corner_mm=corner, pixel_mm=pixel, shape=(rows, columns))
-
-
-def project_on(scene: Scene, camera: Camera) -> Layers:
-    """Path lengths and masks of a scene on a camera's pixels."""
-    film = _Exposure(camera)
-    rng = np.random.default_rng(scene.texture[0])
-    for bone in scene.skeleton.bones:
-        _project_bone(scene, bone, film, rng)
-    for mesh in scene.vertebrae:
-        body = film.see(mesh)
-        film.sacrum[body.box] |= body.mm > BONE_MM
-        film.add(Material.TRABECULAR, body, 0.75 * scene.trabecular)
-        film.add(Material.CORTICAL, body, 0.1)
-    for hip_scene in scene.hips:
-        for outgrowth in hip_scene.osteophytes:
-            spur = film.see(outgrowth.mesh)
-            film.mark(outgrowth.structure, spur, BONE_MM)
-            film.add(Material.CORTICAL, spur, 0.35)
-            film.add(Material.TRABECULAR, spur, 0.5)
-        for lesion in hip_scene.growth.lesions:
-            grown = film.see(lesion.mesh)
-            film.mark(Structure.OSSIFICATION, grown, OSSIFICATION_MM)
-            film.add(Material.OSSIFICATION, _mature(lesion.maturity, lesion.mesh, grown, film))
-        for part in hip_scene.parts:
-            _project_part(part, film)
-    for part in scene.extras:
-        _project_part(part, film)
-    film.add(Material.URINE, film.see(scene.bladder.urine))
-    coat = film.see(scene.bladder.coat)
-    coat.mm[...] -= film.lengths(Material.URINE)[coat.box]
-    film.add(Material.FAT, coat)
-    return film.layers(body_frame(camera, scene.skeleton.hips))
+_ATTEMPTS = 8  # at growing the planned class before another gap or site is tried
 
 
 @dataclass(frozen=True, eq=False)
-class _Seen:
-    """Lengths (h, w) mm on a part of the film."""
+class HipScene:
+    """One hip: landmarks, the class that grew, what was implanted.
 
-    box: tuple[slice, slice]
-    mm: NDArray[np.float64]
+    plan: what was asked for; ``growth.brooker`` and ``site`` are what came of it
+    osteophytes: outgrowths that belong to a bone, with that bone
+    nonunion: the greater trochanter in a piece of its own; the piece is a bone of the skeleton
+    """
 
-
-class _Exposure:
-    """What has been projected so far."""
-
-    def __init__(self, camera: Camera) -> None:
-        self.camera = camera
-        # Rows are taken as materials turn up; memory of the others is never touched.
-        self.rows: dict[Material, int] = {}
-        self.stack = np.zeros((len(Material), *camera.shape), np.float32)
-        self.masks = np.zeros(camera.shape, np.uint8)
-        self.sacrum = np.zeros(camera.shape, bool)
-
-    def see(self, mesh: Mesh) -> _Seen:
-        return _Seen(*ray_lengths_boxed(self.camera, mesh.vertices, mesh.faces))
-
-    def add(self, material: Material, seen: _Seen, share: float = 1.0) -> None:
-        part = self.lengths(material)[seen.box]
-        part += np.maximum(share * seen.mm, 0).astype(np.float32)
-
-    def lengths(self, material: Material) -> NDArray[np.float32]:
-        return self.stack[self.rows.setdefault(material, len(self.rows))]
-
-    def mark(self, structure: Structure, seen: _Seen, least_mm: float) -> None:
-        self.masks[seen.box] |= (seen.mm > least_mm) * np.uint8(structure)
-
-    def layers(self, frame: BodyFrame) -> Layers:
-        used = self.stack[: len(self.rows)]
-        return Layers(tuple(self.rows), used, self.masks, self.sacrum, frame)
+    plan: HipPlan
+    hip: HipJoint
+    growth: Growth
+    site: str
+    implant: str
+    parts: tuple[ImplantPart, ...]
+    osteophytes: tuple[Outgrowth, ...] = ()
+    nonunion: Nonunion | None = None
 
 
-def _project_bone(scene: Scene, bone: Bone, film: _Exposure, rng: np.random.Generator) -> None:
-    outer = film.see(bone.outer)
-    if not outer.mm.any():
-        return
-    if bone.name == "sacrum":
-        film.sacrum[outer.box] |= outer.mm > BONE_MM
-    else:
-        film.mark(Structure[bone.name.upper()], outer, BONE_MM)
-    part = film.camera.window(
-        outer.box[0].start, outer.box[1].start, 1.0, (outer.mm.shape[0], outer.mm.shape[1])
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """Everything a film of one person shows, in 3-D.
+
+    extras: clips and balls; vertebrae: lumbar spine (belongs with the sacrum)
+    bladder: urine, and fat round it
+    trabecular: share of the inside of bones that is spongy bone
+    texture: seed and strength of the trabecular pattern
+    """
+
+    skeleton: Skeleton
+    hips: tuple[HipScene, HipScene]
+    extras: tuple[ImplantPart, ...]
+    vertebrae: tuple[Mesh, ...]
+    bladder: Bladder
+    pose: Pose
+    view: View
+    centred: Side
+    field: Field
+    camera: Camera
+    trabecular: float
+    texture: tuple[int, float]
+
+
+def sample_scene(
+    settings: SceneSettings, rng: np.random.Generator, source: AnatomySource | None = None
+) -> Scene:
+    """Draw a person, their hips and the view.
+
+    source: where people come from; the LLP26 shape model by default
+    """
+    return build_scene(plan_scene(settings, rng), rng, source)
+
+
+def build_scene(
+    plan: ScenePlan, rng: np.random.Generator, source: AnatomySource | None = None
+) -> Scene:
+    """Make everything a plan asks for."""
+    skeleton = sample_skeleton(plan.pose, rng, source)
+    hips = []
+    for hip, hip_plan in zip(skeleton.hips, plan.hips, strict=True):
+        scene, skeleton = _hip_scene(hip, hip_plan, skeleton, rng)
+        hips.append(scene)
+    extras = []
+    near = skeleton.hips[int(rng.integers(2))].head
+    for _ in range(plan.clips):
+        extras.append(clip(near + rng.normal(0, 35, 3), rng))
+    if plan.ball:
+        hip = skeleton.hips[int(rng.integers(2))]
+        aside = np.array([hip.outward * rng.uniform(70, 110), 0, rng.uniform(-120, -30)])
+        extras.append(ball(hip.head + aside, rng))
+    return Scene(
+        skeleton=skeleton,
+        hips=(hips[0], hips[1]),
+        extras=tuple(extras),
+        vertebrae=lumbar_spine(skeleton, rng),
+        bladder=bladder(skeleton, plan.bladder_ml, rng),
+        pose=plan.pose,
+        view=plan.view,
+        centred=plan.centred,
+        field=plan.field,
+        camera=_camera(rng),
+        trabecular=float(rng.uniform(0.65, 1.4)),
+        texture=(int(rng.integers(2**31)), float(rng.uniform(0.03, 0.12))),
     )
-    inner = np.clip(ray_lengths(part, bone.inner.vertices, bone.inner.faces), 0, outer.mm)
-    film.add(Material.CORTICAL, _Seen(outer.box, outer.mm - inner))
-    spongy = inner * _spongiosa(scene, bone, part, rng)
-    film.add(Material.TRABECULAR, _Seen(outer.box, spongy))
 
 
-def _project_part(part: Part, film: _Exposure) -> None:
-    """Add a part; polyethylene is invisible and not labelled, a ball is no implant."""
-    seen = film.see(part.mesh)
-    film.add(part.material, seen)
-    if part.material is not Material.POLYETHYLENE and part.name != "ball":
-        film.mark(Structure.IMPLANT, seen, IMPLANT_MM)
+def _camera(rng: np.random.Generator) -> Camera:
+    """Source and detector; pixels are chosen later."""
+    distance = float(rng.uniform(950, 1300))
+    behind = float(rng.uniform(90, 200))
+    source = (float(rng.normal(0, 40)), behind - distance, float(rng.normal(0, 50)))
+    return Camera(source, behind, (0.0, 0.0), 1.0, (1, 1))
 
 
-def _mature(maturity: float, mesh: Mesh, grown: _Seen, film: _Exposure) -> _Seen:
-    """Bone (mm) along each ray: a thin cloud at first, later a dense rim round spongy bone."""
-    camera = film.camera.window(
-        grown.box[0].start, grown.box[1].start, 1.0, (grown.mm.shape[0], grown.mm.shape[1])
+def _hip_scene(
+    hip: HipJoint, plan: HipPlan, skeleton: Skeleton, rng: np.random.Generator
+) -> tuple[HipScene, Skeleton]:
+    """Operate on one hip and let ossification grow there."""
+    whole = skeleton.bone("femur", hip.side)
+    level, parts = implants.implant(plan.implant, hip, whole, rng)
+    pelvis = skeleton.bone("pelvis", hip.side)
+    femur = whole if level is None else implants.cut_head(whole, hip, level)
+    broken = trochanteric_nonunion(femur, hip, rng) if plan.nonunion else None
+    pieces = (femur,) if broken is None else (broken.femur, broken.fragment)
+    if broken is not None:
+        parts = [*parts, *broken.wires]
+    bones = [piece for bone in skeleton.bones for piece in (pieces if bone is whole else (bone,))]
+    skeleton = replace(skeleton, bones=tuple(bones))
+    outgrowths: tuple[Outgrowth, ...] = ()
+    if plan.osteophytes:
+        outgrowths = osteophytes(hip, pelvis, pieces[0], rng, native=level is None)
+    around = GapSpace(
+        hip,
+        _triangles((pelvis,), hip, Structure.PELVIS, outgrowths),
+        _triangles(pieces, hip, Structure.FEMUR, outgrowths),
     )
-    inside = ray_lengths(camera, mesh.vertices - 1.3 * mesh.normals(), mesh.faces)
-    core = np.clip(inside, 0, grown.mm)
-    dense = 0.35 + 0.75 * maturity
-    rim = dense * (1 + 0.8 * maturity) * (grown.mm - core)
-    return _Seen(grown.box, rim + dense * (1 - 0.3 * maturity) * core)
+    growth, site = _grown(plan, around, rng)
+    scene = HipScene(plan, hip, growth, site, plan.implant, tuple(parts), outgrowths, broken)
+    return scene, skeleton
 
 
-def _spongiosa(
-    scene: Scene, bone: Bone, camera: Camera, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """Share (H, W) of the inside of a bone that is spongy bone, with its struts."""
-    strength = scene.texture[1]
-    if bone.name != "femur":
-        return np.float32(scene.trabecular) * flat_spongiosa(camera, strength, rng)
-    hip = next(h for h in scene.skeleton.hips if h.side is bone.side)
-    return np.float32(scene.trabecular) * femoral_spongiosa(hip, camera, strength, rng)
+def _triangles(
+    bones: tuple[Bone, ...], hip: HipJoint, structure: Structure, outgrowths: tuple[Outgrowth, ...]
+) -> Points:
+    """Triangles (F, 3, 3) of bones near the hip and of what grew out of them."""
+    grown = [o.mesh.vertices[o.mesh.faces] for o in outgrowths if o.structure is structure]
+    for mesh in (bone.outer for bone in bones):
+        close = np.linalg.norm(mesh.vertices - hip.head, axis=1) < 5.5 * hip.radius
+        grown.append(mesh.vertices[mesh.faces[close[mesh.faces[:, 0]]]])
+    return np.concatenate(grown)
+
+
+def _grown(plan: HipPlan, around: GapSpace, rng: np.random.Generator) -> tuple[Growth, str]:
+    """Grow what was planned.
+
+    Where it does not fit this hip, a smaller gap, then another site, then a lower class is tried.
+    """
+    for brooker in range(plan.brooker, 0, -1):
+        others = [site for site in SITES_OF_CLASS[brooker] if site != plan.site]
+        rng.shuffle(others)
+        sites = [plan.site, *others] if plan.site in SITES_OF_CLASS[brooker] else others
+        for site in sites:
+            gap = plan.gap_mm or 12.0
+            for _ in range(_ATTEMPTS):
+                growth = grow(brooker, site, gap, around, rng)
+                if growth is not None:
+                    return growth, site
+                gap = max(0.8 * gap, 10.4) if brooker == 2 else gap
+    return Growth(0, (), None, None), ""

@@ -3,8 +3,9 @@ import pytest
 from scipy import ndimage
 
 from hoseg.radiograph import Side
-from hoseg.simulate.body.anatomy import SIDES, Pose, fit_sphere, sample_skeleton
+from hoseg.simulate.body.anatomy import sample_skeleton
 from hoseg.simulate.body.projector import Camera, check_closed, ray_lengths
+from hoseg.simulate.body.skeleton import SIDES, Pose, fit_sphere
 
 NEUTRAL = Pose()
 

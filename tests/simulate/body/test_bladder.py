@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
-from hoseg.simulate.body.anatomy import Pose, sample_skeleton
+from hoseg.simulate.body.anatomy import sample_skeleton
 from hoseg.simulate.body.bladder import bladder
 from hoseg.simulate.body.materials import Material
 from hoseg.simulate.body.projector import check_closed
+from hoseg.simulate.body.skeleton import Pose
 from hoseg.simulate.film.film import RenderSettings, render
-from hoseg.simulate.patient.patient import sample_scene
-from hoseg.simulate.patient.scene import film_camera, project
+from hoseg.simulate.patient.projection import film_camera, project
+from hoseg.simulate.patient.scene import sample_scene
 from hoseg.simulate.patient.settings import SceneSettings
 
 

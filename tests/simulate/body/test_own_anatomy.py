@@ -13,13 +13,21 @@ from hoseg.errors import InputError, SettingError
 from hoseg.radiograph import Structure
 from hoseg.simulate.body.llp26 import Llp26
 from hoseg.simulate.body.meshes import Mesh
-from hoseg.simulate.body.own_anatomy import AnatomySettings, parse_labels
+from hoseg.simulate.body.own_anatomy import (
+    AnatomySettings,
+    People,
+    label_map,
+    mesh_folder,
+    parse_labels,
+)
 from hoseg.simulate.body.skeleton import SIDES
-from hoseg.simulate.body.sources import People
+from hoseg.simulate.patient.projection import project
+from hoseg.simulate.patient.scene import sample_scene
+from hoseg.simulate.patient.settings import SceneSettings
 from hoseg.simulate.stream import StreamSettings
 from hoseg.train.pool import GeometryPool
 
-from .test_sources import write_stl
+from .test_mesh_files import write_stl
 
 BONES = ("pelvis_left", "pelvis_right", "femur_left", "femur_right")
 
@@ -166,3 +174,56 @@ def test_a_training_pool_is_of_its_anatomy(tmp_path, meshes):
     own, model = (GeometryPool(tmp_path, 0, s) for s in (settings, StreamSettings(spacing_mm=2.0)))
     assert own.folder != model.folder
     assert (own.layers(0).masks > 0).any()
+
+
+def test_a_mesh_folder_makes_films(tmp_path, person):
+    for side in SIDES:
+        write_stl(tmp_path / f"pelvis_{side.value}.stl", person.pelvis[side])
+    write_stl(tmp_path / "femur_left.stl", person.femora[SIDES[1]])
+    source = mesh_folder(tmp_path)
+    found = source.surfaces
+    for side in SIDES:
+        _, radius = found.heads[side]
+        assert radius == pytest.approx(person.heads[side][1], abs=1.0)
+        assert found.sockets[side][1] > radius - 1
+    np.testing.assert_allclose(found.heads[SIDES[1]][0], person.heads[SIDES[1]][0], atol=1.0)
+    settings = SceneSettings(
+        brooker={"0": 1.0}, implants={"none": 1.0}, views={"ap_pelvis": 1.0}, osteophytes=0
+    )
+    scene = sample_scene(settings, np.random.default_rng(0), source)
+    layers = project(scene, 1.5)
+    assert not layers.sacrum[layers.masks > 0].all()
+    for bit in (Structure.PELVIS, Structure.FEMUR):
+        area = ((layers.masks & bit) > 0).sum() * 1.5**2
+        assert 10_000 < area < 70_000
+
+
+def test_a_missing_bone_is_named(tmp_path, person):
+    write_stl(tmp_path / "pelvis_left.stl", person.pelvis[SIDES[1]])
+    with pytest.raises(InputError, match="no pelvis_right"):
+        mesh_folder(tmp_path)
+
+
+def test_a_label_map_gives_the_surfaces_back():
+    # Spheres as bones: the label map of a ball on a stick has a head of that radius.
+    spacing = 1.5
+    grid = np.indices((120, 50, 130)).transpose(1, 2, 3, 0) * spacing
+    labels = np.zeros(grid.shape[:3], np.uint8)
+    values = {"pelvis_right": 1, "pelvis_left": 2, "femur_right": 3, "femur_left": 4}
+    # NIfTI axes: x to the right is index 0 decreasing here, so the left hip has the low index.
+    for side, x in (("right", 130.0), ("left", 50.0)):
+        head = np.array([x, 36.0, 130.0])
+        away = np.linalg.norm(grid - head, axis=-1)
+        labels[(away > 26) & (away < 34) & (grid[..., 2] > 130)] = values[f"pelvis_{side}"]
+        stick = np.hypot(grid[..., 0] - x, grid[..., 1] - 36) < 10
+        labels[stick & (grid[..., 2] < 120) & (grid[..., 2] > 8)] = values[f"femur_{side}"]
+        labels[away < 23] = values[f"femur_{side}"]
+    affine = np.diag([spacing, spacing, spacing, 1.0])
+    source = label_map(labels, affine, values)
+    for side, x in zip(SIDES, (130.0, 50.0), strict=True):
+        centre, radius = source.surfaces.heads[side]
+        np.testing.assert_allclose(centre, [-x, -36, 130], atol=0.8)
+        assert radius == pytest.approx(23, abs=0.8)
+        assert source.surfaces.sockets[side][1] == pytest.approx(26, abs=1.5)
+    with pytest.raises(InputError, match="no voxel has label 9"):
+        label_map(labels, affine, {**values, "sacrum": 9})

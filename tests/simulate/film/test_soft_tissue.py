@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hoseg.simulate.film.soft_tissue import Body, BodyFrame, sample_body, soft_tissue
+from hoseg.simulate.body.frame import BodyFrame
+from hoseg.simulate.film.soft_tissue import Body, sample_body, soft_tissue
 
 SHAPE = (240, 240)
 

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from hoseg.errors import InputError
 from hoseg.radiograph import Structure
 from hoseg.simulate.body.materials import Material
+from hoseg.simulate.patient.layers import read_layers, write_layers
 from simulate.simple_layers import layers
 
 
@@ -50,3 +52,27 @@ def test_the_stack_holds_what_occurs_and_what_is_asked_for():
     assert full.dtype == np.float32
     assert full[materials.index(Material.OSSIFICATION)].max() == 5
     assert full[materials.index(Material.STEEL)].max() == 0
+
+
+def test_layers_come_back_as_they_were(tmp_path):
+    stored = layers()
+    write_layers(tmp_path, "one", stored)
+    back = read_layers(tmp_path / "one.json")
+    assert back.materials == stored.materials
+    assert back.frame == stored.frame
+    np.testing.assert_array_equal(back.lengths_mm, stored.lengths_mm)
+    np.testing.assert_array_equal(back.masks, stored.masks)
+    np.testing.assert_array_equal(back.sacrum, stored.sacrum)
+
+
+def test_path_lengths_stay_on_disk_until_they_are_used(tmp_path):
+    write_layers(tmp_path, "one", layers())
+    assert isinstance(read_layers(tmp_path / "one.json").lengths_mm, np.memmap)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"materials": ["gold"], "frame": {}}'])
+def test_a_broken_header_names_its_file(tmp_path, text):
+    write_layers(tmp_path, "one", layers())
+    (tmp_path / "one.json").write_text(text)
+    with pytest.raises(InputError, match=r"one\.json"):
+        read_layers(tmp_path / "one.json")

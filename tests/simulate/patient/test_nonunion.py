@@ -3,11 +3,12 @@ import pytest
 from scipy.spatial import cKDTree
 
 from hoseg.radiograph import Structure
-from hoseg.simulate.body.anatomy import Pose, sample_skeleton
+from hoseg.simulate.body.anatomy import sample_skeleton
 from hoseg.simulate.body.projector import Camera, check_closed, ray_lengths
+from hoseg.simulate.body.skeleton import Pose
 from hoseg.simulate.patient.nonunion import trochanteric_nonunion
-from hoseg.simulate.patient.patient import sample_scene
-from hoseg.simulate.patient.scene import film_camera, project
+from hoseg.simulate.patient.projection import film_camera, project
+from hoseg.simulate.patient.scene import sample_scene
 from hoseg.simulate.patient.settings import SceneSettings
 
 

@@ -7,8 +7,8 @@ from hoseg.radiograph import Structure
 from hoseg.simulate.body.projector import check_closed
 from hoseg.simulate.patient.gap import JOINT_ZONE
 from hoseg.simulate.patient.ossification import LEAST_GAP_II_MM
-from hoseg.simulate.patient.patient import build_scene
 from hoseg.simulate.patient.plan import HipPlan, ScenePlan, plan_scene
+from hoseg.simulate.patient.scene import build_scene
 from hoseg.simulate.patient.settings import SceneSettings
 
 
@@ -60,7 +60,7 @@ def exact_gap(scene, hip_scene):
     for name, structure in (("pelvis", Structure.PELVIS), ("femur", Structure.FEMUR)):
         bone = [scene.skeleton.bone(name, hip.side).outer]
         bone += [o.mesh for o in hip_scene.osteophytes if o.structure is structure]
-        spurs = [le.mesh for le in hip_scene.growth.lesions if name in le.attached]
+        spurs = [le.mesh for le in hip_scene.growth.ossifications if name in le.attached]
         sides[name] = (bone, spurs)
 
     def outside(points):
@@ -131,9 +131,9 @@ def test_classes_are_what_their_definition_says():
         for plan, hip in zip(pair, scene.hips, strict=True):
             growth = hip.growth
             assert growth.brooker == plan.brooker
-            kinds = {lesion.kind for lesion in growth.lesions}
+            kinds = {piece.kind for piece in growth.ossifications}
             if plan.brooker == 0:
-                assert not growth.lesions
+                assert not growth.ossifications
             elif plan.brooker == 1:
                 assert kinds == {"island"}
                 assert growth.gap_mm is None
@@ -143,10 +143,10 @@ def test_classes_are_what_their_definition_says():
             else:
                 assert "spur" in kinds
                 assert (growth.gap_mm >= LEAST_GAP_II_MM) == (plan.brooker == 2)
-            for lesion in growth.lesions:
-                check_closed(lesion.mesh.faces, lesion.kind)
-                assert lesion.mesh.volume_mm3 > 0
-                assert 0 <= lesion.maturity <= 1
+            for piece in growth.ossifications:
+                check_closed(piece.mesh.faces, piece.kind)
+                assert piece.mesh.volume_mm3 > 0
+                assert 0 <= piece.maturity <= 1
 
 
 def test_islands_touch_no_bone_and_bridges_touch_both():
@@ -158,9 +158,9 @@ def test_islands_touch_no_bone_and_bridges_touch_both():
         for hip in scene.hips:
             for name in ("pelvis", "femur"):
                 bone = cKDTree(scene.skeleton.bone(name, hip.hip.side).outer.vertices)
-                for lesion in hip.growth.lesions:
-                    distance = bone.query(lesion.mesh.vertices)[0].min()
-                    if lesion.kind == "island":
+                for piece in hip.growth.ossifications:
+                    distance = bone.query(piece.mesh.vertices)[0].min()
+                    if piece.kind == "island":
                         assert distance > 2.0
-                    elif lesion.kind == "bridge":
+                    elif piece.kind == "bridge":
                         assert distance < 2.5

@@ -7,10 +7,10 @@ from hoseg.errors import SettingError
 from hoseg.radiograph import Structure, View
 from hoseg.simulate.body.materials import Material
 from hoseg.simulate.body.projector import check_closed
-from hoseg.simulate.patient.parts import Part
-from hoseg.simulate.patient.patient import build_scene, sample_scene
+from hoseg.simulate.patient.implants import ImplantPart
 from hoseg.simulate.patient.plan import HipPlan, ScenePlan, plan_scene
-from hoseg.simulate.patient.scene import film_camera, project
+from hoseg.simulate.patient.projection import film_camera, project
+from hoseg.simulate.patient.scene import build_scene, sample_scene
 from hoseg.simulate.patient.settings import (
     BALANCED,
     IMPLANTS,
@@ -158,4 +158,4 @@ def test_a_plan_is_built_as_it_says():
     )
     assert [hip.implant for hip in scene.hips] == ["nail", "none"]
     assert sorted(part.name for part in scene.extras) == ["ball", "clip", "clip", "clip"]
-    assert isinstance(scene.extras[0], Part)
+    assert isinstance(scene.extras[0], ImplantPart)
