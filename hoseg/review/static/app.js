@@ -115,7 +115,7 @@ const app = {
       this.changeReader();
     });
     if (SETTINGS.served) history.replaceState(null, "", location.pathname + location.hash); // no token in view
-    addEventListener("beforeunload", (event) => this.current?.painter?.dirty && event.preventDefault());
+    addEventListener("beforeunload", (event) => this.current?.unsaved && event.preventDefault());
     this.gallery = new Gallery(this.places.gallery, INDEX, (id) => { location.hash = id; });
     if (!SETTINGS.served) this.gallery.root.querySelector(".filters").append(
       make("button", { type: "button", onclick: () => store.downloadGrades() }, "Download my grades"),

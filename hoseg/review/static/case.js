@@ -27,7 +27,8 @@ class Case {
   fill() {
     const { result } = this.data;
     this.hipBoxes = this.hips.map((hip, k) => this.hipBox(hip, k));
-    this.comment = make("textarea", { "aria-label": "Comment", maxlength: "4000" });
+    this.comment = make("textarea", { "aria-label": "Comment", maxlength: "4000", oninput: () => this.keepDraft() });
+    this.offerDraft();
     this.past = make("ol", { class: "history" });
     const parts = [
       this.navigation(),
@@ -155,18 +156,49 @@ class Case {
     if (this.painter.mode) say("Click the missed ossification (or move with the arrow keys and press space).");
   }
 
-  async saveComment() {
-    const text = this.comment.value.trim();
-    if (text && await this.save("comment", "", text)) this.comment.value = "";
+  /** Save the comment, once however often it is asked for; whether nothing is left to save. */
+  saveComment() {
+    this.savingComment ??= this.sendComment().finally(() => { this.savingComment = null; });
+    return this.savingComment;
   }
 
-  sign() {
+  async sendComment() {
+    const text = this.comment.value.trim();
+    if (!text) return true;
+    if (!await this.save("comment", "", text)) return false;
+    if (this.comment.value.trim() === text) this.comment.value = "";
+    this.keepDraft();
+    return true;
+  }
+
+  /** Let the browser keep what was typed and not saved, for after a reload or a crash. */
+  keepDraft() {
+    if (this.draft) localStorage.removeItem(this.draft);
+    this.draft = this.draftPlace();
+    try {
+      if (this.comment.value.trim()) localStorage.setItem(this.draft, this.comment.value);
+    } catch (error) {
+      say(`The comment is not kept until you save it: ${error.message}`, true);
+    }
+  }
+
+  offerDraft() {
+    this.draft = this.draftPlace();
+    const text = localStorage.getItem(this.draft);
+    if (!text) return;
+    this.comment.value = text;
+    say("A comment that you had not saved is back in its box.");
+  }
+
+  draftPlace() {
+    return `hoseg-draft ${location.pathname} ${SETTINGS.blinded} ${readerName()} ${this.data.id}`;
+  }
+
+  async sign() {
     const open = this.hips.filter((hip, k) => !this.hipBoxes[k].querySelector('.class[aria-pressed="true"]'));
-    this.save("sign", "").then((saved) => {
-      if (!saved) return;
-      app.markDone();
-      if (open.length) say(`Signed. You gave no class to: ${open.map((hip) => hipName(hip.side).toLowerCase()).join(", ")}.`);
-    });
+    if (!await this.saveComment() || !await this.save("sign", "")) return;
+    app.markDone();
+    if (open.length) say(`Signed. You gave no class to: ${open.map((hip) => hipName(hip.side).toLowerCase()).join(", ")}.`);
   }
 
   maskTools() {
@@ -194,9 +226,14 @@ class Case {
     return saved;
   }
 
-  /** Whether this case may be left: a changed mask is saved first, so that no work is lost. */
+  /** Whether something would be lost if the page were closed now. */
+  get unsaved() {
+    return this.painter.dirty || Boolean(this.comment.value.trim());
+  }
+
+  /** Whether this case may be left: what is not saved is saved first, so that no work is lost. */
   async leave() {
-    return !this.painter.dirty || this.saveMask();
+    return (!this.painter.dirty || await this.saveMask()) && this.saveComment();
   }
 
   async save(kind, side, value = "", mask_png = null) {
