@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, network_in
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import GateResult, check_attributes, check_picture, check_segmentation
-from hoseg.infer.predictor import Options, Predictor
+from hoseg.infer.predictor import Options, Predictor, Segmenter
 from hoseg.infer.trial import segment
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
 from hoseg.report.contours import Contours, trace
@@ -118,24 +117,6 @@ class StudyResult:
     hips: tuple[HipFinding, ...]
 
 
-class Predicts(Protocol):
-    """What a pipeline needs of a predictor: here, or in the process that owns the GPU."""
-
-    @property
-    def label(self) -> str:
-        """Return "name@fingerprint-prefix" of the model."""
-        ...
-
-    @property
-    def spacing_mm(self) -> float:
-        """Return the pixel spacing films must be prepared at."""
-        ...
-
-    def predict(self, films: Sequence[Prepared]) -> list[Segmentation]:
-        """Segment prepared films."""
-        ...
-
-
 class Pipeline:
     """A model and what goes before and after it.
 
@@ -160,7 +141,7 @@ class Pipeline:
 
     def __init__(
         self,
-        model: str | Path | Model | Predicts | None = None,
+        model: str | Path | Model | Segmenter | None = None,
         *,
         device: str = "auto",
         runtime: str | None = None,
@@ -168,7 +149,7 @@ class Pipeline:
         seed: int = 0,
         grading: GradingModels | None = None,
     ) -> None:
-        self.predictor: Predicts
+        self.predictor: Segmenter
         if model is None or isinstance(model, (str, Path, Model)):
             self.predictor = Predictor(model, device=device, runtime=runtime, options=options)
         else:

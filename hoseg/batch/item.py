@@ -19,9 +19,9 @@ from hoseg.batch.settings import RunSettings
 from hoseg.dicom import Source, decode
 from hoseg.errors import DeviceError, InputError, OutputError
 from hoseg.imaging.quality import check_attributes
-from hoseg.infer.predictor import Choice, Options, Predictor
+from hoseg.infer.predictor import Choice, Options, Predictor, Segmenter
 from hoseg.memory import keep_freed_memory
-from hoseg.pipeline import GradingModels, ImageResult, Pipeline, Predicts, grading_models_of
+from hoseg.pipeline import GradingModels, ImageResult, Pipeline, grading_models_of
 from hoseg.radiograph import Attributes, Radiograph
 from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
@@ -67,7 +67,7 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
     grading: GradingModels | None = None  # a predictor of this process knows its own
     if isinstance(engine, Choice):
         options = Options(precision=engine.precision, threads=1, films=1, gate=False)
-        predictor: Predicts = Predictor(settings.model, engine.device, engine.runtime, options)
+        predictor: Segmenter = Predictor(settings.model, engine.device, engine.runtime, options)
     else:
         from hoseg.infer.gpu.server import RemotePredictor
 

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import SettingError
-from hoseg.imaging.burnt_out import Outlines
 from hoseg.imaging.field import ExposedField, find_field, find_painted, make_thumbnail, shrink_mask
 from hoseg.imaging.intensity import normalise
 from hoseg.imaging.polarity import judge_polarity
@@ -33,33 +32,6 @@ class Assume:
     long_side_mm: float = ASSUMED_LONG_SIDE_MM
 
 
-@dataclass(frozen=True, eq=False)
-class RawFilm:
-    """A radiograph with all decided that it needs to become ``Prepared``, and nothing computed.
-
-    A GPU takes it as it is and resamples it there.
-
-    pixels: (H, W) real numbers on the original grid
-    field: (h, w) bool on ``grid``, True inside the exposed field
-    grid: of the network's input
-    inverted: grey levels must be flipped, so that dense is bright
-    notes: what was assumed (scale, polarity, field)
-    burnt_out: outlines, in original pixels, of what is plain black within the field
-    """
-
-    pixels: NDArray[np.generic]
-    field: NDArray[np.bool_]
-    grid: Grid
-    inverted: bool = False
-    notes: tuple[Note, ...] = ()
-    burnt_out: Outlines = ()
-
-    @property
-    def original_shape(self) -> tuple[int, int]:
-        """(rows, columns) of the radiograph."""
-        return (int(self.pixels.shape[0]), int(self.pixels.shape[1]))
-
-
 def prepare(radiograph: Radiograph, spacing_mm: float = 0.5, assume: Assume = Assume()) -> Prepared:
     """Crop to the exposed field, resample to the network's spacing, normalise.
 
@@ -78,18 +50,25 @@ def prepare(radiograph: Radiograph, spacing_mm: float = 0.5, assume: Assume = As
     ------
     SettingError: spacing_mm is not a positive number
     """
-    return develop(plan(radiograph, spacing_mm, assume))
-
-
-def plan(radiograph: Radiograph, spacing_mm: float = 0.5, assume: Assume = Assume()) -> RawFilm:
-    """Decide field, polarity, scale and grid; the first half of ``prepare``."""
     if not (np.isfinite(spacing_mm) and spacing_mm > 0):
         raise SettingError("spacing_mm", spacing_mm, "a positive number of mm")
-    field, inverted, notes = locate(radiograph, assume.inverted)
-    scale_mm, scale_notes = _scale_mm(radiograph, field, assume.long_side_mm)
-    grid = make_grid(field.window, scale_mm, (spacing_mm, spacing_mm))
-    inside, notes = field.on_grid(grid), notes + scale_notes
-    return RawFilm(radiograph.pixels, inside, grid, inverted, notes, field.burnt_out)
+    exposed, inverted, notes = locate(radiograph, assume.inverted)
+    scale_mm, scale_notes = _scale_mm(radiograph, exposed, assume.long_side_mm)
+    grid = make_grid(exposed.window, scale_mm, (spacing_mm, spacing_mm))
+    field = exposed.on_grid(grid)
+    pixels = normalise(to_grid(radiograph.pixels, grid), field)
+    if inverted:
+        np.negative(pixels, out=pixels)
+    pixels[~field] = 0
+    return Prepared(
+        pixels=pixels,
+        field=field,
+        grid=grid,
+        original_shape=radiograph.shape,
+        inverted=inverted,
+        notes=notes + scale_notes,
+        burnt_out=exposed.burnt_out,
+    )
 
 
 def locate(
@@ -113,23 +92,6 @@ def locate(
         inverted, notes = judge_polarity(radiograph, picture, painted)
     field = find_field(picture, painted, radiograph.shape, dense_is_high=not inverted)
     return field, inverted, field.notes + notes
-
-
-def develop(film: RawFilm) -> Prepared:
-    """Resample and normalise; the second half of ``prepare``."""
-    pixels = normalise(to_grid(film.pixels, film.grid), film.field)
-    if film.inverted:
-        np.negative(pixels, out=pixels)
-    pixels[~film.field] = 0
-    return Prepared(
-        pixels,
-        film.field,
-        film.grid,
-        film.original_shape,
-        film.inverted,
-        film.notes,
-        film.burnt_out,
-    )
 
 
 def restore(

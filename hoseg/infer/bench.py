@@ -15,27 +15,24 @@ from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.imaging.prepare import plan, prepare, restore
+from hoseg.imaging.prepare import prepare, restore
 from hoseg.infer.engine import CpuEngine
-from hoseg.infer.options import Options, usable_cores
-from hoseg.infer.predictor import Predictor
+from hoseg.infer.options import usable_cores
+from hoseg.infer.predictor import Predictor, Segmenter
 from hoseg.memory import keep_freed_memory
-from hoseg.radiograph import Radiograph, Segmentation
-
-if TYPE_CHECKING:
-    from hoseg.infer.gpu.server import Address
+from hoseg.radiograph import Radiograph
 
 T = TypeVar("T")
 FILMS_A_PASS = 40
 
 Decode = Callable[[Path], Radiograph]
 Write = Callable[[Path, NDArray[np.uint8]], None]
-Connect = Callable[..., Callable[[Radiograph], Segmentation]]
+Connect = Callable[[], Segmenter]
 
 
 @dataclass(frozen=True)
@@ -161,58 +158,44 @@ def _open_workers(bench_path: BenchPath, out: Path) -> Iterator[_Workers]:
                 predictor.options, precision=predictor.choice.precision, gate=False, films=1
             )
             folders = [model.path for model in predictor.models]
-            connect: Connect = _open_own
-            arguments: tuple[object, ...] = (folders, predictor.choice.runtime, options)
+            runtime = predictor.choice.runtime
+            connect: Connect = partial(Predictor, folders, "cpu", runtime, options)
         else:
+            from hoseg.infer.gpu.server import RemotePredictor
+
             count = usable_cores()
-            connect, arguments = _join, (stack.enter_context(predictor.serve()).address,)
+            address = stack.enter_context(predictor.serve()).address
+            connect = partial(RemotePredictor, address)
         context = multiprocessing.get_context("spawn")
-        start = partial(_start_worker, connect, arguments, bench_path.decode, bench_path.write, out)
+        start = partial(_start_worker, connect, bench_path.decode, bench_path.write, out)
         pool = ProcessPoolExecutor(count, context, start)
         yield _Workers(stack.enter_context(pool))
 
 
-_film: Callable[[Path], None] | None = None
+_film_to_masks: Callable[[Path], None] | None = None  # of a worker process, once it has started
 
 
-def _start_worker(
-    connect: Connect,
-    arguments: tuple[object, ...],
-    decode: Decode,
-    write: Write,
-    out: Path,
-) -> None:
+def _start_worker(connect: Connect, decode: Decode, write: Write, out: Path) -> None:
     """Make a worker process ready for films."""
-    global _film
+    global _film_to_masks
     import cv2
 
     cv2.setNumThreads(1)  # films run side by side: one thread each
     keep_freed_memory()
-    segment = connect(*arguments)
-    _film = lambda path: write(out / f"{path.stem}.png", segment(decode(path)).masks)  # noqa: E731
+    segmenter = connect()
 
+    def film_to_masks(path: Path) -> None:
+        prepared = prepare(decode(path), segmenter.spacing_mm)
+        write(out / f"{path.stem}.png", segmenter.predict([prepared])[0].masks)
 
-def _open_own(
-    folders: list[Path], runtime: str, options: Options
-) -> Callable[[Radiograph], Segmentation]:
-    """Open the networks in this process."""
-    predictor = Predictor(folders, "cpu", runtime, options)
-    return lambda film: predictor.predict([prepare(film, predictor.spacing_mm)])[0]
-
-
-def _join(address: Address) -> Callable[[Radiograph], Segmentation]:
-    """Connect to the process that owns the GPU, which prepares films itself."""
-    from hoseg.infer.gpu.server import RemotePredictor
-
-    predictor = RemotePredictor(address)
-    return lambda film: predictor.predict([plan(film, predictor.spacing_mm)])[0]
+    _film_to_masks = film_to_masks
 
 
 def _work_film(path: Path) -> tuple[int, float]:
     """One film; returns the process and its peak memory so far (MB)."""
-    if _film is None:
+    if _film_to_masks is None:
         raise RuntimeError("this process was not started as a worker")
-    _film(path)
+    _film_to_masks(path)
     return os.getpid(), peak_memory_mb()
 
 
@@ -242,7 +225,7 @@ def rate(work: Callable[[T], object], items: Sequence[T], workers: int, passes: 
 def time_stages(bench_path: BenchPath, paths: Sequence[Path], out: Path) -> dict[str, float]:
     """Milliseconds of each stage of a film, one film at a time in this thread.
 
-    The median of three looks at each film; the mean over films, since that is what a folder
+    The median of three passes over each film; the mean over films, since that is what a folder
     costs: two films of one size can differ by half in what it takes to decode them.
     """
     _time_stages_once(bench_path, paths[0], out)

@@ -7,20 +7,23 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
+from math import lcm
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
+from hoseg.errors import SettingError
 from hoseg.imaging.burnt_out import erase
-from hoseg.imaging.prepare import RawFilm, restore
+from hoseg.imaging.prepare import restore
 from hoseg.infer.components import drop_weak, tidy_bones
 from hoseg.infer.options import Options
 from hoseg.infer.runtimes.spec import Forward
-from hoseg.infer.tiles import predict_tiled
-from hoseg.infer.windows import cut, field_window, paste
+from hoseg.infer.windows import cut, field_window, paste, predict_tiled
 from hoseg.radiograph import STRUCTURES, Prepared, Segmentation
-from hoseg.segment.peaks import PeakRule
+from hoseg.segment.peaks import PeakRule, peak_rules
+from hoseg.segment.weights import Model
 
 _BONES = tuple(STRUCTURES.index(name) for name in ("pelvis", "femur"))
 
@@ -55,7 +58,7 @@ class Deployment:
         return len(self.thresholds) + len(self.rules)
 
     def conclude(
-        self, answer: NDArray[np.uint8], masks: NDArray[np.uint8], film: Prepared | RawFilm
+        self, answer: NDArray[np.uint8], masks: NDArray[np.uint8], film: Prepared
     ) -> Segmentation:
         """Make a segmentation of a network's answer: the last step of every engine.
 
@@ -120,7 +123,7 @@ class CpuEngine:
         options = self._deployment.options
         step = self._deployment.step
 
-        def look(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+        def predict(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
             straight = forward(pixels)
             if not options.flips:
                 return straight
@@ -129,9 +132,11 @@ class CpuEngine:
 
         window = field_window(prepared.field, step, step)
         if options.tile is None:
-            found = look(cut(prepared.pixels, window))
+            found = predict(cut(prepared.pixels, window))
         else:
-            found = predict_tiled(cut(prepared.pixels, window), options.tile, options.overlap, look)
+            found = predict_tiled(
+                cut(prepared.pixels, window), options.tile, options.overlap, predict
+            )
         return paste(found, window, prepared.field)
 
 
@@ -143,3 +148,31 @@ def mean_of(answers: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     for answer in answers:
         total += answer
     return ((total + len(answers) // 2) // len(answers)).astype(np.uint8)
+
+
+def deployment_of(models: tuple[Model, ...], options: Options) -> Deployment:
+    """Thresholds (mean), peaks (mean of logits) and window step of one model or several.
+
+    Raises SettingError when some models keep components by their peak and others do not: their
+    answers have different planes.
+    """
+    cards = [model.card for model in models]
+    if len({card.peaked for card in cards}) > 1:
+        wanted = "models that all have peaks for the same structures, or none"
+        raise SettingError("model", [card.name for card in cards], wanted)
+    columns = zip(*(card.thresholds for card in cards), strict=True)
+    thresholds = tuple(sum(column) / len(cards) for column in columns)
+    peaks = zip(*(card.peaks or () for card in cards), strict=True)
+    rules = peak_rules(thresholds, [_mean_peak(column) for column in peaks])
+    step = lcm(*(card.pad_multiple for card in cards))
+    return Deployment(joint_label(models), thresholds, step, options, rules)
+
+
+def joint_label(models: tuple[Model, ...]) -> str:
+    """Return what results cite: every label of an ensemble."""
+    return "+".join(model.card.label for model in models)
+
+
+def _mean_peak(peaks: tuple[float | None, ...]) -> float | None:
+    logits = [logit(peak) for peak in peaks if peak is not None]
+    return float(expit(sum(logits) / len(logits))) if logits else None

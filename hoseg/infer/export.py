@@ -11,13 +11,11 @@ from pathlib import Path
 
 import hoseg
 from hoseg.errors import DeviceError, OutputError, SettingError
-from hoseg.infer.engine import CpuEngine
-from hoseg.infer.ensemble import deployment_of
+from hoseg.infer.engine import CpuEngine, deployment_of
 from hoseg.infer.options import Options
 from hoseg.infer.parity import ParityResult, attachment_of, check_engine, processor_name
 from hoseg.infer.reference import load_reference, make_reference
 from hoseg.infer.runtimes import Wish, derived
-from hoseg.infer.runtimes.export import export_onnx
 from hoseg.segment.weights import Model
 
 FORMATS = ("onnx", "openvino")
@@ -57,7 +55,7 @@ def export_model(model: Model, runtime: str, folder: Path) -> Exported:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        derived.add_derived(folder, derived.ONNX, model, export_onnx)
+        derived.add_derived(folder, derived.ONNX, model, derived.export_onnx)
         derived.add_derived(folder, derived.REFERENCE, model, make_reference)
         files = [folder / derived.ONNX]
         if runtime == "openvino":

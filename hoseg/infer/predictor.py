@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from hoseg.errors import SettingError
-from hoseg.infer.ensemble import joint_label
+from hoseg.infer.engine import joint_label
 from hoseg.infer.options import Options as Options
 from hoseg.infer.selection import Choice as Choice
 from hoseg.infer.selection import choose
@@ -20,6 +21,24 @@ if TYPE_CHECKING:
     from hoseg.infer.gpu.crew import Server
 
 ModelLike = str | Path | Model | None
+
+
+class Segmenter(Protocol):
+    """What segments films: a ``Predictor``, or one in the process that owns the GPU."""
+
+    @property
+    def label(self) -> str:
+        """Return "name@fingerprint-prefix" of the model."""
+        ...
+
+    @property
+    def spacing_mm(self) -> float:
+        """Return the pixel spacing films must be prepared at."""
+        ...
+
+    def predict(self, films: Sequence[Prepared]) -> list[Segmentation]:
+        """Segment prepared films."""
+        ...
 
 
 class Predictor:
@@ -90,7 +109,7 @@ class Predictor:
             raise SettingError("device", "cpu", "a predictor on a GPU")
         from torch.cuda import device_count
 
-        from hoseg.infer.gpu.crew import open_crew, other_cards
+        from hoseg.infer.gpu.crew import open_crew
         from hoseg.infer.gpu.engine import GpuEngine
         from hoseg.infer.gpu.server import GpuServer
 
@@ -101,7 +120,16 @@ class Predictor:
         if cards == 1:
             return server
         options = replace(self.options, precision=self.choice.precision)
-        return open_crew(server, other_cards(self.models, self.choice.runtime, options, cards))
+        folders = [str(model.path) for model in self.models]
+        open_card = partial(_open_card, folders, runtime=self.choice.runtime, options=options)
+        return open_crew(server, [partial(open_card, f"cuda:{i}") for i in range(1, cards)])
+
+
+def _open_card(
+    folders: list[str], device: str, runtime: str, options: Options
+) -> AbstractContextManager[Server]:
+    """Serve one more card, in a process of its own."""
+    return Predictor(folders, device, runtime, options).serve()
 
 
 def _load(model: ModelLike | Sequence[ModelLike]) -> tuple[Model, ...]:

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.imaging.prepare import prepare
-from hoseg.infer.engine import CpuEngine
-from hoseg.infer.ensemble import deployment_of
+from hoseg.infer.engine import CpuEngine, deployment_of
 from hoseg.infer.options import Options
 from hoseg.infer.runtimes import REFERENCE, Wish, derived
 from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation, Spacing, SpacingSource

@@ -9,8 +9,7 @@ from functools import partial
 from importlib import import_module
 
 from hoseg.errors import DeviceError, SettingError
-from hoseg.infer.engine import CpuEngine, Engine
-from hoseg.infer.ensemble import deployment_of
+from hoseg.infer.engine import CpuEngine, Engine, deployment_of
 from hoseg.infer.options import Options
 from hoseg.infer.parity import ParityResult, check_parity
 from hoseg.infer.runtimes import NAMES, REFERENCE, RUNTIMES, Runtime, Wish

@@ -8,13 +8,12 @@ scale to 0.93 at the scale it was surest of, as good as at the true scale.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
 from hoseg.imaging.prepare import Assume, prepare
+from hoseg.infer.predictor import Segmenter
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation
 
 SCALE_ASSUMED = "scale_assumed"
@@ -26,21 +25,8 @@ LONG_SIDES_MM = (400.0, 280.0, 200.0, 140.0)
 """Long sides of the exposed field to try: from a pelvis to a single hip on fluoroscopy."""
 
 
-class Predicts(Protocol):
-    """What is needed of a predictor."""
-
-    @property
-    def spacing_mm(self) -> float:
-        """Return the pixel spacing films must be prepared at."""
-        ...
-
-    def predict(self, films: Sequence[Prepared]) -> list[Segmentation]:
-        """Segment prepared films."""
-        ...
-
-
 def segment(
-    predictor: Predicts, radiograph: Radiograph, prepared: Prepared
+    segmenter: Segmenter, radiograph: Radiograph, prepared: Prepared
 ) -> tuple[Prepared, Segmentation]:
     """Segment a film, trying scales and polarities where these were assumed.
 
@@ -48,7 +34,7 @@ def segment(
 
     Parameters
     ----------
-    predictor: the network
+    segmenter: the network
     radiograph: the film
     prepared: the film as ``prepare`` understands it; its notes say what was assumed
 
@@ -56,14 +42,14 @@ def segment(
     -------
     The film as the network is surest of it, and what it found there.
     """
-    (found,) = predictor.predict([prepared])
+    (found,) = segmenter.predict([prepared])
     best = (prepared, found)
     codes = {note.code for note in prepared.notes}
     if SCALE_ASSUMED in codes:
         for side_mm in LONG_SIDES_MM[1:]:
-            best = _surer(predictor, radiograph, best, Assume(long_side_mm=side_mm))
+            best = _surer(segmenter, radiograph, best, Assume(long_side_mm=side_mm))
     if POLARITY_UNCERTAIN in codes:
-        best = _surer(predictor, radiograph, best, Assume(not prepared.inverted, _long_side(best)))
+        best = _surer(segmenter, radiograph, best, Assume(not prepared.inverted, _long_side(best)))
         best = (_settled(best[0], radiograph.display.inverted), best[1])
     return best
 
@@ -91,14 +77,14 @@ def _settled(prepared: Prepared, stated: bool) -> Prepared:
 
 
 def _surer(
-    predictor: Predicts,
+    segmenter: Segmenter,
     radiograph: Radiograph,
     best: tuple[Prepared, Segmentation],
     assume: Assume,
 ) -> tuple[Prepared, Segmentation]:
     """Return the reading under other assumptions when the network is surer of it."""
-    prepared = prepare(radiograph, predictor.spacing_mm, assume)
-    (found,) = predictor.predict([prepared])
+    prepared = prepare(radiograph, segmenter.spacing_mm, assume)
+    (found,) = segmenter.predict([prepared])
     if doubt(found) >= doubt(best[1]):
         return best
     return prepared, found

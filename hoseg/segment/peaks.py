@@ -12,23 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, log
+from math import ceil
+
+from scipy.special import expit, logit
 
 FINE_SHIFT = 6.0
 """Logits between the scales: a fine plane is ``sigmoid(logit / temperature - FINE_SHIFT)``.
 
 It resolves probabilities from 0.75 to 0.99999 in steps of 0.02 logits about its middle.
 """
-
-
-def logit(probability: float) -> float:
-    """Inverse of ``expit``."""
-    return log(probability / (1 - probability))
-
-
-def expit(value: float) -> float:
-    """Probability of a logit."""
-    return 1 / (1 + exp(-value))
 
 
 def byte_level(probability: float) -> int:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import logit
 
 from hoseg.radiograph import STRUCTURES, Structure
-from hoseg.segment.peaks import logit
 from hoseg.train.augment import Crop
 from hoseg.train.hysteresis import ScaledFilm, best_pair
 

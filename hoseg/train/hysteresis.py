@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
-from hoseg.segment.peaks import FINE_SHIFT, byte_level, expit, logit
+from hoseg.segment.peaks import FINE_SHIFT, byte_level
 from hoseg.train.validate import FALSE_COMPONENT_MM2, LARGE_OSSIFICATION_MM2
 
 HIT_FRACTION = 0.2

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import logit
 
 import hoseg
 from hoseg.errors import ModelError
@@ -21,7 +22,6 @@ from hoseg.segment.network import (
     required_multiple,
     round_to_bfloat16,
 )
-from hoseg.segment.peaks import logit
 from hoseg.segment.weights import save_model
 from hoseg.train.augment import Crop
 from hoseg.train.calibrate import Calibration, calibrate

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.special import expit, logit
 from skimage.filters import apply_hysteresis_threshold
 
 from hoseg.errors import ModelError, SettingError
 from hoseg.imaging.prepare import restore
 from hoseg.infer import components, reference
 from hoseg.infer.components import drop_weak, tidy_bones
-from hoseg.infer.engine import CpuEngine
-from hoseg.infer.ensemble import deployment_of
+from hoseg.infer.engine import CpuEngine, deployment_of
 from hoseg.infer.export import export_model
 from hoseg.infer.gpu.engine import GpuEngine
 from hoseg.infer.options import Options
@@ -23,7 +23,7 @@ from hoseg.infer.predictor import Predictor
 from hoseg.infer.runtimes.deploy import deploy
 from hoseg.infer.runtimes.torch_cpu import TorchCpu
 from hoseg.segment.card import ModelCard
-from hoseg.segment.peaks import FINE_SHIFT, expit, logit, peak_rules
+from hoseg.segment.peaks import FINE_SHIFT, peak_rules
 from hoseg.segment.weights import load_model
 
 from .host_device import HostDevice

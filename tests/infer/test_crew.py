@@ -87,11 +87,11 @@ def test_cuda_means_every_card_and_a_number_that_one(model, device, cards, serve
     monkeypatch.setattr("torch.cuda.device_count", lambda: cards)
 
     def no_crew(first, others):
-        opened.extend(opener.args for opener in others)
+        opened.extend(others)
         return first
 
     monkeypatch.setattr(crew, "open_crew", no_crew)
     with predictor.serve():
         pass
-    assert [args[1] for args in opened] == [f"cuda:{i}" for i in range(1, served)]
-    assert all(args[3].precision == "float16" for args in opened)
+    assert [opener.args[1] for opener in opened] == [f"cuda:{i}" for i in range(1, served)]
+    assert all(o.keywords["options"].precision == "float16" for o in opened)

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoseg.errors import DeviceError
-from hoseg.imaging import intensity
 from hoseg.imaging import prepare as imaging
-from hoseg.imaging.resample import GridWindow, make_grid, to_grid
+from hoseg.imaging.resample import GridWindow, grid_window, make_grid
 from hoseg.infer.engine import CpuEngine, Deployment
 from hoseg.infer.gpu import film_ops
 from hoseg.infer.gpu.engine import GpuEngine
 from hoseg.infer.options import Options
 from hoseg.infer.runtimes.deploy import deploy
 from hoseg.infer.runtimes.torch_cpu import TorchCpu
+from hoseg.radiograph import Prepared
 
 from .host_device import HostDevice
 from .samples import make_film, make_model
@@ -36,67 +36,14 @@ def open_cpu(model, **options) -> CpuEngine:
     return CpuEngine((TorchCpu(deploy(model), "float32", 1),), deployment)
 
 
-def raw_film(dtype=np.uint16, seed=0, shape=(480, 600), window=None) -> imaging.RawFilm:
-    rng = np.random.default_rng(seed)
-    soft = cv2.GaussianBlur(rng.standard_normal(shape).astype(np.float32), (0, 0), 12)
-    soft = (soft - soft.min()) / np.ptp(soft)
-    top = 250 if dtype == np.uint8 else 4000
-    pixels = (soft * top - (2000 if dtype == np.int16 else 0)).astype(dtype)
-    if dtype == np.uint16:
-        pixels[:40, :40] = 65_000  # above the range of int16, in which it travels
+def collimated_film(seed=0, shape=(480, 600), window=None) -> Prepared:
+    """A film with an edge outside the field, a corner burnt out, and perhaps a frame around it."""
     grid = make_grid(window or GridWindow(0, 0, *shape), (0.14, 0.14), (0.5, 0.5))
     field = np.ones(grid.shape, bool)
     field[:5] = False
     burnt_out = (np.array([[0, 0], [200, 0], [0, 250]], np.int32),)
-    return imaging.RawFilm(pixels, field, grid, inverted=bool(seed % 2), burnt_out=burnt_out)
-
-
-@settings(max_examples=40)
-@given(st.integers(20, 120), st.integers(20, 120), st.data())
-def test_resampling_is_opencvs(height, width, data):
-    shape = (data.draw(st.integers(5, height)), data.draw(st.integers(5, width)))
-    image = np.random.default_rng(height * width).integers(0, 4096, (height, width))
-    image = image.astype(np.uint16)
-    grid = make_grid(GridWindow(0, 0, height, width), (1, 1), (height / shape[0], width / shape[1]))
-    expected = to_grid(image, grid).astype(np.float32)
-    pixels = film_ops.unfold_uint16(torch.from_numpy(image.view(np.int16)))
-    exact = film_ops.resample(pixels, grid.shape).numpy()
-    found = np.round(exact)
-    assert np.abs(found - expected).max() <= 1  # the last bit of a sum
-    half = np.abs(exact % 1 - 0.5) < 1e-3  # OpenCV rounds up what it halves, others to even
-    assert np.count_nonzero((found != expected) & ~half) <= 3 + 0.02 * found.size
-
-
-def test_enlarging_is_opencvs():
-    image = np.random.default_rng(0).uniform(0, 1, (40, 50)).astype(np.float32)
-    expected = cv2.resize(image, (75, 90), interpolation=cv2.INTER_LINEAR)
-    found = film_ops.resample(torch.from_numpy(image), (90, 75)).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-@settings(max_examples=40)
-@given(st.integers(0, 10_000), st.floats(0, 0.4), st.floats(0, 0.4), st.booleans())
-def test_normalisation_is_the_cpus(seed, burnt, black, collimated):
-    rng = np.random.default_rng(seed)
-    image = rng.normal(2000, 300, (90, 110)).astype(np.float32)
-    image[rng.random(image.shape) < burnt] = 4095
-    image[rng.random(image.shape) < black] = 0
-    field = None
-    if collimated:
-        field = np.zeros(image.shape, bool)
-        field[10:80, 20:90] = True
-    expected = intensity.normalise(image, field)
-    mask = None if field is None else torch.from_numpy(field)
-    found = film_ops.normalise(torch.from_numpy(image), mask).numpy()
-    np.testing.assert_allclose(found, expected, atol=2e-5)
-
-
-@pytest.mark.parametrize("value", [0.0, 7.0])
-def test_a_flat_film_becomes_zero(value):
-    image = np.full((40, 40), value, np.float32)
-    assert not film_ops.normalise(torch.from_numpy(image), None).any()
-    empty = torch.zeros((40, 40), dtype=torch.bool)
-    assert not film_ops.normalise(torch.rand(40, 40), empty).any()
+    pixels = make_film(grid.shape, seed=seed, field=field).pixels
+    return Prepared(pixels, field, grid, shape, burnt_out=burnt_out)
 
 
 @settings(max_examples=20)
@@ -113,31 +60,22 @@ def test_masks_on_the_original_grid_are_the_cpus(seed, height, width):
     assert found.dtype == torch.uint8
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.float32])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_raw_films_give_what_prepared_ones_give(model, dtype, seed):
-    raw = raw_film(dtype, seed)
-    prepared = imaging.develop(raw)
-    [a] = open_cpu(model).segment([prepared])
-    engine = open_gpu(model, batch=2)
-    b, c = engine.segment([raw, prepared])
-    for found in (b, c):
-        error = np.abs(found.probabilities.astype(int) - a.probabilities)
-        assert np.mean(error <= 2) > 0.999
-        assert np.mean(found.masks == a.masks) > 0.999
-        assert found.grid == raw.grid
-    assert not b.probabilities[:, ~raw.field].any()
-
-
-def test_a_film_collimated_by_its_window_lands_in_its_place(model):
-    window = GridWindow(60, 100, 420, 500)
-    raw = raw_film(window=window)
-    [found] = open_gpu(model).segment([raw])
-    [expected] = open_cpu(model).segment([imaging.develop(raw)])
-    outside = np.ones(raw.original_shape, bool)
-    outside[window.slices] = False
-    assert not found.masks[outside].any()
+@pytest.mark.parametrize("window", [None, GridWindow(60, 100, 420, 500)])
+def test_films_give_what_they_give_on_the_cpu(model, seed, window):
+    film = collimated_film(seed, window=window)
+    [expected] = open_cpu(model).segment([film])
+    found, again = open_gpu(model, batch=2).segment([film, film])
     assert np.mean(found.masks == expected.masks) > 0.999
+    error = np.abs(found.probabilities.astype(int) - expected.probabilities)
+    assert np.mean(error <= 2) > 0.999
+    np.testing.assert_array_equal(found.masks, again.masks)
+    assert found.masks.any()
+    assert found.grid == film.grid
+    assert not found.probabilities[:, ~film.field].any()
+    outside = np.ones(film.original_shape, bool)
+    outside[grid_window(film.grid).slices] = False
+    assert not found.masks[outside].any()
 
 
 def test_options_are_those_of_the_cpu(model, tmp_path):

@@ -91,13 +91,13 @@ def test_onnx_file_is_made_once_and_shipped_files_come_first(tmp_path, cache):
     assert made.parent.parent == cache / "derived"
     stamp = made.stat().st_mtime_ns
     assert derived.onnx_file(model).stat().st_mtime_ns == stamp
-    derived.add_derived(model.path, derived.ONNX, model, derived._export)
+    derived.add_derived(model.path, derived.ONNX, model, derived.export_onnx)
     assert derived.onnx_file(model) == model.path / derived.ONNX
 
 
 def test_a_changed_onnx_file_is_not_used(tmp_path):
     model = make_model(tmp_path / "m")
-    derived.add_derived(model.path, derived.ONNX, model, derived._export)
+    derived.add_derived(model.path, derived.ONNX, model, derived.export_onnx)
     path = model.path / derived.ONNX
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert not derived.is_derived(model.path, derived.ONNX, model)
@@ -106,7 +106,7 @@ def test_a_changed_onnx_file_is_not_used(tmp_path):
 
 def test_an_onnx_file_of_other_weights_is_not_used(tmp_path):
     old = make_model(tmp_path / "m", seed=0)
-    derived.add_derived(old.path, derived.ONNX, old, derived._export)
+    derived.add_derived(old.path, derived.ONNX, old, derived.export_onnx)
     new = make_model(tmp_path / "m", seed=1)
     assert not derived.is_derived(new.path, derived.ONNX, new)
 
@@ -182,7 +182,7 @@ def test_a_card_that_is_not_there_is_named(monkeypatch):
 
 def test_onnx_runtime_needs_no_torch(tmp_path):
     model = make_model(tmp_path / "m")
-    derived.add_derived(model.path, derived.ONNX, model, derived._export)
+    derived.add_derived(model.path, derived.ONNX, model, derived.export_onnx)
     code = (
         "import sys, numpy as np\n"
         "from hoseg.infer.predictor import Options, Predictor\n"

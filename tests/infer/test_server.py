@@ -15,7 +15,7 @@ from hoseg.infer.runtimes.deploy import deploy
 
 from .host_device import HostDevice
 from .samples import make_film
-from .test_gpu import HALVES, open_gpu, raw_film
+from .test_gpu import HALVES, collimated_film, open_gpu
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def server(model):
 
 def test_workers_get_the_answers_of_their_own_films(server, model):
     films = [make_film((64, 64 + 32 * (i % 2)), seed=i) for i in range(6)]
-    films += [raw_film(seed=i) for i in range(2)]
+    films += [collimated_film(seed=i) for i in range(2)]
     expected = [next(open_gpu(model).segment([film])) for film in films]
 
     def worker(film):
@@ -60,14 +60,6 @@ def test_workers_may_be_processes_and_may_come_and_go(server, model):
         assert process.exitcode == 0
         [expected] = open_gpu(model).segment([make_film((64, 64), seed=seed)])
         assert total == int(expected.masks.sum())
-
-
-def test_a_film_too_large_for_the_slot_is_developed_by_the_worker(server, model, monkeypatch):
-    raw = raw_film()
-    [expected] = open_gpu(model).segment([raw])
-    monkeypatch.setattr("hoseg.infer.gpu.server.SLOT_BYTES", raw.pixels.nbytes)
-    [found] = RemotePredictor(server.address).predict([raw])
-    assert np.mean(found.masks == expected.masks) > 0.999
 
 
 def test_workers_are_told_when_memory_runs_out(model):

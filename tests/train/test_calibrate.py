@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from hoseg.segment.card import ModelCard
-from hoseg.segment.peaks import logit
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate, fit_temperature
 from hoseg.train.model_card import model_card_text, with_calibration
 from hoseg.train.release import _measured

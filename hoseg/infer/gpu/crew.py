@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from itertools import cycle
 from multiprocessing.connection import Client, Connection, Listener
 from multiprocessing.process import BaseProcess
@@ -21,8 +20,6 @@ from typing import Protocol
 
 from hoseg.errors import DeviceError, HosegError
 from hoseg.infer.gpu.server import Address
-from hoseg.infer.options import Options
-from hoseg.segment.weights import Model
 
 
 class Server(Protocol):
@@ -118,21 +115,3 @@ def _serve(open_server: OpenServer, pipe: Connection) -> None:
                 pipe.recv()
     except HosegError as error:
         pipe.send(str(error))
-
-
-def other_cards(
-    models: Sequence[Model], runtime: str, options: Options, count: int
-) -> list[OpenServer]:
-    """Openers of the servers of cards 1 to ``count`` - 1; card 0 is the caller's."""
-    folders = tuple(str(model.path) for model in models)
-    return [
-        partial(_open_card, folders, f"cuda:{index}", runtime, options) for index in range(1, count)
-    ]
-
-
-def _open_card(
-    folders: Sequence[str], device: str, runtime: str, options: Options
-) -> AbstractContextManager[Server]:
-    from hoseg.infer.predictor import Predictor
-
-    return Predictor(list(folders), device, runtime, options).serve()

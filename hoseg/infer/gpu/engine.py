@@ -1,8 +1,8 @@
 """Batches of films through a GPU, with copies and arithmetic of different batches overlapping.
 
-One batch: raw films go up on their own stream, are resampled and normalised into a tensor of a
-fixed shape, pass the network as one captured graph, and come down as masks of bits. This thread
-only queues work; it waits for nothing but the oldest batch, when two more are under way.
+One batch: films go up on their own stream into a tensor of a fixed shape, pass the network as one
+captured graph, and come down as masks of bits. This thread only queues work; it waits for nothing
+but the oldest batch, when two more are under way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from hoseg.errors import DeviceError
-from hoseg.imaging.prepare import RawFilm
 from hoseg.imaging.resample import grid_window
 from hoseg.infer.engine import Deployment
 from hoseg.infer.gpu import film_ops
@@ -32,8 +31,6 @@ IN_FLIGHT = 2
 
 MAX_LANES = 16
 """Window shapes kept captured; the one unused for longest makes way."""
-
-Film = Prepared | RawFilm
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +54,7 @@ class Ticket:
     answers: (network's answer, masks of the window) in host memory, valid after ``done``
     """
 
-    films: tuple[Film, ...]
+    films: tuple[Prepared, ...]
     held: list[Tensor]
     answers: list[tuple[Tensor, Tensor]]
     done: Event
@@ -86,7 +83,7 @@ class GpuEngine:
         levels = [byte_level(threshold) for threshold in deployment.thresholds]
         self._levels = torch.tensor(levels, device=device.torch_device)
 
-    def segment(self, films: Iterable[Film]) -> Iterator[Segmentation]:
+    def segment(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
         """Predict a stream of films in order. One caller at a time; others wait.
 
         A film's pixels must stay as they are until its segmentation has come out.
@@ -94,12 +91,12 @@ class GpuEngine:
         with self._lock:
             yield from _Stream(self).run(films)
 
-    def shape_of(self, film: Film) -> tuple[int, int]:
+    def shape_of(self, film: Prepared) -> tuple[int, int]:
         """Shape of the window a film needs: films of one shape can share a batch."""
         step = self._deployment.step
         return field_window(film.field, step, step).shape
 
-    def submit(self, films: Sequence[Film]) -> Ticket:
+    def submit(self, films: Sequence[Prepared]) -> Ticket:
         """Queue one batch of films of one window shape; returns at once.
 
         Raises torch.OutOfMemoryError; nothing of the batch is then under way.
@@ -112,8 +109,8 @@ class GpuEngine:
             with device.stream("compute"):
                 lane = self._lane(self.shape_of(films[0]))
                 lane.pixels[len(films) :].fill_(PAD_VALUE)
-                for place, film, tensors in zip(lane.pixels, films, sent, strict=False):
-                    self._develop(place[0], film, *tensors)
+                for place, film, (pixels, _) in zip(lane.pixels, films, sent, strict=False):
+                    self._fill(place[0], film, pixels)
                 lane.run()
                 found = [
                     self._restore(answer, film, field)
@@ -149,17 +146,10 @@ class GpuEngine:
             )
         self.batch //= 2
 
-    def _send(self, film: Film) -> tuple[Tensor, Tensor | None]:
+    def _send(self, film: Prepared) -> tuple[Tensor, Tensor | None]:
         """Queue the upload of a film's pixels, and of its field unless it is everywhere."""
         field = None if film.field.all() else self._upload(film.field)
-        pixels = film.pixels
-        if isinstance(film, RawFilm):
-            pixels = pixels[grid_window(film.grid).slices[0]]  # whole rows: no copy in between
-        if pixels.dtype == np.uint16:
-            pixels = pixels.view(np.int16)
-        elif pixels.dtype not in (np.uint8, np.int16, np.float32):
-            pixels = pixels.astype(np.float32)
-        return self._upload(pixels), field
+        return self._upload(film.pixels), field
 
     def _upload(self, array: np.ndarray) -> Tensor:
         host = torch.from_numpy(np.ascontiguousarray(array))
@@ -169,26 +159,16 @@ class GpuEngine:
         host = self.device.pinned(tuple(tensor.shape), tensor.dtype)
         return host.copy_(tensor, non_blocking=True)
 
-    def _develop(self, place: Tensor, film: Film, pixels: Tensor, field: Tensor | None) -> None:
+    def _fill(self, place: Tensor, film: Prepared, pixels: Tensor) -> None:
         """Write a film into its place (h, w) of the batch."""
-        if isinstance(film, RawFilm):
-            pixels = pixels[:, grid_window(film.grid).slices[1]]
-            if film.pixels.dtype == np.uint16:
-                pixels = film_ops.unfold_uint16(pixels)
-                small = torch.round(film_ops.resample(pixels, film.grid.shape))
-            else:
-                small = film_ops.resample(pixels, film.grid.shape)
-            pixels = film_ops.normalise(small, field)
-            if film.inverted:
-                pixels = -pixels
-            if field is not None:
-                pixels = torch.where(field, pixels, 0.0)
         step = self._deployment.step
         source, target = overlap(film.field.shape, field_window(film.field, step, step))
         place.fill_(PAD_VALUE)
         place[target].copy_(pixels[source])
 
-    def _restore(self, answer: Tensor, film: Film, field: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _restore(
+        self, answer: Tensor, film: Prepared, field: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """All planes on the film's grid, and masks on its window of original pixels."""
         step = self._deployment.step
         target, source = overlap(film.field.shape, field_window(film.field, step, step))
@@ -201,7 +181,7 @@ class GpuEngine:
         shape = grid_window(film.grid).shape
         return planes, film_ops.restore(planes[: len(self._levels)], shape, self._levels)
 
-    def _segmentation(self, film: Film, answer: Tensor, masks: Tensor) -> Segmentation:
+    def _segmentation(self, film: Prepared, answer: Tensor, masks: Tensor) -> Segmentation:
         full = np.zeros(film.original_shape, np.uint8)
         full[grid_window(film.grid).slices] = masks.numpy()
         return self._deployment.conclude(answer.numpy().copy(), full, film)
@@ -233,10 +213,10 @@ class GpuEngine:
         batch = pixels.contiguous(memory_format=torch.channels_last)
         answers = []
         for network in self._networks:
-            looks = [network(batch)]
+            views = [network(batch)]
             if self._deployment.options.flips:
-                looks.append(network(batch.flip(-1)).flip(-1))
-            answers.append(film_ops.mean_of(looks))
+                views.append(network(batch.flip(-1)).flip(-1))
+            answers.append(film_ops.mean_of(views))
         return film_ops.mean_of(answers)
 
 
@@ -245,12 +225,12 @@ class _Stream:
 
     def __init__(self, engine: GpuEngine) -> None:
         self._engine = engine
-        self._groups: OrderedDict[tuple[int, int], list[tuple[int, Film]]] = OrderedDict()
+        self._groups: OrderedDict[tuple[int, int], list[tuple[int, Prepared]]] = OrderedDict()
         self._flying: deque[tuple[list[int], Ticket]] = deque()
         self._done: dict[int, Segmentation] = {}
         self._next = 0
 
-    def run(self, films: Iterable[Film]) -> Iterator[Segmentation]:
+    def run(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
         """Predict films, holding back at most four batches of them."""
         held = 0
         for position, film in enumerate(films):

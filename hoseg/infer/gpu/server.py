@@ -1,6 +1,6 @@
 """One process owns the GPU; worker processes send it films through shared memory.
 
-A worker decodes a film, lays its pixels into memory it shares with the server, and waits. The
+A worker prepares a film, lays its pixels into memory it shares with the server, and waits. The
 server has that memory page-locked, so the GPU fetches the pixels itself. Films of all workers
 share batches: while one batch is on the GPU, the next one gathers. Several GPUs: a server each, in
 a process each (``hoseg.infer.gpu.crew``).
@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from hoseg.errors import DeviceError
 from hoseg.imaging.burnt_out import Outlines
-from hoseg.imaging.prepare import RawFilm, develop
-from hoseg.infer.gpu.engine import IN_FLIGHT, Film, GpuEngine, Ticket
+from hoseg.infer.gpu.engine import IN_FLIGHT, GpuEngine, Ticket
 from hoseg.radiograph import Grid, Prepared, Segmentation
 
 SLOT_BYTES = 96 * 2**20
-"""Shared with each worker: a film of 32 megapixels, or its masks and probabilities."""
+"""Shared with each worker: a prepared film, and then its probabilities and masks, which are a byte
+for each pixel of the film as it was read."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,8 @@ class Address:
 class _Request:
     """A film without its arrays, which lie in the slot: pixels first, field behind them."""
 
-    raw: bool
-    shape: tuple[int, int]
-    dtype: str
     grid: Grid
     original_shape: tuple[int, int]
-    inverted: bool
     burnt_out: Outlines
 
 
@@ -80,31 +76,19 @@ class RemotePredictor:
         self._slot = SharedMemory(create=True, size=SLOT_BYTES)
         self._pipe.send(self._slot.name)
 
-    def predict(self, films: Sequence[Film]) -> list[Segmentation]:
+    def predict(self, films: Sequence[Prepared]) -> list[Segmentation]:
         """Predict films one after another; batches form with those of other workers.
 
         Raises DeviceError when the server has ended or ran out of memory.
         """
         return [self._predict(film) for film in films]
 
-    def _predict(self, film: Film) -> Segmentation:
-        if isinstance(film, RawFilm) and film.pixels.nbytes + film.field.nbytes > SLOT_BYTES:
-            film = develop(film)
+    def _predict(self, film: Prepared) -> Segmentation:
         pixels = film.pixels
-        raw = isinstance(film, RawFilm)
         memory = np.ndarray((self._slot.size,), np.uint8, buffer=self._slot.buf)
-        _view(memory, 0, pixels.shape, pixels.dtype)[:] = pixels
+        _view(memory, 0, pixels.shape, np.dtype(np.float32))[:] = pixels
         _view(memory, pixels.nbytes, film.field.shape, np.dtype(bool))[:] = film.field
-        shape = (int(pixels.shape[0]), int(pixels.shape[1]))
-        request = _Request(
-            raw,
-            shape,
-            pixels.dtype.str,
-            film.grid,
-            film.original_shape,
-            film.inverted,
-            film.burnt_out,
-        )
+        request = _Request(film.grid, film.original_shape, film.burnt_out)
         try:
             self._pipe.send(request)
             answer = self._pipe.recv()
@@ -217,7 +201,7 @@ class GpuServer:
         self._engine.device.pin(memory)  # where refused, copies go the slower way by themselves
         self._seats[pipe] = _Seat(pipe, slot, memory)
 
-    def _gather(self, timeout_s: float) -> list[tuple[_Seat, Film]]:
+    def _gather(self, timeout_s: float) -> list[tuple[_Seat, Prepared]]:
         """Take every request that is waiting now."""
         if not self._seats:
             self._closing.wait(timeout_s)
@@ -231,9 +215,9 @@ class GpuServer:
                 self._leave(seat)
         return requests
 
-    def _submit(self, requests: list[tuple[_Seat, Film]]) -> None:
+    def _submit(self, requests: list[tuple[_Seat, Prepared]]) -> None:
         """Queue requests in batches of one window shape."""
-        groups: dict[tuple[int, int], list[tuple[_Seat, Film]]] = {}
+        groups: dict[tuple[int, int], list[tuple[_Seat, Prepared]]] = {}
         for seat, film in requests:
             groups.setdefault(self._engine.shape_of(film), []).append((seat, film))
         for shape, group in groups.items():
@@ -251,7 +235,7 @@ class GpuServer:
                     continue
                 self._flying.append(([seat for seat, _ in part], ticket))
 
-    def _shrink(self, shape: tuple[int, int], waiting: list[tuple[_Seat, Film]]) -> bool:
+    def _shrink(self, shape: tuple[int, int], waiting: list[tuple[_Seat, Prepared]]) -> bool:
         """Halve the batch; where that is impossible the workers are told."""
         try:
             self._engine.shrink(shape)
@@ -286,20 +270,12 @@ class GpuServer:
             seat.slot.unlink()
 
 
-def _film(request: _Request, memory: NDArray[np.uint8]) -> Film:
+def _film(request: _Request, memory: NDArray[np.uint8]) -> Prepared:
     """Put a film together from a request and the slot it lies in."""
-    pixels = _view(memory, 0, request.shape, np.dtype(request.dtype))
+    pixels = _view(memory, 0, request.grid.shape, np.dtype(np.float32))
     field = _view(memory, pixels.nbytes, request.grid.shape, np.dtype(bool))
-    if request.raw:
-        return RawFilm(pixels, field, request.grid, request.inverted, burnt_out=request.burnt_out)
-    return Prepared(
-        pixels,
-        field,
-        request.grid,
-        request.original_shape,
-        request.inverted,
-        burnt_out=request.burnt_out,
-    )
+    shape = request.original_shape
+    return Prepared(pixels, field, request.grid, shape, burnt_out=request.burnt_out)
 
 
 def _view(

@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from hoseg.errors import DeviceError
@@ -21,6 +23,9 @@ ONNX = "model.onnx"
 REFERENCE = "parity.npz"
 CACHE_VARIABLE = "HOSEG_CACHE"
 
+OPSET = 17
+"""Of ONNX: read by ONNX Runtime 1.21, the first to unfold bytes, OpenVINO 2023.0 and newer ones."""
+
 _INDEX = "derived.json"
 
 
@@ -29,7 +34,7 @@ def onnx_file(model: Model) -> Path:
 
     Raises DeviceError when it has to be made and cannot.
     """
-    return derived_file(model, ONNX, _export)
+    return derived_file(model, ONNX, export_onnx)
 
 
 def derived_file(model: Model, name: str, make: Callable[[Model, Path], None]) -> Path:
@@ -111,7 +116,32 @@ def _read_index(folder: Path, model: Model) -> dict[str, str]:
     return files
 
 
-def _export(model: Model, path: Path) -> None:
-    from hoseg.infer.runtimes.export import export_onnx
+def export_onnx(model: Model, path: Path) -> None:
+    """Write the deployed network: ``pixels`` (n, 1, h, w) float32 in, uint8 probabilities out.
 
-    export_onnx(model, path)
+    Raises DeviceError when torch or onnx is not installed.
+    """
+    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
+    if missing:
+        raise DeviceError(
+            f"{model.path}: has no model.onnx and one cannot be made without "
+            f"{' and '.join(missing)}; install hoseg[export]"
+        )
+    import torch
+
+    from hoseg.infer.runtimes.deploy import deploy
+
+    side = 4 * model.card.pad_multiple
+    shape = {0: "n", 2: "h", 3: "w"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            deploy(model),
+            (torch.zeros(1, 1, side, side),),
+            str(path),
+            input_names=["pixels"],
+            output_names=["probabilities"],
+            dynamic_axes={"pixels": shape, "probabilities": shape},
+            opset_version=OPSET,
+            dynamo=False,  # needs no onnxscript, and keeps heights and widths free
+        )
