@@ -21,7 +21,7 @@ class Prevalence(StrEnum):
 
 @app.command()
 def simulate(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    out: Annotated[Path, typer.Option("--out", help="New or empty folder to write to.")],
     count: Annotated[int, typer.Option("--count", min=1, help="How many films.")] = 10,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same bytes.")] = 0,
     dicom: Annotated[bool, typer.Option("--dicom", help="Write CR and DX objects.")] = False,
@@ -56,8 +56,9 @@ def simulate(
 ) -> None:
     """Make labelled hip radiographs: pixels, masks, classes and every measurement.
 
-    Writes a folder a film (image.png or image.dcm, masks.png, ignore.png, truth.json) and
-    index.csv. ignore.png marks what cannot be known from the picture: all outside the exposed
+    Writes a folder a film (image.png or image.dcm, masks.png, ignore.png, truth.json), index.csv
+    and simulate.json, which holds the settings: the same ones again have nothing to do, others
+    need another folder. ignore.png marks what cannot be known from the picture: all outside the exposed
     field, and hidden ossification. The class of each hip is given twice, from the 3D construction
     and from the 2D masks: the share in which they differ is reported. docs/simulate.md says what
     --meshes and --label-map need. Research use only. Not a medical device.
@@ -96,10 +97,14 @@ def simulate(
     ) as progress:
         task = progress.add_task("films", total=count)
         summary = write_folder(out, settings, workers, lambda: progress.advance(task))
+        made = int(progress.tasks[0].completed)
     if as_json:
         typer.echo(json.dumps(summary.as_dict()))
         return
-    console.print(f"{summary.films} films in {out}; [bold]{out / 'index.csv'}[/bold] lists them.")
+    if not made:
+        console.print("Nothing to do: these films were made before.")
+    films = f"{summary.films} films in {out}; {out / 'index.csv'} lists them."
+    console.print(films, markup=False, highlight=False)
     if summary.hips_graded:
         console.print(
             f"Class in 3D and in 2D differ in {summary.hips_differ} of {summary.hips_graded} hips."

@@ -24,6 +24,7 @@ from hoseg.simulate.body.own_anatomy import AnatomySettings
 from hoseg.simulate.body.projector import Camera
 from hoseg.simulate.dicom_out import Acquisition, sample_variant, write_dicom
 from hoseg.simulate.film.film import SimulatedFilm, render
+from hoseg.simulate.made import already_made, note_made
 from hoseg.simulate.patient.layers import Layers
 from hoseg.simulate.patient.projection import film_camera, project_on
 from hoseg.simulate.patient.scene import Scene, sample_scene
@@ -63,6 +64,11 @@ class FolderSettings:
             raise SettingError("prevalence", self.prevalence, "natural or balanced")
         if self.size is not None and not all(64 <= side <= 6000 for side in self.size):
             raise SettingError("size", self.size, "ROWSxCOLUMNS, each in [64, 6000]")
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the films depend on, as JSON has it: of files the contents, not where they lie."""
+        size = None if self.size is None else list(self.size)
+        return asdict(self) | {"size": size, "anatomy": self.anatomy.fingerprint()}
 
 
 @dataclass(frozen=True)
@@ -150,16 +156,23 @@ def write_folder(
 ) -> FolderSummary:
     """Write ``settings.count`` films below ``out`` and call ``advance`` after each.
 
+    Nothing is done when these very films are there; a set that was broken off is made anew.
+
     Raises
     ------
     OutputError: the folder cannot be written
-    InputError, SettingError: the anatomy of the settings cannot be used
+    InputError: the anatomy of the settings cannot be used
+    SettingError: neither can it, or ``out`` holds something else than films of these settings
     """
     settings.anatomy.source()  # what is wrong with it is said before any worker starts
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out}: cannot make this folder ({error.strerror})") from error
+    made_with = settings.as_dict()
+    if (made := already_made(out, made_with)) is not None:
+        return FolderSummary(**made)
+    note_made(out, made_with, None)
     rows: dict[int, IndexRow] = {}
     cores = workers or os.cpu_count() or 1
     if cores == 1 or settings.count == 1:
@@ -177,7 +190,9 @@ def write_folder(
                 advance()
     ordered = [rows[index] for index in range(settings.count)]
     _write_index(out / "index.csv", ordered)
-    return _summary(ordered)
+    summary = _summary(ordered)
+    note_made(out, made_with, asdict(summary))
+    return summary
 
 
 def write_film(out: Path, index: int, settings: FolderSettings) -> IndexRow:

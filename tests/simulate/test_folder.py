@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 
 import cv2
 import numpy as np
@@ -90,6 +91,59 @@ def test_bad_sizes_are_refused(text):
 def test_bad_settings_name_the_key(key, value):
     with pytest.raises(SettingError, match=key):
         FolderSettings(**{"count": 1, key: value})
+
+
+def test_the_same_settings_again_have_nothing_to_do(tmp_path):
+    options = ["--out", str(tmp_path), "--json", *QUICK]
+    first = CliRunner().invoke(app, options)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = CliRunner().invoke(app, options)
+    assert (again.exit_code, again.stdout) == (0, first.stdout)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+    told = CliRunner().invoke(app, [option for option in options if option != "--json"])
+    assert "Nothing to do" in told.output
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        (["--seed", "8"], "seed 0 \\(now 8\\)"),
+        (["--count", "2"], "count 1 \\(now 2\\)"),
+        (["--dicom"], "dicom False \\(now True\\)"),
+        (["--size", "200x160"], "size None"),
+        (["--prevalence", "natural"], "prevalence balanced"),
+    ],
+)
+def test_other_settings_never_go_over_a_set(option, named, tmp_path):
+    write_folder(tmp_path, FolderSettings(count=1, spacing_mm=1.2), 1, lambda: None)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    done = CliRunner().invoke(app, ["--out", str(tmp_path), *QUICK, *option])
+    assert isinstance(done.exception, SettingError)
+    assert re.search(named, str(done.exception))
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("name", ["index.csv", "000000/image.png", "notes.txt", "simulate.json"])
+def test_a_folder_of_something_else_is_refused(name, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    with pytest.raises(SettingError, match="empty folder"):
+        write_folder(tmp_path, FolderSettings(count=1, spacing_mm=1.2), 1, lambda: None)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("lost", ["index.csv", "000000/truth.json"])
+def test_a_set_that_was_broken_off_is_made_anew(lost, tmp_path):
+    settings = FolderSettings(count=1, spacing_mm=1.2)
+    write_folder(tmp_path, settings, 1, lambda: None)
+    was = (tmp_path / lost).read_bytes()
+    (tmp_path / lost).unlink()
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    made = []
+    write_folder(tmp_path, settings, 1, lambda: made.append(1))
+    assert made == [1]
+    assert (tmp_path / lost).read_bytes() == was
 
 
 def test_an_unwritable_folder_is_named(tmp_path):
