@@ -58,10 +58,11 @@ def simulate(
 
     Writes a folder a film (image.png or image.dcm, masks.png, ignore.png, truth.json), index.csv
     and simulate.json, which holds the settings: the same ones again have nothing to do, others
-    need another folder. ignore.png marks what cannot be known from the picture: all outside the exposed
-    field, and hidden ossification. The class of each hip is given twice, from the 3D construction
-    and from the 2D masks: the share in which they differ is reported. docs/simulate.md says what
-    --meshes and --label-map need. Research use only. Not a medical device.
+    need another folder. ignore.png marks what cannot be known from the picture: all outside the
+    exposed field, and hidden ossification. The class of each hip is given twice, from the 3D
+    construction and from the 2D masks: the share in which they differ is reported.
+    docs/simulate.md says what --meshes and --label-map need. Research use only. Not a medical
+    device.
     """
     from rich.console import Console
     from rich.progress import (
