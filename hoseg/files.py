@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,3 +48,45 @@ def write_whole(
     content = data.encode("utf-8") if isinstance(data, str) else data
     with written_whole(path, flush=flush, remedy=remedy) as part:
         part.write_bytes(content)
+
+
+def write_csv(
+    path: Path,
+    header: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    *,
+    flush: bool = False,
+    errors: str = "replace",
+) -> None:
+    """Write a table under the rules of ``written_whole``: UTF-8, RFC 4180, lines end in LF.
+
+    rows: cells in the order of ``header``; text that strangers wrote needs ``guarded``
+    flush: as in ``written_whole``
+    errors: what becomes of characters that are no text, such as bytes of a file name
+    """
+    with (
+        written_whole(path, flush=flush) as part,
+        part.open("w", newline="", encoding="utf-8", errors=errors) as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def guarded(text: str) -> str:
+    """Put an apostrophe before text that a spreadsheet would run as a formula.
+
+    Examples
+    --------
+    >>> guarded("=HYPERLINK(...)"), guarded("1.2.840")
+    ("'=HYPERLINK(...)", '1.2.840')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def unguarded(text: str) -> str:
+    """Text as it was before ``guarded``."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text

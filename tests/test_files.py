@@ -5,7 +5,7 @@ import os
 import pytest
 
 from hoseg.errors import OutputError
-from hoseg.files import write_whole, written_whole
+from hoseg.files import guarded, unguarded, write_csv, write_whole, written_whole
 
 
 def test_text_and_bytes_arrive_as_they_are(tmp_path):
@@ -38,3 +38,17 @@ def test_the_disk_is_asked_only_when_wished(tmp_path, monkeypatch):
     assert not asked
     write_whole(tmp_path / "a", "text", flush=True)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+49 30", "-2", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_spreadsheet_runs_a_cell(tmp_path, text):
+    assert guarded(text) == f"'{text}"
+    assert unguarded(guarded(text)) == text
+
+
+def test_plain_cells_stay_as_they_are(tmp_path):
+    for text in ("", "1.2.840", "O'Brien", "'quoted'", "a=b"):
+        assert guarded(text) == unguarded(text) == text
+    write_csv(tmp_path / "a.csv", ("name", "mm"), [("M\u00fcller, A", -2.5), ("two\nlines", None)])
+    written = (tmp_path / "a.csv").read_bytes()
+    assert written == 'name,mm\n"M\u00fcller, A",-2.5\n"two\nlines",\n'.encode()

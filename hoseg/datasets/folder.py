@@ -32,6 +32,7 @@ from hoseg.datasets.pictures import (
     write_picture,
 )
 from hoseg.errors import InputError
+from hoseg.files import guarded, unguarded, write_csv
 from hoseg.radiograph import Radiograph, Side, Spacing, SpacingSource, View
 
 TABLE = "dataset.csv"
@@ -82,10 +83,8 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
 
 def write_table(path: Path, rows: Iterable[dict[str, object]]) -> None:
     """Write ``dataset.csv``."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    cells = ([guarded(str(row.get(column, ""))) for column in COLUMNS] for row in rows)
+    write_csv(path, COLUMNS, cells)
 
 
 def read_table(path: Path) -> dict[str, list[dict[str, str]]]:
@@ -100,7 +99,8 @@ def read_table(path: Path) -> dict[str, list[dict[str, str]]]:
                 str(path), f"columns are {reader.fieldnames}; 'name' is missing", code="bad_table"
             )
         for row in reader:
-            rows.setdefault(row["name"], []).append({k: (v or "").strip() for k, v in row.items()})
+            plain = {k: unguarded((v or "").strip()) for k, v in row.items()}
+            rows.setdefault(plain["name"], []).append(plain)
     return rows
 
 

@@ -6,13 +6,12 @@ A cell is text. Empty = does not apply or is not known. Lists inside a cell are 
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hoseg import files
 from hoseg.errors import OutputError
 from hoseg.report.schema import HipFacts, ImageFacts, ResultFile
 
@@ -161,21 +160,9 @@ def write_csv(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str,
     OutputError
         When the file cannot be written.
     """
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w", newline="", encoding="utf-8", errors="replace") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([column.name for column in columns])
-            for row in rows:
-                writer.writerow([_cell(column, row.get(column.name, "")) for column in columns])
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path}: {error.strerror}; free space or choose another --out"
-        ) from error
+    header = [column.name for column in columns]
+    cells = ([_cell(column, row.get(column.name, "")) for column in columns] for row in rows)
+    files.write_csv(path, header, cells, flush=True)
 
 
 def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, str]]) -> None:
@@ -304,6 +291,4 @@ def _joined(values: Iterable[str]) -> str:
 
 
 def _cell(column: Column, text: str) -> str:
-    if column.kind == "text" and text[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + text
-    return text
+    return files.guarded(text) if column.kind == "text" else text
