@@ -15,9 +15,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
-from hoseg.errors import DeviceError
+from hoseg.errors import DeviceError, HosegError
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -204,8 +205,22 @@ def _serve(setup: Setup, pipe: Connection) -> None:
         try:
             work = work or setup()
             pipe.send(("begun", None))
-            message = ("done", work(task))
+            message = _portable("done", work(task))
         except Exception as error:  # the parent decides what it means
-            message = ("raised", error)
+            message = _portable("raised", error)
         with suppress(OSError):
             pipe.send(message)
+
+
+def _portable(kind: str, value: object) -> tuple[str, object]:
+    """Message that is sure to reach the parent: errors of some packages do not pickle.
+
+    Sent as it is, such a value would end this process, and the film at hand would be blamed.
+    """
+    try:
+        ForkingPickler.loads(ForkingPickler.dumps(value))
+    except Exception as reason:  # whatever pickling runs into, on either side
+        name = f"{type(value).__name__}: {value}"[:500]
+        text = f"a worker process cannot send its answer ({name}; {reason}): a fault of hoseg"
+        return "raised", HosegError(f"{text}, please report it", code="internal_error")
+    return kind, value

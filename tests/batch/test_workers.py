@@ -5,7 +5,7 @@ import pytest
 
 from hoseg.batch import workers
 from hoseg.batch.workers import Lost, WorkerPool
-from hoseg.errors import DeviceError
+from hoseg.errors import DeviceError, HosegError
 
 
 def make_square():
@@ -19,7 +19,18 @@ def square(number):
         time.sleep(60)
     if number == 19:
         raise ValueError("nineteen")
+    if number == 23:
+        raise Stubborn(23, "no film is to blame")
+    if number == 29:
+        return lambda: number
     return number * number
+
+
+class Stubborn(Exception):
+    """Pickles, but cannot be made again from what it pickles as."""
+
+    def __init__(self, code, text):
+        super().__init__(text)
 
 
 def run(numbers, count=2, limit_s=30.0):
@@ -54,6 +65,13 @@ def test_a_hanging_task_is_given_up():
 def test_an_exception_stops_the_pool():
     with pytest.raises(ValueError, match="nineteen"):
         run([19])
+
+
+@pytest.mark.parametrize(("number", "what"), [(23, "Stubborn: no film is to blame"), (29, "lambda")])
+def test_what_does_not_pickle_is_told_and_blames_no_film(number, what):
+    with pytest.raises(HosegError, match=what) as caught:
+        run([number])
+    assert caught.value.code == "internal_error"
 
 
 def cannot_begin():
