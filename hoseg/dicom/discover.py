@@ -138,11 +138,11 @@ def _archive(path: Path, limits: Limits) -> Iterator[Source]:
     if not members:
         yield _problem(path, Reason.EMPTY_FILE, "the archive holds no file")
     for info in members:
-        problem = _member_problem(info, limits)
+        problem = member_problem(info, limits)
         yield Source(path, f"{path}!{info.filename}", info.filename, problem)
 
 
-def _member_problem(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
+def member_problem(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
     """Refuse path tricks, bombs, encrypted and nested members from the directory alone.
 
     Members are never written to disk; the names still end up in results, so tricks are refused.

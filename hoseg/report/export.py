@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import cv2
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
+from hoseg.dicom.discover import member_problem
+from hoseg.dicom.read import PARSE_ERRORS, looks_like_dicom
+from hoseg.dicom.source import Limits, Source
 from hoseg.errors import HosegError, InputError, OutputError, SettingError
+from hoseg.reasons import Reason
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.dicom_sr import structured_report
 from hoseg.report.evidence import Evidence
@@ -100,34 +103,75 @@ def count_images(run_dir: Path) -> int:
     return sum(1 for _ in _results(run_dir))
 
 
-def read_header(source: str) -> Dataset:
+def read_header(source: str, sop_uid: str, limits: Limits | None = None) -> Dataset:
     """Read the dataset of an input by the name a result gives it, without its pixels.
+
+    A run folder may come from somebody else, and name any file of this machine: only a DICOM
+    object that its result was made from is read, and no error repeats what a file holds.
 
     Parameters
     ----------
     source : str
         A path, or ``"archive.zip!inner/name"``.
+    sop_uid : str
+        SOP Instance UID that the result states.
+    limits : Limits, optional
+        What may be read.
 
     Raises
     ------
     InputError
-        ``source_missing`` or ``not_dicom``.
+        ``source_missing``, ``not_dicom``, ``source_changed`` or what the limits forbid.
     """
-    archive, _, member = source.partition("!")
+    place = _place(source, limits or Limits())
     try:
-        if member and not Path(source).exists():
-            with zipfile.ZipFile(archive) as files:
-                data = files.read(member)
-            return pydicom.dcmread(BytesIO(data), stop_before_pixels=True, force=True)
-        return pydicom.dcmread(source, stop_before_pixels=True, force=True)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(
-            source,
-            f"the source can no longer be read ({error}); put it back where the run read it",
-            code="source_missing",
-        ) from error
-    except (InvalidDicomError, ValueError, EOFError) as error:
-        raise InputError(source, f"is not a DICOM file ({error})", code="not_dicom") from error
+        with _opened(place, limits or Limits()) as stream:
+            if not looks_like_dicom(stream.read(132)):
+                text = "is not a DICOM object; DICOM results need one to refer to"
+                raise InputError(source, text, code="not_dicom")
+            stream.seek(0)
+            header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+            found = str(header.get("SOPInstanceUID", "")).strip(" \0")
+    except PARSE_ERRORS as error:
+        text = f"is not a readable DICOM file ({type(error).__name__})"
+        raise InputError(source, text, code="not_dicom") from error
+    if found != sop_uid.strip(" \0"):
+        text = "is not the film that this result was made from; put that back, or run it again"
+        raise InputError(source, text, code="source_changed")
+    return header
+
+
+def _place(name: str, limits: Limits) -> Source:
+    """Where an input is; a member of an archive under the rules of ``discover``."""
+    missing = "the source can no longer be read ({}); put it back where the run read it"
+    path = Path(name)
+    if path.is_file():
+        return Source(path, name)
+    for cut in (n for n, letter in enumerate(name) if letter == "!"):
+        archive, member = Path(name[:cut]), name[cut + 1 :]
+        if archive.is_file():
+            try:
+                with zipfile.ZipFile(archive) as files:
+                    problem = member_problem(files.getinfo(member), limits)
+            except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+                text = missing.format(f"{type(error).__name__} in the archive")
+                raise InputError(name, text, code="source_missing") from error
+            return Source(archive, name, member, problem)
+    raise InputError(name, missing.format("no such file"), code="source_missing")
+
+
+def _opened(place: Source, limits: Limits) -> BinaryIO:
+    if place.member is not None or place.problem is not None:
+        return BytesIO(place.read(limits))
+    try:
+        size = place.path.stat().st_size
+        if size > limits.file_bytes:
+            text = f"{size} bytes; at most {limits.file_bytes} are read"
+            raise place.fail(Reason.FILE_TOO_LARGE, text)
+        return place.path.open("rb")
+    except OSError as error:
+        text = f"the source cannot be read ({error.strerror}); check its permissions"
+        raise InputError(place.name, text, code="source_missing") from error
 
 
 def _results(run_dir: Path) -> Iterator[Path]:
@@ -146,7 +190,7 @@ def _export_image(
         result = read_result(path)
         if result.image is None or not (folder / "masks.png").exists():
             return None
-        source = read_header(located(run_dir, result.source))
+        source = read_header(located(run_dir, result.source), result.image.sop_uid)
         if "SOPClassUID" not in source:
             raise InputError(
                 result.source,

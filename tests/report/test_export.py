@@ -1,10 +1,12 @@
 """``export_run``: DICOM objects of a finished run, checked by other people's programs."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pydicom
@@ -13,7 +15,7 @@ import pytest
 from hoseg.errors import SettingError
 from hoseg.report import export_run
 
-from .samples import STUDY, write_run
+from .samples import STUDY, source_dataset, write_run
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("dciodvfy", "dcmdump", "dsrdump", "storescu", "Orthanc", "bash")
@@ -80,6 +82,55 @@ def test_headers_can_be_changed_on_the_way(tmp_path):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(SettingError, match="hoseg run"):
         export_run(tmp_path)
+
+
+def rename_source(run, name):
+    """Make the result of the only film name another input."""
+    path = next(run.glob("studies/*/*/result.json"))
+    content = json.loads(path.read_text())
+    content["source"] = str(name)
+    path.write_text(json.dumps(content))
+
+
+def only_failure(run):
+    ((_, code, sentence),) = export_run(run).failed
+    assert not list(run.rglob("*.dcm"))
+    return code, sentence
+
+
+def test_a_run_folder_of_strangers_names_no_other_file(tmp_path):
+    run = write_run(tmp_path, films=1)
+    secret = tmp_path / "secret.txt"
+    secret.write_text("PASSWORD=hunter2\n" * 20)
+    rename_source(run, secret)
+    code, sentence = only_failure(run)
+    assert code == "not_dicom"
+    assert "hunter2" not in sentence
+    private = source_dataset(7)
+    private.save_as(tmp_path / "private.dcm", enforce_file_format=True)
+    rename_source(run, tmp_path / "private.dcm")
+    code, sentence = only_failure(run)
+    assert code == "source_changed"
+    assert "Yamada" not in sentence
+    rename_source(run, "/dev/zero")
+    assert only_failure(run)[0] == "source_missing"
+
+
+def test_members_of_archives_are_read_within_limits(tmp_path):
+    run = write_run(tmp_path, films=1)
+    film = tmp_path / "in" / "film1.dcm"
+    archive = tmp_path / "a!b.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+        files.write(film, "in/film!1.dcm")
+        with files.open("bomb.dcm", "w", force_zip64=True) as stream:
+            for _ in range(80):
+                stream.write(bytes(2**20))
+    rename_source(run, f"{archive}!bomb.dcm")
+    assert only_failure(run)[0] == "unsafe_archive"
+    rename_source(run, f"{archive}!absent.dcm")
+    assert only_failure(run)[0] == "source_missing"
+    rename_source(run, f"{archive}!in/film!1.dcm")
+    assert export_run(run).failed == []
 
 
 @pytest.mark.tools
