@@ -67,7 +67,9 @@ def test_an_exception_stops_the_pool():
         run([19])
 
 
-@pytest.mark.parametrize(("number", "what"), [(23, "Stubborn: no film is to blame"), (29, "lambda")])
+@pytest.mark.parametrize(
+    ("number", "what"), [(23, "Stubborn: no film is to blame"), (29, "lambda")]
+)
 def test_what_does_not_pickle_is_told_and_blames_no_film(number, what):
     with pytest.raises(HosegError, match=what) as caught:
         run([number])
