@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from hoseg.errors import InputError, SettingError
 from hoseg.evaluate.readers import Grade, compare_readers, read_grades
@@ -74,7 +75,6 @@ def grades(classes, per_patient=2, gap=None):
 
 
 def test_agreement_equals_sklearn():
-    metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)
     a = rng.integers(0, 5, 120)
     b = np.where(rng.random(120) < 0.6, a, rng.integers(0, 5, 120))

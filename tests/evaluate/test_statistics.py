@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics
 
 from hoseg.evaluate import statistics as stats
 
@@ -41,7 +42,6 @@ def test_weights_are_repetitions(seed, n):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_sklearn_agrees(seed):
-    metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(seed)
     n = 80
     truth, predicted = rng.integers(0, 5, n), rng.integers(0, 5, n)

@@ -69,3 +69,68 @@ def test_inward_faces_are_turned_and_open_ones_refused(tmp_path):
     (tmp_path / "bad.stl").write_bytes(b"solid nothing\nendsolid")
     with pytest.raises(InputError, match=r"bad\.stl"):
         read_mesh(tmp_path / "bad.stl")
+
+
+def test_groups_materials_and_normals_leave_an_obj_as_it_is(tmp_path):
+    sphere = unit_sphere(8)
+    write_obj(tmp_path / "plain.obj", sphere)
+    lines = (tmp_path / "plain.obj").read_text().splitlines()
+    faces = [line for line in lines if line.startswith("f")]
+    parts = [line for line in lines if line.startswith("v")] + ["vn 0 0 1"] * len(sphere.vertices)
+    for number, line in enumerate(faces):
+        parts += [f"o part{number // 40}", f"g g{number // 30}", f"usemtl m{number // 20}"]
+        parts.append(line)
+    (tmp_path / "parts.obj").write_text("mtllib none.mtl\n" + "\n".join(parts))
+    plain, torn = read_mesh(tmp_path / "plain.obj"), read_mesh(tmp_path / "parts.obj")
+    np.testing.assert_array_equal(torn.vertices, plain.vertices)
+    np.testing.assert_array_equal(torn.faces, plain.faces)
+
+
+def test_ply_with_quads_big_endian_and_properties_of_faces(tmp_path):
+    corners = np.array([[x, y, z] for x in (0, 4) for y in (0, 5) for z in (0, 6)], ">f4")
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    header = ("ply\nformat binary_big_endian 1.0\nelement vertex 8\nproperty float x\n"
+              "property float y\nproperty float z\nelement face 6\n"
+              "property list uchar int vertex_indices\nproperty uchar red\n"
+              "end_header\n")  # fmt: skip
+    faces = np.zeros(6, np.dtype([("n", "u1"), ("i", ">i4", 4), ("red", "u1")]))
+    faces["n"], faces["i"], faces["red"] = 4, quads, 200
+    path = tmp_path / "box.ply"
+    path.write_bytes(header.encode() + corners.tobytes() + faces.tobytes())
+    mesh = read_mesh(path)
+    assert len(mesh.faces) == 12
+    assert mesh.volume_mm3 == pytest.approx(4 * 5 * 6)
+
+
+@pytest.mark.parametrize("form", ["obj", "stl", "ply", "ply-ascii"])
+def test_damage_is_one_error_that_names_the_file(tmp_path, form):
+    sphere = unit_sphere(6)
+    path = tmp_path / f"ball.{form.split('-')[0]}"
+    if form == "obj":
+        write_obj(path, sphere)
+    elif form == "stl":
+        write_stl(path, sphere)
+    else:
+        write_ply(path, sphere, form == "ply")
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(60):
+        data = bytearray(whole[: int(rng.integers(1, len(whole) + 1))])
+        for place in rng.integers(0, min(len(data), 300), 3):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        try:
+            read_mesh(path)
+        except (InputError, SettingError) as error:
+            refused += "ball" in str(error)
+    assert refused > 30
+
+
+def test_coordinates_are_numbers(tmp_path):
+    sphere = unit_sphere(6)
+    write_obj(tmp_path / "nan.obj", sphere.moved(np.where(sphere.vertices > 0.9, np.nan, 1)))
+    with pytest.raises(InputError, match="finite"):
+        read_mesh(tmp_path / "nan.obj")
+    with pytest.raises(InputError, match=r"expected one of \.stl, \.obj, \.ply"):
+        read_mesh(tmp_path / "bone.gltf")
