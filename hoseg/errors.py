@@ -77,6 +77,12 @@ class DeviceError(HosegError):
     code = "device_unusable"
 
 
+class MissingExtra(HosegError):
+    """A package that only an extra brings is not installed (``hoseg.extras``)."""
+
+    code = "missing_extra"
+
+
 class OutputError(HosegError):
     """Results cannot be written (disk full, no permission, not a folder)."""
 

@@ -2,7 +2,7 @@
 """Set up and do one of the two things a newcomer wants. Safe to repeat; needs Python >= 3.11.
 
     python3 scripts/bootstrap.py example   install, simulate example studies, run hoseg on them
-    python3 scripts/bootstrap.py test      install, lint, type-check, run all tests
+    python3 scripts/bootstrap.py test      install, lint, check layers and types, run all tests
 
 Everything goes into ``.venv`` and ``out/`` of this checkout.
 """
@@ -42,7 +42,9 @@ def install(extras: str) -> None:
     if not PYTHON.exists():
         venv.EnvBuilder(with_pip=True).create(ENVIRONMENT)
     package = f".[{extras}]" if extras else "."
-    call(PYTHON, "-m", "pip", "install", "--quiet", "--editable", package)
+    pip = (PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    # Python compiles what is imported when it is imported: half of the time and 100 MB saved.
+    call(*pip, "--no-compile", "--editable", package)
     stamp.write_text(wanted.hexdigest())
 
 
@@ -66,6 +68,7 @@ def test() -> None:
     install("dev")
     call(PYTHON, "-m", "ruff", "check", ".")
     call(PYTHON, "-m", "ruff", "format", "--check", ".")
+    call(BIN / "lint-imports")
     call(PYTHON, "-m", "mypy")
     call(PYTHON, "-m", "pytest", "-n", "auto", "--dist", "worksteal", "-q", *sys.argv[2:])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hoseg
 from hoseg.errors import SettingError
+from hoseg.extras import require
 from hoseg.infer.options import usable_cores
 
 
@@ -46,6 +47,8 @@ class RunSettings:
             raise SettingError("--limit-s", self.limit_s, "seconds in (0, 86400]")
         if self.spacing_mm is not None and not 0.01 <= self.spacing_mm <= 10:
             raise SettingError("--spacing-mm", self.spacing_mm, "mm a pixel from 0.01 to 10")
+        if self.parquet:
+            require("parquet")
 
     @property
     def spacing(self) -> tuple[float, float] | None:

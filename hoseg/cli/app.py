@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 import hoseg
+from hoseg.cli.console import plain_console
 from hoseg.errors import HosegError
 
 # command: (module below hoseg.cli with a typer ``app``, one-line help). A module is imported
@@ -107,8 +107,7 @@ def main() -> None:
     except HosegError as error:
         if "--json" in sys.argv:
             typer.echo(json.dumps({"error": error.code, "message": str(error)}))
-        console = Console(stderr=True, soft_wrap=True)
-        console.print(
-            f"[red]error[/red] ({error.code}): ", str(error), sep="", markup=True, highlight=False
-        )
+        console = plain_console(stderr=True)
+        console.print("error", style="red", end="")
+        console.print(f" ({error.code}): {error}")
         sys.exit(error.exit_code)

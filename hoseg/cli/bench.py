@@ -118,20 +118,19 @@ def _write(path: Path, masks: NDArray[np.uint8]) -> None:
 
 
 def _show(result: Bench, bench_path: BenchPath, encoding: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from hoseg.cli.console import plain_console
+
+    console = plain_console()
     choice = bench_path.predictor.choice
-    console.print(
-        f"{choice.runtime} on {choice.device} in {choice.precision}: {choice.reason}", markup=False
-    )
+    console.print(f"{choice.runtime} on {choice.device} in {choice.precision}: {choice.reason}")
     if result.half_resolution:
         console.print("Films are decoded at half resolution: masks without pictures.")
     table = Table("stage", "ms a film, alone on one core")
     for name, value in result.stages_ms.items():
         table.add_row(name, f"{value:.1f}")
-    console.print(table)
+    console.print(table, soft_wrap=False)
     for name, speed in (("file to masks on disk", result.end_to_end), ("network", result.network)):
         console.print(
             f"{name} ({encoding}): {speed.median:.2f} films/s "

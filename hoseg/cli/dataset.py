@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from hoseg.datasets.check import Finding, Summary
 
 app = typer.Typer(add_completion=False)
@@ -44,6 +42,7 @@ def dataset(
     """
     import json
 
+    from hoseg.cli.console import progress
     from hoseg.datasets import open_dataset
     from hoseg.datasets.check import check
     from hoseg.datasets.convert import convert
@@ -52,30 +51,18 @@ def dataset(
     if action is Action.CONVERT and out is None:
         raise SettingError("--out", None, "a new or empty folder for the converted dataset")
     opened = open_dataset(path, format, spacing_mm)
-    with _progress() as progress:
-        task = progress.add_task(action.value, total=len(opened.films))
-
-        def advance() -> None:
-            progress.advance(task)
-
+    with progress(action.value, len(opened.films), quiet=json_output) as bar:
         if out is not None and action is Action.CONVERT:
-            count = convert(opened, to, out, advance)
+            count = convert(opened, to, out, bar.advance)
             text = json.dumps({"films": count, "format": to, "out": str(out)})
             typer.echo(text if json_output else f"{count} films written to {out} as {to}")
             return
-        summary, findings = check(opened, advance)
+        summary, findings = check(opened, bar.advance)
     if json_output:
         typer.echo(_as_json(opened.format, summary, findings))
     else:
         _show(opened.format, summary, findings)
     raise typer.Exit(1 if any(f.severity == "error" for f in findings) else 0)
-
-
-def _progress() -> Progress:
-    from rich.console import Console
-    from rich.progress import Progress
-
-    return Progress(console=Console(stderr=True), transient=True)
 
 
 def _as_json(format: str, summary: Summary, findings: list[Finding]) -> str:
@@ -87,10 +74,11 @@ def _as_json(format: str, summary: Summary, findings: list[Finding]) -> str:
 
 
 def _show(format: str, summary: Summary, findings: list[Finding]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from hoseg.cli.console import plain_console
+
+    console = plain_console()
     structures = ", ".join(f"{name} {count}" for name, count in summary.with_structure.items())
     console.print(
         f"{summary.films} films of {summary.patients} patients, format {format}; films with "
@@ -102,6 +90,6 @@ def _show(format: str, summary: Summary, findings: list[Finding]) -> None:
     table = Table("", "code", "film", "what", "file")
     for finding in findings[:_SHOWN]:
         table.add_row(finding.severity, finding.code, finding.case, finding.text, finding.path)
-    console.print(table)
+    console.print(table, soft_wrap=False)
     if len(findings) > _SHOWN:
         console.print(f"and {len(findings) - _SHOWN} more (--json shows all)")

@@ -51,9 +51,7 @@ def deidentify(
     hash, so that studies stay together. The same key gives the same names. Look at
     the copies before you share them: no program finds every handwritten word.
     """
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
+    from hoseg.cli.console import plain_console, progress
     from hoseg.deidentify.attributes import Policy
     from hoseg.deidentify.instances import deidentify_files
     from hoseg.deidentify.pseudonyms import Pseudonyms, load_key
@@ -62,27 +60,19 @@ def deidentify(
     _check_paths(inputs, out, link)
     key, origin = load_key(key_file)
     policy = Policy(keep_characteristics, shift_dates, pixels.value)
-    console = Console(stderr=True, soft_wrap=True)
-    with Progress(
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=as_json,
-        transient=True,
-    ) as bar:
-        sources = list(discover(inputs))
-        task = bar.add_task("De-identifying", total=len(sources))
-        outcome = deidentify_files(sources, out, policy, Pseudonyms(key), lambda: bar.advance(task))
+    sources = list(discover(inputs))
+    with progress("de-identifying", len(sources), quiet=as_json) as bar:
+        outcome = deidentify_files(sources, out, policy, Pseudonyms(key), bar.advance)
     if link is not None:
         _write_links(link, outcome.links)
     written = len(outcome.links)
     if as_json:
         typer.echo(_as_json(written, outcome.refused))
     else:
-        console.print(f"{written} copied to {out}, {len(outcome.refused)} refused.", markup=False)
+        console = plain_console(stderr=True)
+        console.print(f"{written} copied to {out}, {len(outcome.refused)} refused.")
         for name, code, sentence in outcome.refused:
-            console.print(f"  {name} ({code}): {sentence}", markup=False, highlight=False)
+            console.print(f"  {name} ({code}): {sentence}")
         if origin == "random":
             console.print("A new random key was used: later runs will give other pseudonyms.")
     raise typer.Exit(1 if outcome.refused or not written else 0)

@@ -15,14 +15,8 @@ PACKAGES = (
     "imagecodecs",
     "highdicom",
     "onnxruntime",
-    "torch",
-    "torchvision",
-    "openvino",
-    "onnx",
-    "lightning",
-    "segmentation-models-pytorch",
-    "pyarrow",
 )
+"""Of the base install; those of the extras are in ``hoseg.extras``."""
 
 
 @app.command()
@@ -45,10 +39,11 @@ def doctor(
 
 
 def examine(device: str) -> dict[str, Any]:
-    """Versions, runtimes, models and folders; nothing is downloaded or changed."""
+    """Versions, extras, runtimes, models and folders; nothing is downloaded or changed."""
     import platform
 
     import hoseg
+    from hoseg.extras import EXTRAS, command, missing
     from hoseg.infer.options import usable_cores
     from hoseg.infer.parity import processor_name
     from hoseg.infer.runtimes import RUNTIMES
@@ -68,6 +63,15 @@ def examine(device: str) -> dict[str, Any]:
         }
         for entry in list_models()
     ]
+    extras = [
+        {
+            "extra": name,
+            "purpose": extra.purpose,
+            "missing": list(missing(name)),
+            "command": command(name),
+        }
+        for name, extra in EXTRAS.items()
+    ]
     usable = any(not m["problem"] for m in models) and any(not r["problem"] for r in runtimes)
     return {
         "ready": usable,
@@ -76,12 +80,24 @@ def examine(device: str) -> dict[str, Any]:
         "system": platform.platform(),
         "processor": processor_name(),
         "usable_cores": usable_cores(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in _distributions()},
+        "extras": extras,
         "runtimes": runtimes,
         "models": models,
         "cache": str(cache_root()),
         "cache_problem": _write_problem(cache_root()),
     }
+
+
+def _distributions() -> list[str]:
+    """Names of distributions: those of the base install, then what the extras bring."""
+    from importlib.metadata import packages_distributions
+
+    from hoseg.extras import EXTRAS
+
+    known = packages_distributions()
+    names = [name for extra in EXTRAS.values() for name in extra.packages]
+    return list(dict.fromkeys([*PACKAGES, *(known.get(name, [name])[0] for name in names)]))
 
 
 def _version(name: str) -> str | None:
@@ -106,19 +122,24 @@ def _write_problem(folder: Any) -> str:
 
 
 def _show(findings: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=True)
+    from hoseg.cli.console import plain_console
+
+    console = plain_console()
     console.print(
         f"hoseg {findings['hoseg']}, Python {findings['python']}, {findings['system']}\n"
-        f"{findings['processor']}, {findings['usable_cores']} usable cores",
-        markup=False,
+        f"{findings['processor']}, {findings['usable_cores']} usable cores"
     )
     packages = Table("package", "version")
     for name, version in findings["packages"].items():
-        packages.add_row(name, version or "[yellow]not installed[/yellow]")
-    console.print(packages)
+        packages.add_row(name, version or Text("not installed", "yellow"))
+    console.print(packages, soft_wrap=False)
+    console.print("Extras, beyond the base install:")
+    for row in findings["extras"]:
+        lack = f"lacks {', '.join(row['missing'])}: {row['command']}" if row["missing"] else ""
+        _line(console, f"{row['extra']}, for {row['purpose']}", lack, "installed")
     console.print("Runtimes (each is judged against float32 torch before its first use):")
     for row in findings["runtimes"]:
         _line(console, row["runtime"], row["problem"], "can be used")
@@ -135,4 +156,4 @@ def _show(findings: dict[str, Any]) -> None:
 
 def _line(console: Any, name: str, problem: str, good: str) -> None:
     style = "yellow" if problem else "green"
-    console.print(f"  {name}: {problem or good}", style=style, markup=False)
+    console.print(f"  {name}: {problem or good}", style=style)

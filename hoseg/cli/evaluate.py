@@ -78,36 +78,21 @@ def evaluate(
     if split:
         datasets = [_only(split, films) for films in datasets]
 
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
+    from hoseg.cli.console import progress
     from hoseg.evaluate.model import PipelineReader
     from hoseg.evaluate.run import evaluate as judge
     from hoseg.pipeline import Pipeline
 
     reader = PipelineReader(Pipeline(model, device=device))
-    with Progress(
-        TextColumn("judging"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=as_json,
-    ) as progress:
-        task = progress.add_task("films", total=sum(len(films.films) for films in datasets))
+    count = sum(len(films.films) for films in datasets)
+    with progress("judging", count, quiet=as_json) as bar:
         found = judge(
             datasets,
             reader,
             out,
             label=reader.label,
             resampling=resampling,
-            advance=lambda: progress.advance(task),
+            advance=bar.advance,
         )
     if as_json:
         typer.echo((out / "metrics.json").read_text("utf-8"))
@@ -132,14 +117,14 @@ def _only(split: str, films: Dataset) -> Dataset:
 
 def _show(found: Evaluation, out: Path) -> None:
     """Headline figures, films that failed, and where to look."""
-    from rich.console import Console
     from rich.table import Table
 
+    from hoseg.cli.console import plain_console
     from hoseg.evaluate.page import interval, number
     from hoseg.evaluate.report import HEADLINES
     from hoseg.evaluate.summary import lookup
 
-    console = Console()
+    console = plain_console()
     table = Table("figure", "value", "95 % interval", "n", box=None, pad_edge=False)
     for name, title in HEADLINES:
         figure = lookup(found.figures, name)
@@ -148,12 +133,12 @@ def _show(found: Evaluation, out: Path) -> None:
             table.add_row(
                 title, number(row.value, figure.unit), interval(row, figure.unit), str(row.n)
             )
-    console.print(table)
+    console.print(table, soft_wrap=False)
     for case in found.failed[:10]:
-        console.print(f"[red]not judged[/red] {case.case}: {case.error}", highlight=False)
+        console.print(f"not judged: {case.case}: {case.error}", style="red")
     if len(found.failed) > 10:
         console.print(f"... and {len(found.failed) - 10} more, see cases.csv")
-    console.print(f"\nReport: [bold]{out / 'report.html'}[/bold]. Research use only.")
+    console.print(f"\nReport: {out / 'report.html'}. Research use only.")
 
 
 def _compare(readers: tuple[Path, Path], out: Path, repeats: int, seed: int, as_json: bool) -> None:
@@ -192,14 +177,14 @@ def _compare(readers: tuple[Path, Path], out: Path, repeats: int, seed: int, as_
     if as_json:
         typer.echo(text)
         return
-    from rich.console import Console
+    from hoseg.cli.console import plain_console
 
-    console = Console()
+    console = plain_console()
     console.print(f"{len(found.pairs)} hips graded by both.")
     for name, title in (
         ("class.kappa_quadratic", "quadratic-weighted kappa"),
         ("class.kappa_plain", "plain kappa"),
         ("class.exact", "exact agreement"),
     ):
-        console.print(f"{title}: {cell(lookup(found.figures, name))}", highlight=False)
-    console.print(f"Report: [bold]{out / 'report.html'}[/bold]. Research use only.")
+        console.print(f"{title}: {cell(lookup(found.figures, name))}")
+    console.print(f"Report: {out / 'report.html'}. Research use only.")

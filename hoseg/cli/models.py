@@ -24,9 +24,10 @@ def models(
     """
     import json
 
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
+    from hoseg.cli.console import plain_console
     from hoseg.errors import ModelError
     from hoseg.segment.weights import DEFAULT_MODEL, list_models, verify_model
 
@@ -51,12 +52,13 @@ def models(
         for entry in entries:
             name = entry.name + (" (default)" if entry.name == DEFAULT_MODEL else "")
             if entry.card is None:
-                table.add_row(name, f"[red]no[/red]: {entry.problem}", "", "", "", str(entry.path))
+                problem = Text(f"no: {entry.problem}", "red")
+                table.add_row(name, problem, "", "", "", str(entry.path))
                 continue
             card = entry.card
             table.add_row(
                 name, "yes", f"{card.spacing_mm:g} mm", f"{card.parameters:,}", card.created,
                 str(entry.path),
             )  # fmt: skip
-        Console().print(table)
+        plain_console().print(table, soft_wrap=False)
     raise typer.Exit(1 if any(entry.card is None for entry in entries) else 0)

@@ -64,16 +64,7 @@ def simulate(
     docs/simulate.md says what --meshes and --label-map need. Research use only. Not a medical
     device.
     """
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
+    from hoseg.cli.console import plain_console, progress
     from hoseg.simulate.body.own_anatomy import AnatomySettings, parse_labels
     from hoseg.simulate.folder import FolderSettings, parse_size, write_folder
 
@@ -86,26 +77,15 @@ def simulate(
         size=parse_size(size),
         anatomy=AnatomySettings(meshes, label_map, parse_labels(labels)),
     )
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("simulating"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=as_json,
-    ) as progress:
-        task = progress.add_task("films", total=count)
-        summary = write_folder(out, settings, workers, lambda: progress.advance(task))
-        made = int(progress.tasks[0].completed)
+    with progress("simulating", count, quiet=as_json) as bar:
+        summary = write_folder(out, settings, workers, bar.advance)
     if as_json:
         typer.echo(json.dumps(summary.as_dict()))
         return
-    if not made:
+    console = plain_console(stderr=True)
+    if not bar.done:
         console.print("Nothing to do: these films were made before.")
-    films = f"{summary.films} films in {out}; {out / 'index.csv'} lists them."
-    console.print(films, markup=False, highlight=False)
+    console.print(f"{summary.films} films in {out}; {out / 'index.csv'} lists them.")
     if summary.hips_graded:
         console.print(
             f"Class in 3D and in 2D differ in {summary.hips_differ} of {summary.hips_graded} hips."

@@ -34,8 +34,11 @@ def train(
 
     Research use only. Not a medical device.
     """
-    from rich.console import Console
+    from hoseg.extras import require
 
+    require("train")
+
+    from hoseg.cli.console import plain_console
     from hoseg.errors import SettingError
     from hoseg.segment.weights import load_model
     from hoseg.train.config import read_config
@@ -55,4 +58,4 @@ def train(
     if json_output:
         typer.echo(card.model_dump_json())
     else:
-        Console().print(f"{card.label} in {out / 'model'}", highlight=False)
+        plain_console().print(f"{card.label} in {out / 'model'}")

@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 import hoseg
-from hoseg.errors import DeviceError, OutputError, SettingError
+from hoseg.errors import OutputError, SettingError
+from hoseg.extras import require
 from hoseg.infer.engine import CpuEngine, deployment_of
 from hoseg.infer.options import Options
 from hoseg.infer.parity import ParityResult, attachment_of, check_engine, processor_name
@@ -43,16 +43,14 @@ def export_model(model: Model, runtime: str, folder: Path) -> Exported:
     Raises
     ------
     SettingError: unknown runtime
-    DeviceError: a package is missing
+    MissingExtra: a package is missing
     OutputError: the folder cannot be written
     """
     if runtime not in FORMATS:
         raise SettingError("--runtime", runtime, f"one of {', '.join(FORMATS)}")
     package = "onnxruntime" if runtime == "onnx" else "openvino"
-    if find_spec(package) is None:
-        raise DeviceError(
-            f"the export is judged with {package}, which is not installed; install hoseg[export]"
-        )
+    needed = ("torch", "onnx") if runtime == "onnx" else ("torch", "onnx", "openvino")
+    require("export", *needed, purpose=f"hoseg export --runtime {runtime}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         derived.add_derived(folder, derived.ONNX, model, derived.export_onnx)

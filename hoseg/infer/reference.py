@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.extras import require
 from hoseg.imaging.prepare import prepare
 from hoseg.infer.engine import CpuEngine, deployment_of
 from hoseg.infer.options import Options
@@ -45,6 +46,7 @@ def reference_of(model: Model) -> Reference:
 
 def make_reference(model: Model, path: Path) -> None:
     """Simulate the reference films, predict them with float32 torch and write both."""
+    require("export", "torch", purpose=f"to make parity.npz for {model.path}, hoseg")
     from hoseg.infer.runtimes.torch_cpu import open_network
 
     card = model.card

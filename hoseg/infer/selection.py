@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-from hoseg.errors import DeviceError, SettingError
+from hoseg.errors import DeviceError, MissingExtra, SettingError
+from hoseg.extras import require
 from hoseg.infer.engine import CpuEngine, Engine, deployment_of
 from hoseg.infer.options import Options
 from hoseg.infer.parity import ParityResult, check_parity
@@ -68,14 +69,22 @@ def choose(
 ) -> tuple[Choice, Engine]:
     """Open the fastest runtime that passes.
 
-    Raises DeviceError with a sentence for every row tried when none can be used.
+    Raises
+    ------
+    MissingExtra: what was asked for by name, or the model's files for it, need a package
+    DeviceError: none can be used, with a sentence for every row tried
     """
     attempts: dict[Runtime, Attempt] = {}
     passed: list[_Passed] = []
+    lacking: MissingExtra | None = None
     for row in _wanted(device, runtime, options.precision):
         if passed and _is_pointless(row, passed):
             continue
-        found, attempts[row] = _try(row, models, device, options)
+        try:
+            found, attempts[row] = _try(row, models, device, options)
+        except MissingExtra as error:
+            lacking = lacking or error
+            found, attempts[row] = None, Attempt(row.label, "unavailable", str(error))
         passed += [found] if found else []
     for best in _fastest_first(passed):
         where = _device_name(best.row, device)
@@ -88,7 +97,7 @@ def choose(
         attempts[best.row] = _attempt(best.row, "used", reason, best.result)
         tried = tuple(attempts.values())
         return Choice(best.row.name, where, best.row.precision, reason, tried), engine
-    raise DeviceError(_nothing_works(device, runtime, list(attempts.values())))
+    raise lacking or DeviceError(_nothing_works(device, runtime, list(attempts.values())))
 
 
 def _fastest_first(passed: list[_Passed]) -> list[_Passed]:
@@ -109,6 +118,11 @@ def _wanted(device: str, runtime: str | None, precision: str | None) -> list[Run
     if runtime is not None and runtime not in NAMES:
         raise SettingError("runtime", runtime, f"one of {', '.join(NAMES)}")
     kind = device.partition(":")[0]
+    if kind == "cuda":
+        require("gpu", "torch", purpose=f"--device {device}")
+    if runtime in ("torch", "openvino"):
+        extra = "gpu" if runtime == "torch" else "export"
+        require(extra, runtime, purpose=f"--runtime {runtime}")
     rows = [
         row
         for row in RUNTIMES

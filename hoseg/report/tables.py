@@ -13,6 +13,7 @@ from typing import Literal
 
 from hoseg import files
 from hoseg.errors import OutputError
+from hoseg.extras import require
 from hoseg.report.schema import HipFacts, ImageFacts, ResultFile
 
 Row = dict[str, str]
@@ -170,14 +171,15 @@ def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[
 
     Raises
     ------
+    MissingExtra
+        When pyarrow is not installed.
     OutputError
-        When pyarrow is not installed or the file cannot be written.
+        When the file cannot be written.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise OutputError("Parquet needs pyarrow: pip install 'hoseg[parquet]'") from error
+    require("parquet")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     rows = list(rows)
     types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
     convert = {"text": str, "integer": int, "number": float}

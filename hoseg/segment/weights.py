@@ -22,6 +22,7 @@ from safetensors.numpy import save as dump_safetensors
 
 import hoseg
 from hoseg.errors import ModelError
+from hoseg.extras import require
 from hoseg.segment.card import ModelCard, read_card, write_card
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Model:
 
     def network(self) -> nn.Module:
         """Build the network in float32 and evaluation mode with these weights."""
+        require("gpu", "torch", purpose=f"the network of {self.path}")
         import torch
 
         from hoseg.segment.network import build_network

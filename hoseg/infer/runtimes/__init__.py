@@ -13,20 +13,19 @@ from hoseg.infer.runtimes.spec import Runtime as Runtime
 from hoseg.infer.runtimes.spec import Wish as Wish
 
 RUNTIMES: tuple[Runtime, ...] = (
-    Runtime("torch", "cuda", "float16", "torch", "torch", "torch_cuda", obstacles.cuda),
-    Runtime("torch", "cuda", "bfloat16", "torch", "torch", "torch_cuda", obstacles.cuda_bfloat16),
-    Runtime("torch", "cuda", "float32", "torch", "torch", "torch_cuda", obstacles.cuda),
+    Runtime("torch", "cuda", "float16", "torch", "gpu", "torch_cuda", obstacles.cuda),
+    Runtime("torch", "cuda", "bfloat16", "torch", "gpu", "torch_cuda", obstacles.cuda_bfloat16),
+    Runtime("torch", "cuda", "float32", "torch", "gpu", "torch_cuda", obstacles.cuda),
     Runtime(
-        "openvino", "cpu", "bfloat16", "openvino", "openvino (hoseg[export])", "openvino_cpu",
+        "openvino", "cpu", "bfloat16", "openvino", "export", "openvino_cpu",
         obstacles.cpu_bfloat16,
     ),
-    Runtime("onnx", "cpu", "float32", "onnxruntime", "onnxruntime", "onnx_cpu", obstacles.none),
+    Runtime("onnx", "cpu", "float32", "onnxruntime", "", "onnx_cpu", obstacles.none),
     Runtime(
-        "openvino", "cpu", "float32", "openvino", "openvino (hoseg[export])", "openvino_cpu",
-        obstacles.none,
+        "openvino", "cpu", "float32", "openvino", "export", "openvino_cpu", obstacles.none,
     ),
-    Runtime("torch", "cpu", "bfloat16", "torch", "torch", "torch_cpu", obstacles.cpu_bfloat16),
-    Runtime("torch", "cpu", "float32", "torch", "torch", "torch_cpu", obstacles.none),
+    Runtime("torch", "cpu", "bfloat16", "torch", "gpu", "torch_cpu", obstacles.cpu_bfloat16),
+    Runtime("torch", "cpu", "float32", "torch", "gpu", "torch_cpu", obstacles.none),
 )  # fmt: skip
 
 NAMES = ("torch", "onnx", "openvino")

@@ -13,10 +13,10 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 from hoseg.errors import DeviceError
+from hoseg.extras import require
 from hoseg.segment.weights import Model
 
 ONNX = "model.onnx"
@@ -32,7 +32,7 @@ _INDEX = "derived.json"
 def onnx_file(model: Model) -> Path:
     """Return the ONNX file of a model, made now (needs torch and onnx) if there is none yet.
 
-    Raises DeviceError when it has to be made and cannot.
+    Raises DeviceError or MissingExtra when it has to be made and cannot.
     """
     return derived_file(model, ONNX, export_onnx)
 
@@ -119,14 +119,9 @@ def _read_index(folder: Path, model: Model) -> dict[str, str]:
 def export_onnx(model: Model, path: Path) -> None:
     """Write the deployed network: ``pixels`` (n, 1, h, w) float32 in, uint8 probabilities out.
 
-    Raises DeviceError when torch or onnx is not installed.
+    Raises MissingExtra when torch or onnx is not installed.
     """
-    missing = [name for name in ("torch", "onnx") if find_spec(name) is None]
-    if missing:
-        raise DeviceError(
-            f"{model.path}: has no model.onnx and one cannot be made without "
-            f"{' and '.join(missing)}; install hoseg[export]"
-        )
+    require("export", "torch", "onnx", purpose=f"to make model.onnx for {model.path}, hoseg")
     import torch
 
     from hoseg.infer.runtimes.deploy import deploy

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hoseg import extras
 
 
 class Forward(Protocol):
@@ -47,7 +48,7 @@ class Runtime:
     device: "cpu" or "cuda"
     precision: of the arithmetic
     package: import name it needs
-    install: what to install when the package is missing
+    extra: that brings the package; "" when the base install does
     module: of ``hoseg.infer.runtimes``, with a function ``open_network(model, wish)``
     obstacle: says why this machine cannot run it, or "" when it can
     """
@@ -56,7 +57,7 @@ class Runtime:
     device: str
     precision: str
     package: str
-    install: str
+    extra: str
     module: str
     obstacle: Callable[[str], str]
 
@@ -67,6 +68,6 @@ class Runtime:
 
     def why_not(self, device: str) -> str:
         """Return the reason it cannot be used here, with what to do; "" when it can."""
-        if find_spec(self.package) is None:
-            return f"the package {self.package!r} is not installed; install {self.install}"
+        if self.extra and extras.missing(self.extra, self.package):
+            return f"{self.package} is not installed: {extras.command(self.extra)}"
         return self.obstacle(device)
