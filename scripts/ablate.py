@@ -27,7 +27,7 @@ from evaluate_real import read_truth, variants
 
 from hoseg.datasets import open_dataset
 from hoseg.dicom.decode import load
-from hoseg.evaluate.model import PipelineReader
+from hoseg.evaluate.model import EvaluatedPipeline
 from hoseg.evaluate.run import evaluate
 from hoseg.infer.options import Options
 from hoseg.infer.predictor import Predictor
@@ -112,7 +112,7 @@ def real_figures(model: Path, film: Path, truth: Path, threads: int) -> dict[str
 
 def simulated_figures(model: Path, films: Path, out: Path) -> dict[str, float]:
     """What ``hoseg evaluate`` finds on a folder of simulated films."""
-    reader = PipelineReader(Pipeline(str(model), device="cpu", runtime="torch"))
+    reader = EvaluatedPipeline(Pipeline(str(model), device="cpu", runtime="torch"))
     found = evaluate(open_dataset(films), reader, out, label=reader.label)
     whole = [figure for figure in found.figures if figure.stratum == "all"]
     values = {figure.name: figure.estimate.value for figure in whole}

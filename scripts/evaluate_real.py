@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from hoseg.datasets.labelled import LabelledImage
 from hoseg.dicom.decode import load
 from hoseg.errors import InputError
-from hoseg.evaluate.judge import Prediction, judge
+from hoseg.evaluate.gallery import side_by_side
 from hoseg.evaluate.lesions import SIZE_FLOOR_MM2
-from hoseg.evaluate.pictures import side_by_side
+from hoseg.evaluate.score import Prediction, score_case
 from hoseg.imaging.prepare import prepare
 from hoseg.infer import trial
 from hoseg.infer.predictor import Predictor
@@ -141,7 +141,7 @@ def _variant(
     found: Segmentation,
     beyond: NDArray[np.bool_],
 ) -> Variant:
-    case = judge(image, Prediction(found))
+    case = score_case(image, Prediction(found))
     pelvis, femur = case.overlaps[:2]
     spacing = image.radiograph.spacing
     pixel_mm2 = spacing.row_mm * spacing.column_mm if spacing else 0.0

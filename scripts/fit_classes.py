@@ -36,9 +36,9 @@ from hoseg.datasets.simulated import Hip as BuiltHip
 from hoseg.datasets.simulated import read_truth
 from hoseg.evaluate import statistics as stats
 from hoseg.evaluate.case import BINS, CLASSES
+from hoseg.evaluate.figures import SEVERE
 from hoseg.evaluate.hips import match, true_hips
-from hoseg.evaluate.measures import SEVERE
-from hoseg.evaluate.model import PipelineReader
+from hoseg.evaluate.model import EvaluatedPipeline
 from hoseg.evaluate.stream import Segmented
 from hoseg.grade import Exposed, Film, GradeSettings, HipFinding, Probabilities, grade
 from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_class_model
@@ -110,7 +110,7 @@ def look_at(
     # Without the class model: the fit wants the draws, not an earlier fit.
     network = None if attachment is None else CloseUpNetwork(ATTACHMENT, attachment)
     pipeline.grading = GradingModels(attachment=network)
-    reader = PipelineReader(pipeline)
+    reader = EvaluatedPipeline(pipeline)
     hips: list[Hip] = []
     pieces: list[Piece] = []
     number = 0

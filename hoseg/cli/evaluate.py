@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,18 +78,18 @@ def evaluate(
         datasets = [_only(split, films) for films in datasets]
 
     from hoseg.cli.console import progress
-    from hoseg.evaluate.model import PipelineReader
-    from hoseg.evaluate.run import evaluate as judge
+    from hoseg.evaluate.model import EvaluatedPipeline
+    from hoseg.evaluate.run import evaluate as run_evaluation
     from hoseg.pipeline import Pipeline
 
-    reader = PipelineReader(Pipeline(model, device=device))
+    judged = EvaluatedPipeline(Pipeline(model, device=device))
     count = sum(len(films.films) for films in datasets)
     with progress("judging", count, quiet=as_json) as bar:
-        found = judge(
+        found = run_evaluation(
             datasets,
-            reader,
+            judged,
             out,
-            label=reader.label,
+            label=judged.label,
             resampling=resampling,
             advance=bar.advance,
         )
@@ -120,9 +119,9 @@ def _show(found: Evaluation, out: Path) -> None:
     from rich.table import Table
 
     from hoseg.cli.console import plain_console
+    from hoseg.evaluate.figures import lookup
     from hoseg.evaluate.page import interval, number
     from hoseg.evaluate.report import HEADLINES
-    from hoseg.evaluate.summary import lookup
 
     console = plain_console()
     table = Table("figure", "value", "95 % interval", "n", box=None, pad_edge=False)
@@ -146,11 +145,11 @@ def _compare(readers: tuple[Path, Path], out: Path, repeats: int, seed: int, as_
     import numpy as np
 
     from hoseg.errors import OutputError
-    from hoseg.evaluate.outputs import metrics, write_text
+    from hoseg.evaluate.figures import lookup
+    from hoseg.evaluate.outputs import write_metrics
     from hoseg.evaluate.page import cell, write_page
     from hoseg.evaluate.readers import compare_readers, read_grades
-    from hoseg.evaluate.report_readers import readers_page
-    from hoseg.evaluate.summary import lookup
+    from hoseg.evaluate.report import readers_page
 
     first, second = (read_grades(path) for path in readers)
     found = compare_readers(first, second, np.random.default_rng(seed), repeats)
@@ -168,14 +167,13 @@ def _compare(readers: tuple[Path, Path], out: Path, repeats: int, seed: int, as_
         "confusion": found.matrix.astype(int).tolist(),
         "bootstrap": {"repeats": repeats, "seed": seed},
     }
-    text = json.dumps(metrics(found.figures, facts), indent=1, allow_nan=False) + "\n"
-    write_text(out / "metrics.json", text)
+    write_metrics(out / "metrics.json", found.figures, facts)
     names = [path.stem for path in readers]
     if names[0] == names[1]:
         names = [str(path) for path in readers]
     write_page(readers_page(found, names[0], names[1]), out / "report.html")
     if as_json:
-        typer.echo(text)
+        typer.echo((out / "metrics.json").read_text("utf-8"))
         return
     from hoseg.cli.console import plain_console
 

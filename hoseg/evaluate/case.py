@@ -29,7 +29,7 @@ class HipScore:
     true_gap_mm, true_masks_gap_mm: None for a bridge, which leaves no gap to measure
     true_ho_mm2, predicted_ho_mm2: visible ossification in this hip's part of the film
     ho_dice: Dice of ossification in this part; None where undefined
-    ho_score: suspicion of ossification, in [0, 1] (see ``suspicion``)
+    ho_score: suspicion of ossification, in [0, 1] (``hoseg.grade.chances.suspicion``)
     """
 
     side: Side
@@ -50,7 +50,7 @@ class HipScore:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ReliabilityCounts:
     """Pixels of one structure by predicted probability: three tuples of ``BINS`` numbers."""
 
     name: str
@@ -80,7 +80,7 @@ class CaseScore:
     lesions: tuple[Lesion, ...] = ()
     lesion_hips: tuple[int, ...] = ()
     hips: tuple[HipScore, ...] = ()
-    calibration: tuple[Calibration, ...] = ()
+    calibration: tuple[ReliabilityCounts, ...] = ()
     ho_score: float | None = None
     outside_mm2: float | None = None
     error: str = ""

@@ -1,4 +1,4 @@
-"""Which hip is which: true hips, their part of the film, and the finding that belongs to each."""
+"""Which hip is which: true hips, and the finding that belongs to each."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hoseg.datasets.labelled import GradedHip
 from hoseg.grade import HipFinding
-from hoseg.radiograph import Grid, Side
+from hoseg.radiograph import Side
 
 
 @dataclass(frozen=True)
@@ -90,34 +89,3 @@ def _closest(hip: TrueHip, found: Sequence[HipFinding]) -> HipFinding | None:
         if hip.centre_px and f.landmarks.head_px and Side.UNKNOWN in (f.side, hip.side)
     ]
     return found[min(near)[1]] if near else None
-
-
-def territory(
-    hips: Sequence[TrueHip], index: int, where: Grid | tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Pixels (H, W) nearer to the head of hip ``index`` than to any other head.
-
-    The whole film when it shows one hip, or when a head's place is not known.
-
-    where: a grid on the film, or the (H, W) shape of the film itself
-    """
-    shape = where.shape if isinstance(where, Grid) else where
-    centres = [hip.centre_px for hip in hips if hip.centre_px is not None]
-    if len(hips) < 2 or len(centres) < len(hips):
-        return np.ones(shape, bool)
-    i, j = (np.arange(n, dtype=np.float64) for n in shape)
-    if isinstance(where, Grid):
-        i = where.origin_px[0] + where.step_px[0] * i
-        j = where.origin_px[1] + where.step_px[1] * j
-    row, column = centres[index]
-    here = np.ones(shape, bool)
-    for other, (other_row, other_column) in enumerate(centres):
-        if other == index:
-            continue
-        # |x - c|^2 < |x - d|^2 is linear in x: one comparison of rows with columns. Pixels just
-        # as near to both belong to the first hip.
-        by_row = 2 * (other_row - row) * i - (other_row**2 - row**2)
-        by_column = (other_column**2 - column**2) - 2 * (other_column - column) * j
-        nearer = np.less if other < index else np.less_equal
-        here &= nearer(by_row[:, None], by_column[None])
-    return here

@@ -30,7 +30,7 @@ class Heading:
 _HEADING_JSON: TypeAdapter[Heading] = TypeAdapter(Heading)
 
 
-class Journal:
+class EvaluationJournal:
     """Append-only file of judged films; a torn last line (kill -9) is dropped and redone."""
 
     def __init__(self, path: Path, heading: Heading) -> None:

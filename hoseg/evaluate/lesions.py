@@ -22,8 +22,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-SIZE_FLOOR_MM2 = 25.0
-"""0.25 cm2: smaller components are noise to a grader (grading.md, section 2.2)."""
+from hoseg.grade.chances import SUSPECT_MM2
+
+SIZE_FLOOR_MM2 = SUSPECT_MM2
+"""0.25 cm2, what suspicion asks for: twice the least that grading counts (``floor_mm2``)."""
 HIT_FRACTION = 0.2
 """Share of a lesion that must be covered. Low, because the edge of immature bone is a matter
 of opinion; well above what an accidental touch reaches."""

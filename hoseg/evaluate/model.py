@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hoseg.datasets.labelled import LabelledImage
-from hoseg.evaluate.judge import Prediction
+from hoseg.evaluate.score import Prediction
 from hoseg.evaluate.stream import Segmented
 from hoseg.grade import HipFinding, grade
 from hoseg.imaging.prepare import prepare
@@ -12,7 +12,7 @@ from hoseg.pipeline import ImageResult, Pipeline
 from hoseg.radiograph import Radiograph
 
 
-class PipelineReader:
+class EvaluatedPipeline:
     """A pipeline whose masks are judged even where its quality gate refuses the film."""
 
     def __init__(self, pipeline: Pipeline) -> None:

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import hoseg
-from hoseg.errors import OutputError
 from hoseg.evaluate.bootstrap import LEVEL
 from hoseg.evaluate.case import CaseScore
-from hoseg.evaluate.measures import chances
-from hoseg.evaluate.summary import Figure
-from hoseg.evaluate.tables import hip_pairs, lesion_pairs
+from hoseg.evaluate.figures import Figure, class_probabilities, hip_pairs, lesion_pairs
+from hoseg.files import write_whole
 from hoseg.radiograph import STRUCTURES
 from hoseg.report.tables import Column, write_csv
-
-DISCLAIMER = "Research use only. Not a medical device."
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write under a temporary name, then rename, so that no reader sees half a file."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+from hoseg.words import RESEARCH_USE
 
 
 def metrics(figures: Sequence[Figure], facts: dict[str, Any]) -> dict[str, Any]:
@@ -47,13 +30,15 @@ def metrics(figures: Sequence[Figure], facts: dict[str, Any]) -> dict[str, Any]:
         **facts,
         "interval": f"{LEVEL:.0%} percentile bootstrap, patients resampled",
         "figures": table,
-        "disclaimer": DISCLAIMER,
+        "disclaimer": RESEARCH_USE,
     }
 
 
 def write_metrics(path: Path, figures: Sequence[Figure], facts: dict[str, Any]) -> None:
     """Write ``metrics.json``."""
-    write_text(path, json.dumps(metrics(figures, facts), indent=1, allow_nan=False) + "\n")
+    write_whole(
+        path, json.dumps(metrics(figures, facts), indent=1, allow_nan=False) + "\n", flush=True
+    )
 
 
 _CASE = (
@@ -139,7 +124,7 @@ def _case_row(case: CaseScore) -> dict[str, str]:
 
 def _hip_rows(cases: Sequence[CaseScore]) -> Iterable[dict[str, str]]:
     pairs = hip_pairs(cases)
-    for (case, hip), p in zip(pairs, chances([hip for _, hip in pairs]), strict=True):
+    for (case, hip), p in zip(pairs, class_probabilities([hip for _, hip in pairs]), strict=True):
         row = {name.name: _text(getattr(hip, name.name, None)) for name in HIP_COLUMNS}
         row |= {f"p{k}": "" if hip.probabilities is None else _text(p[k]) for k in range(5)}
         yield row | _name(case)

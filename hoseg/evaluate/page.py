@@ -12,12 +12,13 @@ from markupsafe import Markup
 
 import hoseg
 from hoseg.evaluate.bootstrap import Estimate
-from hoseg.evaluate.outputs import write_text
-from hoseg.evaluate.summary import Figure
+from hoseg.evaluate.figures import Figure
+from hoseg.files import write_whole
+from hoseg.words import RESEARCH_USE
 
 
 @dataclass(frozen=True)
-class Card:
+class FigureCard:
     """One headline figure."""
 
     title: str
@@ -27,7 +28,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TextTable:
     """A table of text; the first column names the row."""
 
     head: tuple[str, ...]
@@ -69,9 +70,9 @@ class Section:
 
     title: str
     lead: str = ""
-    cards: tuple[Card, ...] = ()
+    cards: tuple[FigureCard, ...] = ()
     charts: tuple[Chart, ...] = ()
-    grids: tuple[Grid, ...] = ()
+    grids: tuple[TextTable, ...] = ()
     pictures: tuple[Picture, ...] = ()
     points: tuple[str, ...] = ()
     folded: bool = False
@@ -90,8 +91,10 @@ def write_page(page: Page, path: Path) -> None:
     """Write the page; pictures, styles and charts are inside, nothing is fetched."""
     environment = Environment(autoescape=select_autoescape(default=True), trim_blocks=True)
     source = resources.files("hoseg.evaluate").joinpath("page.html.j2").read_text("utf-8")
-    text = environment.from_string(source).render(page=page, version=hoseg.__version__)
-    write_text(path, text)
+    text = environment.from_string(source).render(
+        page=page, version=hoseg.__version__, research_use=RESEARCH_USE
+    )
+    write_whole(path, text, flush=True)
 
 
 def number(value: float | None, unit: str = "") -> str:

@@ -24,10 +24,9 @@ from hoseg.errors import InputError, SettingError
 from hoseg.evaluate import statistics as stats
 from hoseg.evaluate.bootstrap import Resamples
 from hoseg.evaluate.case import CLASSES
-from hoseg.evaluate.measures import class_measures, gap_measures
-from hoseg.evaluate.summary import Figure, table_figures
-from hoseg.evaluate.tables import ROMAN, Table
+from hoseg.evaluate.figures import Figure, Table, class_measures, gap_measures, table_figures
 from hoseg.radiograph import Side
+from hoseg.words import BROOKER
 
 _NAMES = {
     "image": ("sop_uid", "image", "source", "study", "study_uid", "case"),
@@ -38,7 +37,7 @@ _NAMES = {
 }
 _SIDES = {"left": Side.LEFT, "l": Side.LEFT, "right": Side.RIGHT, "r": Side.RIGHT}
 _SIDES |= {"": Side.UNKNOWN, "unknown": Side.UNKNOWN}
-_CLASSES = {name: i for i, name in enumerate(ROMAN)} | {str(i): i for i in range(CLASSES)}
+_CLASSES = {name: i for i, name in enumerate(BROOKER)} | {str(i): i for i in range(CLASSES)}
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def compare_readers(
         *class_measures("class", truth, found),
         *gap_measures("gap", [x.gap_mm for x, _ in pairs], [y.gap_mm for _, y in pairs]),
     )
-    strata = tuple((f"class: {name}", truth == i) for i, name in enumerate(ROMAN))
+    strata = tuple((f"class: {name}", truth == i) for i, name in enumerate(BROOKER))
     figures = table_figures(
         Table(patient, strata, measures), Resamples.draw(len(names), repeats, rng)
     )

@@ -13,13 +13,13 @@ from hoseg.datasets.labelled import Dataset, LabelledFilm
 from hoseg.datasets.pool import pool
 from hoseg.errors import InputError, OutputError, SettingError
 from hoseg.evaluate.case import CaseScore
-from hoseg.evaluate.journal import Heading, Journal
+from hoseg.evaluate.figures import Figure, summarise
+from hoseg.evaluate.journal import EvaluationJournal, Heading
 from hoseg.evaluate.outputs import write_metrics, write_tables
 from hoseg.evaluate.page import write_page
 from hoseg.evaluate.readers import read_grades
 from hoseg.evaluate.report import model_page
-from hoseg.evaluate.stream import Reader, judge_films
-from hoseg.evaluate.summary import Figure, summarise
+from hoseg.evaluate.stream import EvaluatedModel, score_films
 
 JOURNAL = "journal.jsonl"
 REPORT = "report.html"
@@ -59,7 +59,7 @@ class Resampling:
 
 def evaluate(
     datasets: Sequence[Dataset],
-    reader: Reader,
+    model: EvaluatedModel,
     out: Path,
     *,
     label: str,
@@ -71,7 +71,7 @@ def evaluate(
     Parameters
     ----------
     datasets : films with masks, grades, or both; several are judged together and each by itself
-    reader : the model
+    model : what is evaluated
     out : folder; a run that was interrupted there is continued
     label : name and hash of the model; another model starts afresh
     resampling : bootstrap repeats and seed
@@ -95,8 +95,8 @@ def evaluate(
         raise OutputError(f"{out}: cannot be made: {error.strerror}") from error
     where = SEPARATOR.join(str(dataset.path.resolve()) for dataset in datasets)
     heading = Heading(label, where, hoseg.__version__)
-    with Journal(out / JOURNAL, heading) as journal:
-        cases = judge_films(films, reader, journal, out, advance)
+    with EvaluationJournal(out / JOURNAL, heading) as journal:
+        cases = score_films(films, model, journal, out, advance)
     rng = np.random.default_rng(resampling.seed)
     figures = summarise(cases, rng, repeats=resampling.repeats)
     found = Evaluation(cases, figures)

@@ -1,4 +1,4 @@
-"""Judge a data set film by film: reading, network and scoring overlap; memory stays bounded."""
+"""Score a data set film by film: reading, network and scoring overlap; memory stays bounded."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Protocol
 from hoseg.datasets.labelled import LabelledFilm, LabelledImage
 from hoseg.errors import InputError, OutputError, SettingError
 from hoseg.evaluate.case import CaseScore
-from hoseg.evaluate.journal import Journal
-from hoseg.evaluate.judge import Prediction, judge
-from hoseg.evaluate.pictures import side_by_side
+from hoseg.evaluate.gallery import side_by_side
+from hoseg.evaluate.journal import EvaluationJournal
+from hoseg.evaluate.score import Prediction, score_case
+from hoseg.files import write_whole
 from hoseg.grade import HipFinding
 from hoseg.radiograph import Prepared, Radiograph, Segmentation
 
@@ -37,7 +38,7 @@ class Segmented:
     refused: str = ""
 
 
-class Reader(Protocol):
+class EvaluatedModel(Protocol):
     """A model with everything it needs to read a film."""
 
     def segment(self, radiograph: Radiograph) -> Segmented:
@@ -50,10 +51,10 @@ class Reader(Protocol):
         """Grade the true masks; called from that other thread."""
 
 
-def judge_films(
+def score_films(
     films: Sequence[LabelledFilm],
-    reader: Reader,
-    journal: Journal,
+    model: EvaluatedModel,
+    journal: EvaluationJournal,
     out: Path,
     advance: Callable[[], None],
 ) -> tuple[CaseScore, ...]:
@@ -65,7 +66,7 @@ def judge_films(
     Parameters
     ----------
     films : the data set
-    reader : the model
+    model : what is evaluated
     journal : where finished films are written
     out : folder for the small pictures
     advance : called once for every film, done before or now
@@ -89,18 +90,17 @@ def judge_films(
         for film, future in _read_ahead(todo, reading):
             try:
                 truth = future.result()
-                found = reader.segment(truth.radiograph)
+                found = model.segment(truth.radiograph)
             except (InputError, SettingError) as error:
-                failed = CaseScore(film.case, film.patient, error=str(error))
-                waiting.append(scoring.submit(lambda case=failed: case))  # type: ignore[misc]
+                waiting.append(scoring.submit(CaseScore, film.case, film.patient, error=str(error)))
             else:
-                waiting.append(scoring.submit(_score, reader, truth, found, pictures))
+                waiting.append(scoring.submit(_score, model, truth, found, pictures))
             settle(_AHEAD)
         settle(0)
     return tuple(journal.done[film.case] for film in films)
 
 
-def _finished(journal: Journal, case: str) -> bool:
+def _finished(journal: EvaluationJournal, case: str) -> bool:
     return case in journal.done and not journal.done[case].error
 
 
@@ -117,17 +117,16 @@ def _read_ahead(
         yield pending.popleft()
 
 
-def _score(reader: Reader, truth: LabelledImage, found: Segmented, pictures: Path) -> CaseScore:
+def _score(
+    model: EvaluatedModel, truth: LabelledImage, found: Segmented, pictures: Path
+) -> CaseScore:
     """Grade, judge and draw one film."""
     try:
-        prediction = reader.conclude(truth.radiograph, found)
-        case = judge(truth, prediction, reader.grade_truth(truth))
+        prediction = model.conclude(truth.radiograph, found)
+        case = score_case(truth, prediction, model.grade_truth(truth))
     except (InputError, SettingError) as error:
         return CaseScore(truth.case, truth.patient, error=str(error))
     name = hashlib.sha256(truth.case.encode()).hexdigest()[:16] + ".jpg"
     picture = side_by_side(truth.radiograph, truth.masks, found.segmentation.masks)
-    try:
-        (pictures / name).write_bytes(picture)
-    except OSError as error:
-        raise OutputError(f"{pictures / name}: cannot be written: {error.strerror}") from error
+    write_whole(pictures / name, picture)
     return replace(case, picture=f"{PICTURES}/{name}")

@@ -27,10 +27,10 @@ from scipy.special import expit
 from hoseg.errors import ModelError
 from hoseg.grade.caveats import find_caveats
 from hoseg.grade.closeup import HIP, CloseUpNetwork, close_up_of_hip
-from hoseg.grade.film import Film, Probabilities
+from hoseg.grade.film import Film
 from hoseg.grade.finding import Component, HipFinding
 from hoseg.grade.summary import summarise
-from hoseg.radiograph import Grid
+from hoseg.radiograph import STRUCTURES, Grid
 
 CLASSES = 5
 """Brooker 0-IV."""
@@ -142,6 +142,7 @@ def measure_hips(
     network: looks at close-ups; without one their measurements are 0
     """
     heads = [finding.landmarks.head_px for finding in findings]
+    found = film.probabilities
     rows: list[Values | None] = []
     for index, finding in enumerate(findings):
         verdict = finding.verdict("brooker")
@@ -153,42 +154,57 @@ def measure_hips(
         looks = np.zeros(HIP.answers)
         if network is not None and shown is not None:
             looks = network.log_odds([shown])[0]
-        hip = _Hip(finding, _log_odds(suspicion(film.probabilities, heads, index)), looks)
+        hip = _Hip(finding, _log_odds(suspicion(found.values, found.grid, heads, index)), looks)
         rows.append(np.array([MEASUREMENTS[name](hip) for name in names]))
     return rows
 
 
 def suspicion(
-    probabilities: Probabilities, heads: Sequence[tuple[float, float] | None], index: int
+    probabilities: NDArray[np.uint8],
+    grid: Grid,
+    heads: Sequence[tuple[float, float] | None] = (),
+    index: int = 0,
 ) -> float:
-    """The probability that the most suspect 0.25 cm2 near one hip reach, in [0, 1].
+    """The probability that the most suspect 0.25 cm2 of a film, or near one hip, reach, in [0, 1].
 
-    heads: (row, column) of the femoral head of each hip of the film
+    A threshold on it asks for as much ossification as counts as a lesion.
+
+    probabilities: (C, h, w) x 255, ossification among them
+    grid: where these pixels lie on the film
+    heads: (row, column) of the femoral head of each hip of the film, None where not known
     index: the hip; what is nearer to another head is not its own
     """
-    plane, grid = probabilities.values[3], probabilities.grid
-    own = _nearest(heads, index, grid)
+    plane = probabilities[STRUCTURES.index("ossification")]
+    own = nearest_hip(heads, index, grid).view(np.uint8)
     counts = cv2.calcHist([plane], [0], own, [256], [0, 256]).ravel()
     floor = max(1.0, round(SUSPECT_MM2 / (grid.spacing_mm[0] * grid.spacing_mm[1])))
     reached = np.flatnonzero(np.cumsum(counts[::-1])[::-1] >= floor)
     return float(reached.max(initial=0)) / 255
 
 
-def _nearest(
+def nearest_hip(
     heads: Sequence[tuple[float, float] | None], index: int, grid: Grid
-) -> NDArray[np.uint8] | None:
-    """(h, w) 1 where the head of a hip is nearer than any other's; None = everywhere."""
-    own = heads[index]
-    others = [head for i, head in enumerate(heads) if i != index and head is not None]
-    if own is None or not others:
-        return None
-    i, j = (grid.origin_px[k] + grid.step_px[k] * np.arange(grid.shape[k]) for k in (0, 1))
+) -> NDArray[np.bool_]:
+    """Pixels (h, w) of a grid nearer to the head of one hip than to any other head.
+
+    All of them where that is not known. Those as near to two heads belong to the first.
+
+    heads: (row, column) on the film, None where not known
+    """
     here = np.ones(grid.shape, bool)
-    for row, column in others:  # |x - own|^2 <= |x - other|^2 is linear in x
-        by_row = 2 * (row - own[0]) * i - (row**2 - own[0] ** 2)
-        by_column = (column**2 - own[1] ** 2) - 2 * (column - own[1]) * j
-        here &= by_row[:, None] <= by_column[None]
-    return here.astype(np.uint8)
+    own = heads[index] if heads else None
+    if own is None:
+        return here
+    i, j = (grid.origin_px[k] + grid.step_px[k] * np.arange(grid.shape[k]) for k in (0, 1))
+    for other, head in enumerate(heads):
+        if other == index or head is None:
+            continue
+        # |x - own|^2 < |x - head|^2 is linear in x: one comparison of rows with columns.
+        by_row = 2 * (head[0] - own[0]) * i - (head[0] ** 2 - own[0] ** 2)
+        by_column = (head[1] ** 2 - own[1] ** 2) - 2 * (head[1] - own[1]) * j
+        nearer = np.less if other < index else np.less_equal
+        here &= nearer(by_row[:, None], by_column[None])
+    return here
 
 
 def _log_odds(probability: float) -> float:

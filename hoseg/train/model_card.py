@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hoseg.evaluate.tables import DATA_SET
+from hoseg.evaluate.figures import DATA_SET
 from hoseg.segment.card import ModelCard
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS
 

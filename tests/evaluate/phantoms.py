@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from hoseg.datasets.labelled import GradedHip, LabelledImage
-from hoseg.evaluate.judge import Prediction
+from hoseg.evaluate.score import Prediction
 from hoseg.evaluate.stream import Segmented
 from hoseg.grade.finding import HipFinding, Landmarks, Verdict
 from hoseg.radiograph import (

@@ -1,10 +1,8 @@
-"""Which finding belongs to which hip, and which pixels."""
-
-import numpy as np
+"""Which finding belongs to which hip."""
 
 from hoseg.datasets.labelled import GradedHip
-from hoseg.evaluate.hips import TrueHip, match, territory, true_hips
-from hoseg.radiograph import Grid, Side
+from hoseg.evaluate.hips import TrueHip, match, true_hips
+from hoseg.radiograph import Side
 
 from .phantoms import finding
 
@@ -44,24 +42,3 @@ def test_grades_and_masks_come_together():
 def test_an_abstained_reading_of_the_masks_gives_no_class():
     (hip,) = true_hips((GradedHip(LEFT, 3),), (finding(LEFT, 3, abstained="cropped"),))
     assert (hip.brooker, hip.brooker_masks) == (3, None)
-
-
-def test_territories_split_the_film_between_the_heads():
-    hips = (TrueHip(RIGHT, centre_px=(10, 20)), TrueHip(LEFT, centre_px=(10, 80)))
-    first, second = (territory(hips, i, (40, 100)) for i in range(2))
-    assert (first ^ second).all()
-    assert first[:, :50].all()
-    assert second[:, 51:].all()
-
-
-def test_territory_on_a_grid_follows_its_place_on_the_film():
-    hips = (TrueHip(RIGHT, centre_px=(10, 20)), TrueHip(LEFT, centre_px=(10, 80)))
-    grid = Grid((20, 25), (0.0, 40.0), (2.0, 2.0), (1.0, 1.0))  # columns 40, 42, ... 88
-    first = territory(hips, 0, grid)
-    assert first[0].tolist() == [40 + 2 * j <= 50 for j in range(25)]
-
-
-def test_one_hip_or_an_unknown_head_owns_the_film():
-    assert territory((TrueHip(LEFT),), 0, (4, 5)).all()
-    assert territory((TrueHip(LEFT), TrueHip(RIGHT)), 1, (4, 5)).all()
-    assert territory((TrueHip(LEFT),), 0, (4, 5)).dtype == np.bool_

@@ -5,8 +5,8 @@ import pytest
 from sklearn import metrics
 
 from hoseg.errors import InputError, SettingError
+from hoseg.evaluate.figures import lookup
 from hoseg.evaluate.readers import Grade, compare_readers, read_grades
-from hoseg.evaluate.summary import lookup
 from hoseg.radiograph import Side
 
 

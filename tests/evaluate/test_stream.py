@@ -12,9 +12,9 @@ from hoseg.datasets.labelled import Dataset
 from hoseg.errors import InputError, OutputError
 from hoseg.evaluate import stream
 from hoseg.evaluate.case import CASE_JSON, CaseScore
-from hoseg.evaluate.journal import Heading, Journal
+from hoseg.evaluate.figures import lookup
+from hoseg.evaluate.journal import EvaluationJournal, Heading
 from hoseg.evaluate.run import Resampling, evaluate
-from hoseg.evaluate.summary import lookup
 
 from .phantoms import PhantomFilm, PhantomReader, phantom_set
 
@@ -115,33 +115,33 @@ def test_resuming_does_no_film_twice_and_ends_the_same(tmp_path):
 
 def test_another_model_starts_afresh(tmp_path):
     case = CaseScore("film", "p")
-    with Journal(tmp_path / "j", HEADING) as journal:
+    with EvaluationJournal(tmp_path / "j", HEADING) as journal:
         journal.add(case)
-    with Journal(tmp_path / "j", HEADING) as journal:
+    with EvaluationJournal(tmp_path / "j", HEADING) as journal:
         assert journal.done == {"film": case}
-    with Journal(tmp_path / "j", Heading("other", "d", "1")) as journal:
+    with EvaluationJournal(tmp_path / "j", Heading("other", "d", "1")) as journal:
         assert journal.done == {}
-    with Journal(tmp_path / "j", HEADING) as journal:
+    with EvaluationJournal(tmp_path / "j", HEADING) as journal:
         assert journal.done == {}
 
 
 @pytest.mark.parametrize("cut", [1, 7, 30])
 def test_journal_survives_a_cut_anywhere(tmp_path, cut):
     path = tmp_path / "j"
-    with Journal(path, HEADING) as journal:
+    with EvaluationJournal(path, HEADING) as journal:
         journal.add(CaseScore("a", "p"))
         journal.add(CaseScore("b", "p"))
     path.write_bytes(path.read_bytes()[:-cut])
-    with Journal(path, HEADING) as journal:
+    with EvaluationJournal(path, HEADING) as journal:
         assert list(journal.done) == ["a"]
         journal.add(CaseScore("b", "p"))
-    with Journal(path, HEADING) as journal:
+    with EvaluationJournal(path, HEADING) as journal:
         assert list(journal.done) == ["a", "b"]
 
 
 def test_journal_that_cannot_be_written(tmp_path):
     with pytest.raises(OutputError, match="cannot be written"):
-        Journal(tmp_path / "no such folder" / "j", HEADING)
+        EvaluationJournal(tmp_path / "no such folder" / "j", HEADING)
 
 
 def test_cases_survive_json(tmp_path):

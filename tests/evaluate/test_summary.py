@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from hoseg.evaluate.case import CaseScore, HipScore
+from hoseg.evaluate.figures import film_has_ho, hip_has_ho, lookup, summarise
 from hoseg.evaluate.lesions import Lesion
 from hoseg.evaluate.overlap import Overlap
-from hoseg.evaluate.summary import lookup, summarise
-from hoseg.evaluate.tables import film_has_ho, hip_has_ho
 from hoseg.radiograph import Side, View
 
 

@@ -11,6 +11,7 @@ from hoseg.grade.chances import (
     ClassModel,
     apply_class_model,
     measure_hips,
+    nearest_hip,
     read_class_model,
     suspicion,
     write_class_model,
@@ -132,12 +133,18 @@ def test_what_a_network_says_of_the_close_up_is_a_measurement():
     assert measure_hips(findings, picture, BY_CLOSE_UP)[0].tolist() == [0, 0, 0, 0]
 
 
+def suspect(probabilities, *about):
+    return suspicion(probabilities.values, probabilities.grid, *about)
+
+
 def test_suspicion_is_what_a_quarter_of_a_square_centimetre_reaches():
     values = np.zeros((40, 100), np.uint8)
     values[5:15, 5:15] = 200  # 100 px of 0.25 mm2: 25 mm2
-    assert suspicion(plane(values), [None], 0) == pytest.approx(200 / 255)
+    assert suspect(plane(values)) == pytest.approx(200 / 255)
+    assert suspect(plane(values), [None], 0) == pytest.approx(200 / 255)
     values[5, 5] = 90
-    assert suspicion(plane(values), [None], 0) == pytest.approx(90 / 255)
+    assert suspect(plane(values)) == pytest.approx(90 / 255)
+    assert suspect(plane(np.full((9, 9), 255, np.uint8))) == 0  # less than 25 mm2 in all
 
 
 def test_suspicion_belongs_to_the_nearer_head():
@@ -145,9 +152,29 @@ def test_suspicion_belongs_to_the_nearer_head():
     values[5:15, 5:15] = 200
     probabilities = plane(values, step=(2.0, 2.0))
     heads = [(40.0, 40.0), (40.0, 160.0)]
-    assert suspicion(probabilities, heads, 0) == pytest.approx(200 / 255)
-    assert suspicion(probabilities, heads, 1) == 0
-    assert suspicion(probabilities, [None, heads[1]], 1) == pytest.approx(200 / 255)
+    assert suspect(probabilities, heads, 0) == pytest.approx(200 / 255)
+    assert suspect(probabilities, heads, 1) == 0
+    assert suspect(probabilities, [None, heads[1]], 1) == pytest.approx(200 / 255)
+
+
+def test_the_nearest_hip_splits_the_film_between_the_heads():
+    film = Grid((40, 100), (0.0, 0.0), (1.0, 1.0), (1.0, 1.0))
+    first, second = (nearest_hip([(10, 20), (10, 80)], i, film) for i in range(2))
+    assert (first ^ second).all()
+    assert first[:, :51].all()  # column 50 is as near to both: the first hip's
+    assert second[:, 51:].all()
+
+
+def test_the_nearest_hip_on_a_grid_follows_its_place_on_the_film():
+    grid = Grid((20, 25), (0.0, 40.0), (2.0, 2.0), (1.0, 1.0))  # columns 40, 42, ... 88
+    first = nearest_hip([(10, 20), (10, 80)], 0, grid)
+    assert first[0].tolist() == [40 + 2 * j <= 50 for j in range(25)]
+
+
+def test_one_hip_or_an_unknown_head_owns_the_film():
+    film = Grid((4, 5), (0.0, 0.0), (1.0, 1.0), (1.0, 1.0))
+    for heads, index in (([], 0), ([None], 0), ([None, None], 1), ([(1, 1), None], 0)):
+        assert nearest_hip(heads, index, film).all()
 
 
 def test_a_card_keeps_the_model():

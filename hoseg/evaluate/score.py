@@ -1,4 +1,4 @@
-"""Judge one film: masks and grades against the truth."""
+"""Score one film: masks, probabilities and grades against the truth."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from hoseg.datasets.labelled import LabelledImage
 from hoseg.errors import InputError
-from hoseg.evaluate.case import CaseScore, HipScore
-from hoseg.evaluate.hips import TrueHip, match, territory, true_hips
+from hoseg.evaluate.case import BINS, CaseScore, HipScore, ReliabilityCounts
+from hoseg.evaluate.hips import TrueHip, match, true_hips
 from hoseg.evaluate.lesions import Lesion, lesions
 from hoseg.evaluate.overlap import Overlap, overlap
-from hoseg.evaluate.probabilities import calibration, suspicion
 from hoseg.grade import HipFinding
-from hoseg.radiograph import STRUCTURES, Segmentation, Spacing, Structure
+from hoseg.grade.chances import nearest_hip, suspicion
+from hoseg.radiograph import STRUCTURES, Grid, Segmentation, Spacing, Structure
 
 _BONE = Structure.PELVIS | Structure.FEMUR
 _ALL = np.uint8(sum(Structure))
@@ -36,7 +36,7 @@ class Prediction:
     refused: str = ""
 
 
-def judge(
+def score_case(
     truth: LabelledImage, prediction: Prediction, from_masks: Sequence[HipFinding] = ()
 ) -> CaseScore:
     """Score one film.
@@ -63,12 +63,13 @@ def judge(
         truth.radiograph.view,
         implant=bool(np.any(found.masks & Structure.IMPLANT)),
         hips=tuple(_grades(hip, finding, prediction.refused) for hip, finding in pairs),
-        ho_score=suspicion(found),
+        ho_score=suspicion(found.probabilities, found.grid),
         dataset=truth.dataset,
     )
     if truth.masks is not None:
         case = _areas(case, truth, truth.masks, found, hips)
-    scores = [suspicion(found, territory(hips, i, found.grid)) for i in range(len(hips))]
+    heads = [hip.centre_px for hip in hips]
+    scores = [suspicion(found.probabilities, found.grid, heads, i) for i in range(len(hips))]
     scored = (replace(h, ho_score=s) for h, s in zip(case.hips, scores, strict=True))
     return replace(case, hips=tuple(scored))
 
@@ -101,7 +102,9 @@ def _areas(
     hidden = (ignore & Structure.OSSIFICATION) > 0
     ossified = (found.masks & Structure.OSSIFICATION) > 0
     pieces = lesions(true, hidden, ossified, bone, spacing.row_mm * spacing.column_mm)
-    halves = [territory(hips, i, masks.shape) for i in range(len(hips))]
+    film = Grid(truth.radiograph.shape, (0.0, 0.0), (1.0, 1.0), spacing.mm)
+    heads = [hip.centre_px for hip in hips]
+    halves = [nearest_hip(heads, i, film) for i in range(len(hips))]
     ho = [
         overlap("ossification", true & here, painted & here, spacing.mm, surfaces=False)
         for here in halves
@@ -114,12 +117,33 @@ def _areas(
         overlaps=tuple(rows),
         lesions=pieces,
         lesion_hips=tuple(_hip_of(piece, halves) for piece in pieces),
-        calibration=calibration(masks, ignore, found),
+        calibration=reliability(masks, ignore, found),
         hips=tuple(
             replace(h, true_ho_mm2=o.truth_mm2, predicted_ho_mm2=o.predicted_mm2, ho_dice=o.dice)
             for h, o in zip(case.hips, ho, strict=True)
         ),
     )
+
+
+def reliability(
+    masks: NDArray[np.uint8], ignore: NDArray[np.uint8], found: Segmentation
+) -> tuple[ReliabilityCounts, ...]:
+    """Reliability of every structure's probabilities, pixel by pixel of the network's grid.
+
+    masks, ignore: (H, W) bits of the truth and of what is not scored, on the film
+    """
+    true, skipped = (_sample(plane, found.grid) for plane in (masks, ignore))
+    levels = np.arange(256)
+    place = np.minimum(levels * BINS // 255, BINS - 1)
+    rows = []
+    for bit, name, p in zip(Structure, STRUCTURES, found.probabilities, strict=True):
+        scored = (skipped & bit) == 0
+        counts = np.bincount(p[scored], minlength=256).astype(np.float64)
+        hits = np.bincount(p[scored & ((true & bit) > 0)], minlength=256).astype(np.float64)
+        parts = (counts, counts * levels / 255, hits)
+        binned = (np.bincount(place, part, minlength=BINS).tolist() for part in parts)
+        rows.append(ReliabilityCounts(name, *(tuple(values) for values in binned)))
+    return tuple(rows)
 
 
 def outside(ignore: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -177,3 +201,14 @@ def _hip_of(lesion: Lesion, halves: Sequence[NDArray[np.bool_]]) -> int:
     """Index of the hip in whose part of the film the lesion's centre lies; -1 without hips."""
     row, column = (round(value) for value in lesion.centre_px)
     return next((i for i, here in enumerate(halves) if here[row, column]), -1)
+
+
+def _sample(plane: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
+    """Original pixels (H, W) nearest to the centres of a resampled grid, zero outside."""
+    affine = np.array(
+        [[grid.step_px[1], 0, grid.origin_px[1]], [0, grid.step_px[0], grid.origin_px[0]]],
+        np.float64,
+    )
+    size = (grid.shape[1], grid.shape[0])
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(plane, affine, size, flags=flags), np.uint8)
