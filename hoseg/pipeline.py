@@ -24,8 +24,9 @@ from hoseg.infer.trial import segment
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
 from hoseg.report.contours import Contours, trace
 from hoseg.report.overlay import Overlay, overlay, side_name
-from hoseg.report.schema import NoteFact, ResultFile, Status, result_for_image
+from hoseg.report.schema import ResultFile, result_for_image
 from hoseg.segment.weights import Model
+from hoseg.words import Status
 
 TURNED = (
     "Shown with grey levels inverted: as the file has it, bone would be dark. "
@@ -101,8 +102,7 @@ class ImageResult:
         notes = [] if self.prepared is None else list(self.prepared.notes)
         if self.segmentation is not None and len(self.contours[Structure.IMPLANT]):
             notes.append(Note("implant_seen", "Metal or cement was found."))
-        facts = [NoteFact(code=note.code, text=note.text) for note in notes]
-        return result.model_copy(update={"notes": [*result.notes, *facts]})
+        return result.model_copy(update={"notes": (*result.notes, *notes)})
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,7 +37,7 @@ def findings_of(folder: Path, truth: dict) -> dict[str, dict]:
         side=Side(truth.get("side", "unknown")),
         orientation=Orientation(Side(shown["columns"]), shown["rows_to_feet"], "attribute"),
     )
-    return {finding.side.value: finding.to_dict() for finding in found}
+    return {finding.side.value: finding.model_dump(mode="json") for finding in found}
 
 
 def cause(built: int, hip: dict, finding: dict) -> str:

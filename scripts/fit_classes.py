@@ -141,11 +141,11 @@ def _hips(
         row = next((r for f, r in zip(findings, rows, strict=True) if f is finding), None)
         if finding is None or row is None or hip.brooker is None or finding.brooker is None:
             continue
-        shown, verdict = close_up_of_hip(finding, film), finding.verdict("brooker")
-        if shown is None or verdict is None:
+        shown, every = close_up_of_hip(finding, film), finding.brooker_every_contact
+        if shown is None:
             continue
-        drawn = np.array([p for _, p in verdict.probabilities])
-        every = finding.brooker if finding.every_contact is None else finding.every_contact
+        drawn = np.array(finding.brooker_probabilities)
+        every = finding.brooker if every is None else every
         hips.append(Hip(number, source, hip.brooker, finding.brooker, every, row, drawn, shown))
     return hips
 

@@ -30,9 +30,10 @@ from hoseg.dicom import Source, discover, sop_instance
 from hoseg.errors import HosegError, InputError, OutputError
 from hoseg.infer.predictor import Choice, Predictor
 from hoseg.reasons import Reason, status_of
-from hoseg.report.schema import RESEARCH_USE, result_for_failure
+from hoseg.report.schema import result_for_failure
 from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS, write_csv, write_parquet
 from hoseg.review.page import index, write_page
+from hoseg.words import RESEARCH_USE
 
 if TYPE_CHECKING:
     from hoseg.infer.gpu.server import Address

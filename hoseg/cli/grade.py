@@ -57,6 +57,7 @@ def grade(
     from hoseg.grade import check_masks
     from hoseg.grade import grade as grade_masks
     from hoseg.radiograph import Orientation, Side, View
+    from hoseg.words import RESEARCH_USE
 
     columns = Side.RIGHT if mirrored else Side.LEFT
     pixels = _read(masks)
@@ -70,12 +71,12 @@ def grade(
         image=None if image is None else _grey(_read(image)),
     )
     if as_json:
-        typer.echo(json.dumps({"hips": [finding.to_dict() for finding in findings]}))
+        typer.echo(json.dumps({"hips": [finding.model_dump(mode="json") for finding in findings]}))
         return
     console = Console(highlight=False)
     for finding in findings:
         _show(console, finding)
-    console.print("Research use only. Not a medical device.", style="dim")
+    console.print(RESEARCH_USE, style="dim")
 
 
 def _read(path: Path) -> NDArray[Any]:
@@ -140,17 +141,17 @@ def _show(console: Console, finding: HipFinding) -> None:
     console.print(Text(f"{finding.side.value} hip   ", style="bold") + Text(finding.summary))
     if finding.abstained is None:
         classes = Table("system", "class", "probability", "nearest change", box=None)
-        for verdict in finding.verdicts:
-            chance = next((p for g, p in verdict.probabilities if g == verdict.grade), None)
+        for system, grade in finding.classes.items():
+            chance = None if grade is None else finding.probabilities(system).get(grade)
             classes.add_row(
-                verdict.system.replace("_", " "),
-                "undecided" if verdict.grade is None else str(verdict.grade),
+                system.replace("_", " "),
+                "undecided" if grade is None else str(grade),
                 "" if chance is None else f"{chance:.2f}",
-                verdict.counterfactual,
+                finding.counterfactuals.get(system, ""),
             )
         console.print(classes)
     shown = Table("ossification", "site", "attached to", "length", "area", box=None)
-    for number, item in enumerate((c for c in finding.components if c.graded), start=1):
+    for number, item in enumerate(finding.ossifications, start=1):
         length = (
             f"{item.length_px:.0f} px" if item.length_mm is None else f"{item.length_mm:.1f} mm"
         )
@@ -159,8 +160,7 @@ def _show(console: Console, finding: HipFinding) -> None:
         shown.add_row(str(number), ", ".join(item.sites).replace("_", "-"), attached, length, area)
     if shown.row_count:
         console.print(shown)
-    brooker = finding.verdict("brooker")
-    for line in brooker.trace if brooker is not None else ():
+    for line in (line for line in finding.trace if line.system == "brooker"):
         console.print(Text(f"  {line.sentence}", style="dim"))
         if line.fired:
             break

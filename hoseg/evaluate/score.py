@@ -182,17 +182,14 @@ def _grades(hip: TrueHip, found: HipFinding | None, refused: str) -> HipScore:
     )
     if found is None:
         return replace(score, abstained=refused or "hip_not_found")
-    verdict = found.verdict("brooker")
-    chances = None
-    if verdict is not None and verdict.probabilities:
-        chances = tuple(float(p) for _, p in verdict.probabilities)
     grade = None if found.abstained else found.brooker
+    every = found.brooker_every_contact
     return replace(
         score,
         predicted=grade,
-        every_contact=grade if found.every_contact is None else found.every_contact,
+        every_contact=grade if every is None else every,
         abstained=found.abstained or ("undecided" if grade is None else None),
-        probabilities=chances,
+        probabilities=found.brooker_probabilities or None,
         predicted_gap_mm=found.gap_mm,
     )
 

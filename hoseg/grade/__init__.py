@@ -5,7 +5,7 @@ from hoseg.grade.bones import check_masks
 from hoseg.grade.combine import combine
 from hoseg.grade.exposure import Exposed
 from hoseg.grade.film import Film, Probabilities
-from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine, Verdict
+from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine
 from hoseg.grade.grading import grade
 from hoseg.grade.rules import SYSTEMS, System
 from hoseg.grade.settings import GradeSettings
@@ -22,7 +22,6 @@ __all__ = [
     "Probabilities",
     "System",
     "TraceLine",
-    "Verdict",
     "check_masks",
     "combine",
     "grade",

@@ -16,7 +16,7 @@ NEAR_RADII = 3.0
 
 
 @dataclass(frozen=True)
-class Reason:
+class Abstention:
     """Why a hip is not graded."""
 
     code: str
@@ -36,30 +36,32 @@ REASONS: dict[str, str] = {
 """Every reason a finding can give, with its sentence."""
 
 
-def reason(code: str, detail: str = "") -> Reason:
+def abstention(code: str, detail: str = "") -> Abstention:
     """A reason with its sentence."""
-    return Reason(code, REASONS[code].format(detail))
+    return Abstention(code, REASONS[code].format(detail))
 
 
-def nothing_to_grade(bones: Bones) -> Reason | None:
+def nothing_to_grade(bones: Bones) -> Abstention | None:
     """Why there is no hip in the picture at all, or None."""
     if not bones.femur_outlines:
-        return reason("no_femur" if bones.pelvis_outlines else "no_hip")
-    return None if bones.pelvis_outlines else reason("no_pelvis")
+        return abstention("no_femur" if bones.pelvis_outlines else "no_hip")
+    return None if bones.pelvis_outlines else abstention("no_pelvis")
 
 
-def check_hip(bones: Bones, hip: Hip, around: Surroundings, contacts: Contacts) -> Reason | None:
+def check_hip(
+    bones: Bones, hip: Hip, around: Surroundings, contacts: Contacts
+) -> Abstention | None:
     """Why one hip can't be graded, or None. Calibration is judged with the rules."""
     frame = around.frame
     if frame.cropped:
-        return reason("cropped_hip", frame.cropped)
+        return abstention("cropped_hip", frame.cropped)
     over = sample(bones.pelvis, frame.centre[None] / bones.mm)[0] > 0
     if not over and around.to_pelvis_mm(frame.centre) > NEAR_RADII * frame.unit:
-        return reason("no_pelvis")
+        return abstention("no_pelvis")
     if hip.head is None and contacts.items:
-        return reason("no_femoral_head")
+        return abstention("no_femoral_head")
     if bones.implant_outlines and hidden_share(around) > around.settings.hidden_fraction:
-        return reason("implant_hides_region")
+        return abstention("implant_hides_region")
     return None
 
 

@@ -15,7 +15,7 @@ carries those shares (``ClassModel.shares``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -25,11 +25,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from scipy.special import expit
 
 from hoseg.errors import ModelError
-from hoseg.grade.caveats import find_caveats
 from hoseg.grade.closeup import HIP, CloseUpNetwork, close_up_of_hip
 from hoseg.grade.film import Film
 from hoseg.grade.finding import Component, HipFinding
-from hoseg.grade.summary import summarise
+from hoseg.grade.summary import worded
 from hoseg.radiograph import STRUCTURES, Grid
 
 CLASSES = 5
@@ -145,8 +144,7 @@ def measure_hips(
     found = film.probabilities
     rows: list[Values | None] = []
     for index, finding in enumerate(findings):
-        verdict = finding.verdict("brooker")
-        known = verdict is not None and verdict.grade is not None and verdict.probabilities
+        known = finding.brooker is not None and finding.brooker_probabilities
         if not known or finding.spacing_source == "none":
             rows.append(None)
             continue
@@ -214,14 +212,9 @@ def _log_odds(probability: float) -> float:
 
 
 def _with_chances(finding: HipFinding, chances: Values) -> HipFinding:
-    pairs = tuple((grade, float(p)) for grade, p in enumerate(chances))
-    verdicts = tuple(
-        replace(verdict, probabilities=pairs) if verdict.system == "brooker" else verdict
-        for verdict in finding.verdicts
-    )
-    finding = replace(finding, verdicts=verdicts, chances_from="model")
-    finding = replace(finding, caveats=find_caveats(finding))
-    return replace(finding, summary=summarise(finding))
+    probabilities = finding.class_probabilities | {"brooker": tuple(chances.tolist())}
+    changed = {"class_probabilities": probabilities, "class_probabilities_from": "model"}
+    return worded(finding.model_copy(update=changed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,15 +230,13 @@ class _Hip:
     looks: Values
 
     @property
-    def components(self) -> list[Component]:
+    def components(self) -> tuple[Component, ...]:
         """Graded ossifications."""
-        return [component for component in self.finding.components if component.graded]
+        return self.finding.ossifications
 
     def drawn(self, lowest: int) -> float:
         """Share of the draws of a class of at least ``lowest``."""
-        verdict = self.finding.verdict("brooker")
-        chances = verdict.probabilities if verdict is not None else ()
-        return sum(p for grade, p in chances if int(grade) >= lowest)
+        return sum(self.finding.brooker_probabilities[lowest:])
 
 
 def _attached_length(hip: _Hip) -> float:

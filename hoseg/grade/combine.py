@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
+from hoseg.grade.classify import grade_name
 from hoseg.grade.finding import HipFinding
-from hoseg.grade.verdicts import grade_name
 from hoseg.radiograph import Note, Side
 
 
@@ -46,7 +45,9 @@ def _decide(same: list[tuple[int, HipFinding]]) -> HipFinding:
     """The finding that decides, with what the other images say against it."""
     chosen_index, chosen = min(same, key=lambda item: rank(item[1]))
     notes = [_contradiction(chosen, other, index) for index, other in same if index != chosen_index]
-    return replace(chosen, caveats=chosen.caveats + tuple(note for note in notes if note))
+    return chosen.model_copy(
+        update={"caveats": chosen.caveats + tuple(note for note in notes if note)}
+    )
 
 
 def _contradiction(chosen: HipFinding, other: HipFinding, index: int) -> Note | None:

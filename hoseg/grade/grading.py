@@ -23,7 +23,7 @@ from hoseg.grade.ossification import Ossification, Placement, find_ossifications
 from hoseg.grade.settings import GradeSettings
 from hoseg.grade.surroundings import Surroundings, nearest_mm, surroundings
 from hoseg.grade.uncertainty import LEVELS, Draws, Spread, draw, thresholds
-from hoseg.grade.write import Case, Context, write_finding, write_nothing
+from hoseg.grade.write import Context, HipCase, write_finding, write_nothing
 from hoseg.radiograph import Orientation, Side, Spacing, Structure, View
 
 FAR_RADII = 5.0
@@ -116,7 +116,7 @@ def grade(
         middle = len(levels) // 2
         kept, excluded = sorted_out[middle]
         contacts = kept.as_read()
-        case = Case(
+        case = HipCase(
             hip=hips[index],
             around=around,
             shown=_sort_out(found_there[middle], found_there[middle], around)[0],

@@ -65,12 +65,12 @@ class Rule:
     """A class and what must hold for it. No conditions: fires always.
 
     grade: the class
-    says: the definition in words
+    definition: in words
     conditions: all must hold
     """
 
     grade: int | str
-    says: str
+    definition: str
     conditions: tuple[Condition, ...] = ()
 
 
@@ -78,7 +78,7 @@ class Rule:
 class System:
     """A classification.
 
-    needs: what a system wants that one AP view cannot give; such a system has no rules
+    needs: what a system needs that one AP view cannot give; such a system has no rules
     rules: worst class first, the last one unconditional
     """
 
@@ -93,8 +93,8 @@ class System:
         return tuple(dict.fromkeys(c for rule in self.rules for c in rule.conditions))
 
     @cached_property
-    def asks(self) -> NDArray[np.bool_]:
-        """(R, C) which rule asks for which condition."""
+    def requires(self) -> NDArray[np.bool_]:
+        """(R, C) which rule requires which condition."""
         return np.array([[c in rule.conditions for c in self.conditions] for rule in self.rules])
 
     @cached_property
@@ -207,8 +207,8 @@ def fired(system: System, quantities: Mapping[str, NDArray[np.float64]]) -> NDAr
         return np.ones((len(system.rules), size))
     held = np.stack([_held(condition, quantities) for condition in system.conditions])
     # A condition that fails settles its rule, whatever is unknown elsewhere in it.
-    failed = system.asks @ (held == 0)
-    unknown = system.asks @ np.isnan(held)
+    failed = system.requires @ (held == 0)
+    unknown = system.requires @ np.isnan(held)
     return np.where(failed, 0.0, np.where(unknown, np.nan, 1.0))
 
 

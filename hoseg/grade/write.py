@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.abstain import Reason, check_hip, reason
+from hoseg.grade.abstain import Abstention, abstention, check_hip
 from hoseg.grade.bones import Bones
-from hoseg.grade.caveats import find_caveats
+from hoseg.grade.classify import Classification, classify
 from hoseg.grade.contacts import Contacts
-from hoseg.grade.finding import Component, HipFinding, Landmarks, Point, Verdict
+from hoseg.grade.finding import Component, Grade, HipFinding, Landmarks, Point
 from hoseg.grade.hips import Hip
 from hoseg.grade.maturity import cortex_level, maturity, relative_density
 from hoseg.grade.measure import Measured, Quantities, measure
@@ -19,11 +20,13 @@ from hoseg.grade.ossification import Ossification, Speck
 from hoseg.grade.rules import BROOKER, SYSTEMS, UNDECIDED, decide
 from hoseg.grade.settings import GradeSettings
 from hoseg.grade.sites import find_sites
-from hoseg.grade.summary import summarise
+from hoseg.grade.summary import summarise, worded
 from hoseg.grade.surroundings import FAR_MM, Surroundings
 from hoseg.grade.uncertainty import Draws, hide_lengths
-from hoseg.grade.verdicts import judge
 from hoseg.radiograph import Side, Spacing, View
+
+DERIVABLE = tuple(system for system in SYSTEMS if not system.needs)
+NOT_DERIVABLE = {system.name: system.needs for system in SYSTEMS if system.needs}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ class Context:
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class HipCase:
     """One hip, measured.
 
     shown: what touches what on the film, every contact counted
@@ -63,19 +66,20 @@ class Case:
     side: tuple[Side, str]
 
 
-def write_finding(context: Context, case: Case) -> HipFinding:
+def write_finding(context: Context, case: HipCase) -> HipFinding:
     """The finding of one hip."""
     quantities = case.measured.quantities
     if not context.bones.calibrated:
         hidden = hide_lengths(quantities.arrays())
         quantities = Quantities(**{name: float(value[0]) for name, value in hidden.items()})
-    verdicts = _verdicts(context, case, quantities)
-    brooker = verdicts[0].grade
+    found, probabilities = _classifications(context, case, quantities), _probabilities(case.draws)
+    brooker = found[0].grade
     why = check_hip(context.bones, case.hip, case.around, case.contacts)
-    if why is None and brooker is None:
-        why = reason("no_calibration")
-    elif why is not None:
-        verdicts = tuple(replace(v, grade=None, probabilities=()) for v in verdicts)
+    if why is not None:
+        found = [replace(classification, grade=None) for classification in found]
+        probabilities = {}
+    elif brooker is None:
+        why = abstention("no_calibration")
     gap = case.measured.gap
     calibrated = context.bones.calibrated and np.isfinite(gap.mm)
     interval = case.draws.gap_interval_mm() if case.draws is not None and calibrated else None
@@ -83,11 +87,14 @@ def write_finding(context: Context, case: Case) -> HipFinding:
         side=case.side[0],
         side_source=case.side[1],
         view=context.view,
+        classes={c.system: c.grade for c in found},
+        class_probabilities=probabilities,
+        counterfactuals={c.system: c.counterfactual for c in found if c.counterfactual},
+        trace=tuple(line for c in found for line in c.trace),
+        not_derivable=NOT_DERIVABLE,
         pattern=case.measured.pattern,
         spurs_on=case.measured.spurs_on,
         extent={"none": "none", "bridge": "bridging"}.get(case.measured.pattern, "focal"),
-        verdicts=verdicts,
-        not_derivable=tuple((s.name, s.needs) for s in SYSTEMS if s.needs),
         gap_mm=gap.mm if calibrated else None,
         gap_px=gap.mm / float(context.bones.mm[1]) if np.isfinite(gap.mm) else None,
         gap_interval_mm=interval,
@@ -96,66 +103,65 @@ def write_finding(context: Context, case: Case) -> HipFinding:
         spacing_source=context.spacing_source,
         components=_components(context, case),
         landmarks=_landmarks(context.bones, case),
-        summary="",
-        every_contact=None if why is not None else _every_contact(context, case, brooker),
+        brooker_every_contact=None if why is not None else _every_contact(context, case, brooker),
         abstained=None if why is None else why.code,
         abstained_because="" if why is None else why.text,
-        at_least=_at_least(case, brooker) if why is not None else None,
+        at_least=None if why is None else _at_least(case, brooker),
         provisional=_provisional(context.view),
         settings=context.settings,
     )
-    finding = replace(finding, caveats=find_caveats(finding))
-    return replace(finding, summary=summarise(finding))
+    return worded(finding)
 
 
-def write_nothing(context: Context, why: Reason, side: Side) -> HipFinding:
+def write_nothing(context: Context, why: Abstention, side: Side) -> HipFinding:
     """The finding of a picture without a hip."""
     finding = HipFinding(
         side=side,
         side_source="unknown" if side is Side.UNKNOWN else "given",
         view=context.view,
+        classes=dict.fromkeys(system.name for system in DERIVABLE),
+        not_derivable=NOT_DERIVABLE,
         pattern="none",
-        spurs_on=(),
         extent="none",
-        verdicts=tuple(Verdict(s.name, None, (), ()) for s in SYSTEMS if not s.needs),
-        not_derivable=tuple((s.name, s.needs) for s in SYSTEMS if s.needs),
-        gap_mm=None,
-        gap_px=None,
-        gap_interval_mm=None,
-        gap_points_px=None,
-        filled_fraction=None,
         spacing_source=context.spacing_source,
-        components=(),
-        landmarks=Landmarks(),
-        summary="",
         abstained=why.code,
         abstained_because=why.text,
         provisional=_provisional(context.view),
         settings=context.settings,
     )
-    return replace(finding, summary=summarise(finding))
+    return finding.model_copy(update={"summary": summarise(finding)})
 
 
-def _verdicts(context: Context, case: Case, quantities: Quantities) -> tuple[Verdict, ...]:
+def _classifications(
+    context: Context, case: HipCase, quantities: Quantities
+) -> list[Classification]:
+    """The class in every system that one view can give; Brooker first."""
     tolerance = context.settings.attach_mm
     # Where ossification lies over a bone without hanging on it, a distance would tell nothing.
     contact = np.inf
-    seen_apart = case.contacts.items and not case.shown.superimposed.any()
-    if context.bones.calibrated and seen_apart and not quantities.bridges:
+    nothing_over_bone = case.contacts.items and not case.shown.superimposed.any()
+    if context.bones.calibrated and nothing_over_bone and not quantities.bridges:
         edges = case.contacts.edges[:-2, -2:]
         contact = case.contacts.bridge_mm if quantities.spurs else float(edges.min())
         contact = contact if contact < FAR_MM else np.inf
-    systems = [system for system in SYSTEMS if not system.needs]
-    probabilities = [() if case.draws is None else case.draws.probabilities(s) for s in systems]
-    return tuple(
-        judge(system, quantities, chances, (contact, tolerance))
-        for system, chances in zip(systems, probabilities, strict=True)
-    )
+    return [classify(system, quantities, (contact, tolerance)) for system in DERIVABLE]
 
 
-def _every_contact(context: Context, case: Case, brooker: int | str | None) -> int | None:
+def _probabilities(draws: Draws | None) -> dict[str, tuple[float, ...] | dict[str, float]]:
+    """P(class) in every system, as a finding holds them."""
+    if draws is None:
+        return {}
+    found = {system.name: dict(draws.probabilities(system)) for system in DERIVABLE}
+    by_index = tuple(found.pop(BROOKER.name).values())
+    others = {
+        name: {str(grade): p for grade, p in chances.items()} for name, chances in found.items()
+    }
+    return {BROOKER.name: by_index, **others}
+
+
+def _every_contact(context: Context, case: HipCase, brooker: Grade | None) -> int | None:
     """The class if every contact on the film counted; None where all do, or none can be said."""
-    if brooker is None or not _undone(case).any():
+    if brooker is None or not _superimposed(case).any():
         return None
     measured = measure(case.shown, case.around, context.settings.attach_mm)
     arrays = measured.quantities.arrays()
@@ -163,13 +169,13 @@ def _every_contact(context: Context, case: Case, brooker: int | str | None) -> i
     return None if index == UNDECIDED else int(BROOKER.rules[index].grade)
 
 
-def _undone(case: Case) -> NDArray[np.bool_]:
+def _superimposed(case: HipCase) -> NDArray[np.bool_]:
     """(n, 2) contacts of ``case.shown`` with the pelvis, the femur that do not count."""
     touching = case.shown.edges[:-2, -2:] <= case.around.settings.attach_mm
     return np.asarray(touching & case.shown.superimposed)
 
 
-def _at_least(case: Case, brooker: int | str | None) -> int | None:
+def _at_least(case: HipCase, brooker: Grade | None) -> int | None:
     """The class that the visible part alone makes certain; None where it says nothing."""
     if case.hip.head is None:
         return 1 if case.contacts.items else None
@@ -182,7 +188,7 @@ def _provisional(view: View) -> tuple[str, ...]:
     return () if view.is_ap or view is View.UNKNOWN else ("view_not_ap",)
 
 
-def _components(context: Context, case: Case) -> tuple[Component, ...]:
+def _components(context: Context, case: HipCase) -> tuple[Component, ...]:
     bones, contacts = context.bones, case.contacts
     tolerance = context.settings.attach_mm
     cortex = np.nan
@@ -196,8 +202,10 @@ def _components(context: Context, case: Case) -> tuple[Component, ...]:
         if context.image is not None:
             density = relative_density(context.image, item, bones, cortex)
         result.append(
-            replace(
-                _component(context, case, item),
+            _component(
+                context,
+                case,
+                item,
                 attached_to=_bones(touching),
                 distance_to_pelvis_mm=_length(contacts.to_pelvis[i], bones),
                 distance_to_femur_mm=_length(contacts.to_femur[i], bones),
@@ -206,9 +214,8 @@ def _components(context: Context, case: Case) -> tuple[Component, ...]:
                 maturity=maturity(density, item.length_mm),
             )
         )
-    result += [
-        replace(_component(context, case, item), excluded=code) for item, code in case.excluded
-    ]
+    for item, code in case.excluded:
+        result.append(_component(context, case, item, graded=False, excluded=code))
     return (*result, *(_speck(speck, bones) for speck in case.specks))
 
 
@@ -216,26 +223,25 @@ def _bones(which: NDArray[np.bool_]) -> tuple[str, ...]:
     return tuple(name for name, some in zip(("pelvis", "femur"), which, strict=True) if some)
 
 
-def _component(context: Context, case: Case, item: Ossification) -> Component:
+def _component(context: Context, case: HipCase, item: Ossification, **more: Any) -> Component:
+    """A component, and ``more`` of it that is known of some only."""
     bones = context.bones
-    undone = np.zeros(2, bool)
+    superimposed = np.zeros(2, bool)
     if item in case.shown.items:
-        undone = _undone(case)[case.shown.items.index(item)]
+        superimposed = _superimposed(case)[case.shown.items.index(item)]
     centroid = item.middle_mm / bones.mm
     return Component(
         area_mm2=item.area_mm2 if bones.calibrated else None,
         length_mm=_length(item.length_mm, bones),
-        attached_to=(),
         sites=find_sites(item.pixels_mm, case.around.frame),
-        distance_to_pelvis_mm=None,
-        distance_to_femur_mm=None,
         bbox_px=item.bbox_px,
         area_px=item.area_px,
         length_px=item.length_mm / float(bones.mm[1]),
         centroid_px=(float(centroid[0]), float(centroid[1])),
         overlap_pelvis=item.shares_over[0],
         overlap_femur=item.shares_over[1],
-        superimposed_on=_bones(undone),
+        superimposed_on=_bones(superimposed),
+        **more,
     )
 
 
@@ -245,19 +251,16 @@ def _speck(speck: Speck, bones: Bones) -> Component:
     return Component(
         area_mm2=speck.area_px * float(bones.mm.prod()) if bones.calibrated else None,
         length_mm=_length(length_px * bones.mm[1], bones),
-        attached_to=(),
-        sites=(),
-        distance_to_pelvis_mm=None,
-        distance_to_femur_mm=None,
         bbox_px=speck.bbox_px,
         area_px=speck.area_px,
         length_px=length_px,
         centroid_px=(float(speck.centroid_px[0]), float(speck.centroid_px[1])),
+        graded=False,
         excluded="below_size_floor",
     )
 
 
-def _landmarks(bones: Bones, case: Case) -> Landmarks:
+def _landmarks(bones: Bones, case: HipCase) -> Landmarks:
     frame, head = case.around.frame, case.hip.head
     return Landmarks(
         head_px=None if head is None else _pixel(head.centre, bones),

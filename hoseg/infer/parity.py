@@ -139,7 +139,7 @@ def _classes(
     seen = Film(film.pixels, Probabilities(answer.probabilities, answer.grid))
     attachment = None if network is None else Attachment(network, seen)
     hips = grade(answer.masks, spacing, view=View.AP_PELVIS, attachment=attachment, draws=0)
-    return [tuple((verdict.system, verdict.grade) for verdict in hip.verdicts) for hip in hips]
+    return [tuple(hip.classes.items()) for hip in hips]
 
 
 def _worst_dice(pairs: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]) -> float:

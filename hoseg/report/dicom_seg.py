@@ -25,8 +25,9 @@ from hoseg.report.dicom_identity import (
     reference_dataset,
     tracking,
 )
-from hoseg.report.schema import RESEARCH_USE, ResultFile
+from hoseg.report.schema import ResultFile
 from hoseg.report.segments import Segment, split_segments
+from hoseg.words import RESEARCH_USE
 
 
 def segmentation_object(

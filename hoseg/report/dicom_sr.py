@@ -30,6 +30,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from hoseg.errors import InputError
+from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import Side
 from hoseg.report import codes as hoseg_codes
 from hoseg.report.dicom_identity import (
@@ -43,7 +44,7 @@ from hoseg.report.dicom_identity import (
     tracking,
 )
 from hoseg.report.evidence import Evidence
-from hoseg.report.schema import HipFacts, ResultFile
+from hoseg.report.schema import ResultFile
 
 
 def structured_report(evidence: Sequence[Evidence], number: int = 1) -> ComprehensiveSR | None:
@@ -123,7 +124,7 @@ def _site(side: Side) -> list[FindingSite]:
 
 
 def _hip(
-    item: Evidence, hip: HipFacts
+    item: Evidence, hip: HipFinding
 ) -> list[MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations]:
     followed = tracking(item.reference, hip.side, "heterotopic ossification")
     image = (str(item.reference.SOPClassUID), str(item.reference.SOPInstanceUID), item.frames)
@@ -141,7 +142,7 @@ def _hip(
     return [group] if region is None else [group, region]
 
 
-def _evaluations(result: ResultFile, hip: HipFacts) -> list[QualitativeEvaluation]:
+def _evaluations(result: ResultFile, hip: HipFinding) -> list[QualitativeEvaluation]:
     pairs: list[tuple[Code | CodedConcept, Code | CodedConcept]] = [
         hoseg_codes.evaluation(system, value)
         for system, value in hip.classes.items()
@@ -166,14 +167,14 @@ def _evaluations(result: ResultFile, hip: HipFacts) -> list[QualitativeEvaluatio
     return [QualitativeEvaluation(name=name, value=value) for name, value in pairs]
 
 
-def _presence(hip: HipFacts) -> bool | None:
+def _presence(hip: HipFinding) -> bool | None:
     """Whether there is ossification; None when a hip without any was not graded either."""
     if hip.ossifications:
         return True
     return None if hip.abstained else False
 
 
-def _gap(hip: HipFacts, image: tuple[str, str, list[int] | None]) -> list[Measurement]:
+def _gap(hip: HipFinding, image: tuple[str, str, list[int] | None]) -> list[Measurement]:
     if hip.gap_mm is None:
         return []
     coordinates = None
@@ -201,14 +202,14 @@ def _gap(hip: HipFacts, image: tuple[str, str, list[int] | None]) -> list[Measur
     ]
 
 
-def _probabilities(hip: HipFacts) -> list[Measurement]:
+def _probabilities(hip: HipFinding) -> list[Measurement]:
     return [
         _number(hoseg_codes.brooker_probability(k), p, hoseg_codes.UNITY)
         for k, p in enumerate(hip.brooker_probabilities)
     ]
 
 
-def _sizes(hip: HipFacts) -> list[Measurement]:
+def _sizes(hip: HipFinding) -> list[Measurement]:
     areas = [c.area_mm2 for c in hip.ossifications if c.area_mm2 is not None]
     lengths = [c.length_mm for c in hip.ossifications if c.length_mm is not None]
     sizes = []
@@ -221,7 +222,7 @@ def _sizes(hip: HipFacts) -> list[Measurement]:
     return sizes
 
 
-def _filled(hip: HipFacts) -> list[Measurement]:
+def _filled(hip: HipFinding) -> list[Measurement]:
     if hip.filled_fraction is None:
         return []
     name = hoseg_codes.private("FILLED", "Filled fraction of trochanter-ilium space")
@@ -229,7 +230,7 @@ def _filled(hip: HipFacts) -> list[Measurement]:
 
 
 def _segmented(
-    item: Evidence, hip: HipFacts, image: tuple[str, str, list[int] | None]
+    item: Evidence, hip: HipFinding, image: tuple[str, str, list[int] | None]
 ) -> PlanarROIMeasurementsAndQualitativeEvaluations | None:
     """Group (TID 1410) that points at the ossification segment of this hip."""
     segment = _ossification_segment(item.segmentation, hip.side)

@@ -15,18 +15,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from hoseg.errors import OutputError
+from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import Side
 from hoseg.report import document_words as words
 from hoseg.report.document_picture import picture
 from hoseg.report.paths import inside
-from hoseg.report.schema import (
-    RESEARCH_USE,
-    HipFacts,
-    ImageFacts,
-    ResultFile,
-    read_result,
-)
+from hoseg.report.schema import ResultFile, SourceImage, read_result
 from hoseg.report.segments import split_segments
+from hoseg.words import RESEARCH_USE
 
 DOCUMENT_NAME = "report.html"
 LIMITS = (
@@ -114,7 +110,7 @@ def _template() -> Template:
     return environment.get_template("document.html")
 
 
-def _film_view(film: Film, image: ImageFacts, priors: Sequence[ResultFile]) -> dict[str, object]:
+def _film_view(film: Film, image: SourceImage, priors: Sequence[ResultFile]) -> dict[str, object]:
     """What the template shows of one film, in words."""
     result = film.result
     return {
@@ -130,7 +126,7 @@ def _film_view(film: Film, image: ImageFacts, priors: Sequence[ResultFile]) -> d
     }
 
 
-def _hip_view(hip: HipFacts, prior: tuple[str, HipFacts] | None) -> dict[str, object]:
+def _hip_view(hip: HipFinding, prior: tuple[str, HipFinding] | None) -> dict[str, object]:
     names = words.CLASS_NAMES
     maturities = (words.words(p.maturity) for p in hip.ossifications if p.maturity)
     return {
@@ -168,7 +164,7 @@ def _earlier(films: Sequence[Film], index: dict[str, list[tuple[str, Path]]]) ->
     return [read_result(path) for _, path in found]
 
 
-def _latest(side: Side, priors: Sequence[ResultFile]) -> tuple[str, HipFacts] | None:
+def _latest(side: Side, priors: Sequence[ResultFile]) -> tuple[str, HipFinding] | None:
     for result in reversed(priors):
         for hip in result.hips:
             if hip.side is side and side is not Side.UNKNOWN and result.image is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from hoseg.grade.finding import Component, HipFinding
 from hoseg.radiograph import Side, View
-from hoseg.report.schema import ComponentFacts, HipFacts, ImageFacts, ResultFile
+from hoseg.report.schema import ResultFile, SourceImage
 
 CLASS_NAMES = ("0", "I", "II", "III", "IV")
 VIEWS = {
@@ -59,7 +62,7 @@ def name(side: Side) -> str:
     return "Hip, side not known" if side is Side.UNKNOWN else f"{side.value.capitalize()} hip"
 
 
-def sides(image: ImageFacts, hips: list[HipFacts]) -> str:
+def sides(image: SourceImage, hips: Sequence[HipFinding]) -> str:
     """Sides that the film shows, and whether anything states them."""
     shown = [hip.side.value for hip in hips] or [image.side.value]
     text = " and ".join(dict.fromkeys(shown))
@@ -75,7 +78,7 @@ def quality(result: ResultFile) -> str:
     return sentence(f"{result.status}: {result.sentence or words(result.reason)}")
 
 
-def calibration(image: ImageFacts) -> str:
+def calibration(image: SourceImage) -> str:
     """Where the millimetres come from, and how sure they are."""
     if image.spacing is None:
         return "none: nothing is measured in millimetres"
@@ -84,13 +87,13 @@ def calibration(image: ImageFacts) -> str:
     return f"{spacing.row_mm:.3f} mm a pixel ± {1.96 * spacing.relative_sd:.0%}, {source}"
 
 
-def rests_on(hip: HipFacts) -> str:
+def rests_on(hip: HipFinding) -> str:
     """The measurement that decides the Brooker class, and how near another class is."""
     nearest = hip.counterfactuals.get("brooker")
     return nearest or hip.summary.partition(": ")[2] or hip.summary
 
 
-def gap(hip: HipFacts) -> str:
+def gap(hip: HipFinding) -> str:
     """Gap in millimetres with its 95 % interval."""
     if hip.gap_mm is None:
         return "none to measure"
@@ -101,7 +104,7 @@ def gap(hip: HipFacts) -> str:
     return f"{text} (95 % interval {low:.1f}–{high:.1f})"
 
 
-def piece(piece: ComponentFacts) -> str:
+def piece(piece: Component) -> str:
     """Site, size and attachment of one piece of ossification."""
     size = (
         f"{piece.length_mm:.0f} mm long, {piece.area_mm2:.0f} mm²"
@@ -113,7 +116,7 @@ def piece(piece: ComponentFacts) -> str:
     return f"{where}: {size}; " + (f"attached to {touches}" if touches else "free in soft tissue")
 
 
-def other_systems(hip: HipFacts) -> str:
+def other_systems(hip: HipFinding) -> str:
     """Classes of the systems beside Brooker."""
     return "; ".join(
         f"{_SYSTEMS.get(system, words(system))} {words(str(value))}"
@@ -122,7 +125,7 @@ def other_systems(hip: HipFacts) -> str:
     )
 
 
-def comparison(hip: HipFacts, prior: tuple[str, HipFacts] | None) -> str:
+def comparison(hip: HipFinding, prior: tuple[str, HipFinding] | None) -> str:
     """The same hip on the latest earlier film: class, gap, and their change.
 
     prior: date and finding

@@ -7,8 +7,9 @@ from functools import cached_property
 
 from pydicom.dataset import Dataset
 
+from hoseg.grade.finding import HipFinding
 from hoseg.report.dicom_identity import reference_dataset
-from hoseg.report.schema import HipFacts, ResultFile
+from hoseg.report.schema import ResultFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,19 +31,18 @@ class Evidence:
         return reference_dataset(self.source, self.result.source)
 
     @property
-    def hips(self) -> list[HipFacts]:
+    def hips(self) -> tuple[HipFinding, ...]:
         """Hips to report: those found, else one that stands for an image without any."""
         result = self.result
         if result.hips or result.image is None or result.status != "abstained":
             return result.hips
         spacing = result.image.spacing
-        return [
-            HipFacts(
-                side=result.image.side,
-                abstained=result.reason,
-                spacing_source=spacing.source if spacing else None,
-            )
-        ]
+        stand_in = HipFinding(
+            side=result.image.side,
+            abstained=result.reason,
+            spacing_source=spacing.source if spacing else None,
+        )
+        return (stand_in,)
 
     @property
     def frames(self) -> list[int] | None:

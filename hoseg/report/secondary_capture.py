@@ -19,7 +19,8 @@ from hoseg.report.dicom_identity import (
     patient_orientation,
     reference_dataset,
 )
-from hoseg.report.schema import RESEARCH_USE, ResultFile
+from hoseg.report.schema import ResultFile
+from hoseg.words import RESEARCH_USE
 
 
 def secondary_capture(

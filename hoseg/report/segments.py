@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import STRUCTURES, Side, Structure, View
-from hoseg.report.schema import HipFacts, ResultFile
+from hoseg.report.schema import ResultFile
 
 Point = tuple[float, float]
 
@@ -69,7 +70,7 @@ def _halves(
     return [(right_of_film.opposite, ~beyond), (right_of_film, beyond)]
 
 
-def _hip_centres(hips: Sequence[HipFacts]) -> list[Point]:
+def _hip_centres(hips: Sequence[HipFinding]) -> list[Point]:
     centres = [hip.landmarks.head_px for hip in hips]
     return [centre for centre in centres if centre is not None]
 

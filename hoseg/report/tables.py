@@ -14,7 +14,8 @@ from typing import Literal
 from hoseg import files
 from hoseg.errors import OutputError
 from hoseg.extras import require
-from hoseg.report.schema import HipFacts, ImageFacts, ResultFile
+from hoseg.grade.finding import HipFinding
+from hoseg.report.schema import ResultFile, SourceImage
 
 Row = dict[str, str]
 
@@ -227,7 +228,7 @@ def _identity(result: ResultFile) -> Row:
     }
 
 
-def _spacing(image: ImageFacts) -> Row:
+def _spacing(image: SourceImage) -> Row:
     if image.spacing is None:
         return {}
     return {
@@ -238,7 +239,7 @@ def _spacing(image: ImageFacts) -> Row:
     }
 
 
-def _hip(hip: HipFacts) -> Row:
+def _hip(hip: HipFinding) -> Row:
     pieces = hip.ossifications
     areas = [c.area_mm2 for c in pieces if c.area_mm2 is not None]
     lengths = [c.length_mm for c in pieces if c.length_mm is not None]

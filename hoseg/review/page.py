@@ -9,8 +9,8 @@ from typing import Any
 
 import hoseg
 from hoseg.errors import OutputError
-from hoseg.report.schema import RESEARCH_USE
 from hoseg.review.case import to_script_json
+from hoseg.words import RESEARCH_USE
 
 PAGE = "review.html"
 SCRIPTS = (

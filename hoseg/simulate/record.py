@@ -43,7 +43,7 @@ def film_record(
         "source_detector_mm": camera.source_detector_mm,
         "pose": _plain(asdict(scene.pose)),
         "hips": [hip_record(hip, camera, film, findings) for hip in scene.hips],
-        "grading": [finding.to_dict() for finding in findings],
+        "grading": [finding.model_dump(mode="json") for finding in findings],
         "areas_mm2": areas(film, layers),
         "bladder_ml": _plain(scene.bladder.volume_ml),
         "extras": sorted(part.name for part in scene.extras),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +12,7 @@ from scipy import ndimage
 from hoseg.datasets.labelled import GradedHip, LabelledImage
 from hoseg.evaluate.score import Prediction
 from hoseg.evaluate.stream import Segmented
-from hoseg.grade.finding import HipFinding, Landmarks, Verdict
+from hoseg.grade.finding import HipFinding, Landmarks
 from hoseg.radiograph import (
     Grid,
     Prepared,
@@ -32,16 +32,15 @@ def finding(side=Side.LEFT, grade=0, probabilities=None, gap_mm=None, abstained=
     """A finding with only what evaluation looks at."""
     if probabilities is None and grade is not None:
         probabilities = np.full(5, 0.05) + np.eye(5)[grade] * 0.75
-    pairs = () if probabilities is None else tuple(enumerate(map(float, probabilities)))
-    looked_at = {
-        "side": side,
-        "verdicts": (Verdict("brooker", grade, pairs, ()),),
-        "gap_mm": gap_mm,
-        "landmarks": Landmarks(head_px=head),
-        "abstained": abstained,
-    }
-    rest = {f.name: None for f in fields(HipFinding) if f.default is MISSING}
-    return HipFinding(**{**rest, "settings": {}, **looked_at})
+    chances = {} if probabilities is None else {"brooker": tuple(map(float, probabilities))}
+    return HipFinding(
+        side=side,
+        classes={"brooker": grade},
+        class_probabilities=chances,
+        gap_mm=gap_mm,
+        landmarks=Landmarks(head_px=head),
+        abstained=abstained,
+    )
 
 
 def ellipse(centre, axes, angle=0):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hoseg.errors import SettingError
-from hoseg.grade import REASONS, GradeSettings, Probabilities, grade
+from hoseg.grade import REASONS, GradeSettings, HipFinding, Probabilities, grade
 from hoseg.radiograph import Grid, Orientation, Side, Spacing, SpacingSource
 
 from .phantoms import FEMUR, IMPLANT, PELVIS
@@ -50,7 +50,7 @@ def test_a_hip_cut_by_the_film_says_what_is_missing_and_what_is_certain():
     assert above.brooker is None
     assert above.at_least == 4
     assert "at least IV" in above.summary
-    assert set(above.to_dict()["classes"].values()) == {None}
+    assert set(above.classes.values()) == {None}
 
 
 def test_a_hip_cut_by_the_collimator():
@@ -127,7 +127,7 @@ def test_a_prosthetic_head_gives_the_joint_and_a_ball_does_not():
 def test_noise_never_crashes(masks, spacing):
     for finding in grade(masks, spacing, draws=5):
         assert finding.abstained is None or finding.abstained in REASONS
-        finding.to_dict()
+        assert HipFinding.model_validate_json(finding.model_dump_json()).side is finding.side
 
 
 @settings(max_examples=15)
@@ -151,7 +151,7 @@ def test_battered_masks_never_crash(seed, spacing):
     masks[rng.random(masks.shape) < 0.002] ^= np.uint8(rng.integers(1, 16))
     for finding in grade(masks, spacing, draws=5):
         assert finding.abstained is None or finding.abstained in REASONS
-        finding.to_dict()
+        assert HipFinding.model_validate_json(finding.model_dump_json()).side is finding.side
 
 
 def test_holes_and_specks_of_a_network_do_not_matter():

@@ -73,14 +73,12 @@ def test_regressions_that_cross_give_no_negative_probability():
 def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
     findings, probabilities = film(opposing_boxes(9.0))
     (before,), (after,) = findings, apply_class_model(findings, probabilities, constant())
-    assert [p for _, p in after.verdict("brooker").probabilities] == pytest.approx(
-        [0.1, 0.15, 0.25, 0.25, 0.25]
-    )
+    assert after.brooker_probabilities == pytest.approx((0.1, 0.15, 0.25, 0.25, 0.25))
     assert after.brooker == before.brooker == 3
-    assert after.verdict("brooker").trace == before.verdict("brooker").trace
-    assert after.verdict("della_valle") == before.verdict("della_valle")
-    assert (before.chances_from, after.chances_from) == ("draws", "model")
-    assert after.to_dict()["class_probabilities_from"] == "model"
+    assert (after.trace, after.classes) == (before.trace, before.classes)
+    assert after.probabilities("della_valle") == before.probabilities("della_valle")
+    sources = (before.class_probabilities_from, after.class_probabilities_from)
+    assert sources == ("draws", "model")
     assert after.summary.startswith("II or III or IV: gap 9.0 mm")
     said = {note.code: note.text for note in after.caveats}
     assert said["two_classes_likely"] == "II, III and IV are all likely"

@@ -28,7 +28,7 @@ def two_hips():
 
 
 def test_the_contract_of_the_json():
-    hip = json.loads(json.dumps(Scene(opposing_boxes(8.0)).grade(draws=50).to_dict()))
+    hip = json.loads(Scene(opposing_boxes(8.0)).grade(draws=50).model_dump_json())
     assert hip["side"] in ("left", "right", "unknown")
     assert hip["classes"]["brooker"] == 3
     assert hip["classes"]["della_valle"] == "C"

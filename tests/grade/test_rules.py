@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from hoseg.errors import SettingError
+from hoseg.grade.classify import classify
+from hoseg.grade.finding import CheckedCondition
 from hoseg.grade.measure import Quantities
 from hoseg.grade.rules import (
     BROOKER,
@@ -13,7 +15,6 @@ from hoseg.grade.rules import (
     System,
     decide,
 )
-from hoseg.grade.verdicts import judge
 
 FREE = (np.inf, 1.5)
 
@@ -66,9 +67,9 @@ def test_adding_a_system_is_adding_a_table():
         "Wide or narrow",
         (Rule("narrow", "under 5 mm", (Condition("gap_mm", "<", 5.0),)), Rule("wide", "the rest")),
     )
-    verdict = judge(system, Quantities(gap_mm=4.0, spurs=1), (), FREE)
-    assert (verdict.grade, len(verdict.trace)) == ("narrow", 2)
-    assert verdict.counterfactual.endswith("wide from 5.0 mm")
+    found = classify(system, Quantities(gap_mm=4.0, spurs=1), FREE)
+    assert (found.grade, len(found.trace)) == ("narrow", 2)
+    assert found.counterfactual.endswith("wide from 5.0 mm")
 
 
 def test_a_condition_names_its_mistake():
@@ -79,24 +80,25 @@ def test_a_condition_names_its_mistake():
 
 
 def test_the_trace_is_data_and_sentences():
-    verdict = judge(BROOKER, Quantities(ossifications=1, spurs=1, gap_mm=9.4), (), FREE)
-    assert [line.grade for line in verdict.trace] == [4, 3, 2, 1, 0]
-    three = verdict.trace[1]
+    found = classify(BROOKER, Quantities(ossifications=1, spurs=1, gap_mm=9.4), FREE)
+    assert [line.grade for line in found.trace] == [4, 3, 2, 1, 0]
+    three = found.trace[1]
     assert three.fired
-    assert ("gap_mm", 9.4, "<", 10.0, "mm") in three.numbers
+    gap = CheckedCondition(quantity="gap_mm", value=9.4, operator="<", limit=10.0, unit="mm")
+    assert gap in three.conditions
     assert "9.4 mm" in three.sentence
     assert three.sentence.endswith("yes")
-    assert verdict.counterfactual.endswith("9.4 mm; II from 10.0 mm")
+    assert found.counterfactual.endswith("9.4 mm; II from 10.0 mm")
 
 
 def test_a_number_beside_its_limit_is_shown_with_the_digits_it_needs():
-    verdict = judge(BROOKER, Quantities(ossifications=1, spurs=1, gap_mm=9.97), (), FREE)
-    assert "9.97 mm" in verdict.trace[1].sentence
+    found = classify(BROOKER, Quantities(ossifications=1, spurs=1, gap_mm=9.97), FREE)
+    assert "9.97 mm" in found.trace[1].sentence
 
 
 def test_the_nearest_counterfactual_wins():
     numbers = Quantities(ossifications=1, spurs=1, gap_mm=2.5)
-    verdict = judge(BROOKER, numbers, (), (2.5, 1.5))
-    assert verdict.counterfactual == "III, surfaces 2.5 mm apart; IV within 1.5 mm"
+    found = classify(BROOKER, numbers, (2.5, 1.5))
+    assert found.counterfactual == "III, surfaces 2.5 mm apart; IV within 1.5 mm"
     island = Quantities(ossifications=1, longest_island_mm=8.0)
-    assert judge(BROOKER, island, (), (6.0, 1.5)).counterfactual.endswith("II or III within 1.5 mm")
+    assert classify(BROOKER, island, (6.0, 1.5)).counterfactual.endswith("II or III within 1.5 mm")

@@ -16,14 +16,14 @@ def sure(scene, relative_sd, **options):
 
 
 def chances(finding, system="brooker"):
-    return dict(finding.verdict(system).probabilities)
+    return finding.probabilities(system)
 
 
 def test_probabilities_sum_to_one_and_the_interval_holds_the_gap():
     for gap in (3.0, 9.6, 14.0):
         finding = sure(Scene(opposing_boxes(gap)), 0.036)
-        for verdict in finding.verdicts:
-            assert sum(p for _, p in verdict.probabilities) == pytest.approx(1.0)
+        for system in finding.classes:
+            assert sum(finding.probabilities(system).values()) == pytest.approx(1.0)
         low, high = finding.gap_interval_mm
         assert low < finding.gap_mm < high
 
@@ -67,7 +67,7 @@ def test_without_draws_there_are_no_probabilities():
     finding = sure(Scene(opposing_boxes(9.5)), 0.03, draws=0)
     assert finding.brooker == 3
     assert finding.gap_interval_mm is None
-    assert finding.to_dict()["class_probabilities"] == {}
+    assert finding.class_probabilities == {}
 
 
 def test_no_ossification_is_certain():

@@ -14,7 +14,13 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine, Verdict
+from hoseg.grade.finding import (
+    CheckedCondition,
+    Component,
+    HipFinding,
+    Landmarks,
+    TraceLine,
+)
 from hoseg.radiograph import (
     Attributes,
     Note,
@@ -31,6 +37,10 @@ ROWS, COLUMNS = 240, 320
 CR = "1.2.840.10008.5.1.4.1.1.1"
 DX = "1.2.840.10008.5.1.4.1.1.1.1"
 STUDY = "1.2.826.0.1.3680043.10.1.1"
+
+
+NO_CLASS: dict[str, object] = {"classes": {}, "class_probabilities": {}}
+"""What a hip that is abstained on does not have."""
 
 
 def source_dataset(number: int = 1, **changes: object) -> Dataset:
@@ -114,22 +124,25 @@ def hip(side: Side, **changes: object) -> HipFinding:
         area_px=4,
         length_px=2.0,
         centroid_px=(151.0, 151.0),
+        graded=False,
         excluded="below_size_floor",
     )
     trace = (
         TraceLine(
-            "brooker",
-            4,
-            False,
-            (("bridges", 0.0, ">=", 1.0, ""),),
-            "IV: apparent ankylosis: bridges 0 < 1, not met",
+            system="brooker",
+            grade=4,
+            fired=False,
+            conditions=(CheckedCondition(quantity="bridges", value=0.0, operator=">=", limit=1.0),),
+            sentence="IV: apparent ankylosis: bridges 0 < 1, not met",
         ),
         TraceLine(
-            "brooker",
-            3,
-            True,
-            (("gap", 8.7, "<", 10.0, "mm"),),
-            "III: gap 8.7 mm < 10.0 mm, met",
+            system="brooker",
+            grade=3,
+            fired=True,
+            conditions=(
+                CheckedCondition(quantity="gap", value=8.7, operator="<", limit=10.0, unit="mm"),
+            ),
+            sentence="III: gap 8.7 mm < 10.0 mm, met",
         ),
     )
     fields: dict[str, object] = {
@@ -139,17 +152,16 @@ def hip(side: Side, **changes: object) -> HipFinding:
         "pattern": "opposing_spurs",
         "spurs_on": ("pelvis", "femur"),
         "extent": "focal",
-        "verdicts": (
-            Verdict(
-                "brooker",
-                3,
-                ((0, 0.0), (1, 0.0), (2, 0.11), (3, 0.86), (4, 0.03)),
-                trace,
-                "III, gap between opposing bone surfaces 8.7 mm; II from 10.0 mm",
-            ),
-            Verdict("della_valle", "C", (("A", 0.0), ("B", 0.11), ("C", 0.89)), ()),
-        ),
-        "not_derivable": (("mavrogenis", "the anatomic plane"),),
+        "classes": {"brooker": 3, "della_valle": "C"},
+        "class_probabilities": {
+            "brooker": (0.0, 0.0, 0.11, 0.86, 0.03),
+            "della_valle": {"A": 0.0, "B": 0.11, "C": 0.89},
+        },
+        "counterfactuals": {
+            "brooker": "III, gap between opposing bone surfaces 8.7 mm; II from 10.0 mm"
+        },
+        "trace": trace,
+        "not_derivable": {"mavrogenis": "the anatomic plane"},
         "gap_mm": 8.7,
         "gap_px": 9.7,
         "gap_interval_mm": (7.9, 9.6),

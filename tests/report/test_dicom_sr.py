@@ -12,7 +12,7 @@ from hoseg.report.dicom_sr import structured_report
 from hoseg.report.evidence import Evidence
 from hoseg.report.schema import result_for_image
 
-from .samples import hip, radiograph, result, source_dataset, two_hip_masks
+from .samples import NO_CLASS, hip, radiograph, result, source_dataset, two_hip_masks
 
 
 def evidence(number=1, **changes):
@@ -125,7 +125,7 @@ def test_same_hip_same_tracking_uid(report):
 def test_abstention_is_reported_without_a_class():
     source = source_dataset()
     abstained = hip(
-        Side.LEFT, verdicts=(), gap_mm=None, gap_interval_mm=None, gap_points_px=None,
+        Side.LEFT, **NO_CLASS, gap_mm=None, gap_interval_mm=None, gap_points_px=None,
         abstained="hip_cropped", components=(), at_least=2,
     )  # fmt: skip
     facts = result_for_image(
@@ -144,7 +144,14 @@ def test_long_reason_codes_survive():
     source = source_dataset()
     facts = result_for_image(
         radiograph(source, "film.dcm"),
-        [hip(Side.LEFT, verdicts=(), abstained="a_reason_of_more_than_sixteen_letters")],
+        [
+            hip(
+                Side.LEFT,
+                classes={},
+                class_probabilities={},
+                abstained="a_reason_of_more_than_sixteen_letters",
+            )
+        ],
         status="abstained",
     )
     found = evaluations(groups(reopened(structured_report([Evidence(source, facts)])))[0])

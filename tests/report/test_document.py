@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from hoseg.grade.finding import Verdict
 from hoseg.radiograph import Note, Side
 from hoseg.report.document import Film, render_study, write_documents
 from hoseg.report.document_picture import picture
-from hoseg.report.schema import NoteFact, read_result, result_for_image, to_json
+from hoseg.report.schema import read_result, result_for_image, to_json
 
 from .samples import (
     COLUMNS,
+    NO_CLASS,
     ROWS,
     STUDY,
     hip,
@@ -66,7 +66,7 @@ def test_it_reads_like_a_structured_report():
 
 def test_abstention_says_why():
     abstained = hip(
-        Side.LEFT, verdicts=(), abstained="hip_cropped", at_least=2,
+        Side.LEFT, **NO_CLASS, abstained="hip_cropped", at_least=2,
         abstained_because="The trochanter lies outside the film.",
     )  # fmt: skip
     facts = result_for_image(
@@ -129,8 +129,11 @@ def test_a_closed_gap_is_no_measured_one():
 
 
 def test_the_class_rests_on_words_where_no_other_is_near():
-    verdict = Verdict("brooker", 0, ((0, 0.9), (1, 0.1)), ())
-    text = text_of(page(verdicts=(verdict,), summary="0: no ossification", components=()))
+    text = text_of(
+        page(
+            classes={"brooker": 0}, counterfactuals={}, summary="0: no ossification", components=()
+        )
+    )
     assert "Class rests on no ossification" in text
 
 
@@ -201,7 +204,7 @@ def test_it_prints_on_one_sheet(tmp_path):
     )
     caveats = tuple(Note(f"caveat_{k}", words) for k in range(5))
     facts = result(source_dataset(), caveats=caveats)
-    remarks = [NoteFact(code="x", text=words) for _ in range(5)]
+    remarks = [Note("x", words) for _ in range(5)]
     facts = facts.model_copy(update={"hips": [facts.hips[0]] * 2, "notes": remarks})
     (folder / "result.json").write_text(to_json(facts))
     (path,) = write_documents(run)

@@ -27,7 +27,7 @@ from hoseg.report.tables import (
     write_parquet,
 )
 
-from .samples import hip, radiograph, result, source_dataset
+from .samples import NO_CLASS, hip, radiograph, result, source_dataset
 
 
 def facts():
@@ -66,7 +66,7 @@ def test_image_row_of_a_file_that_cannot_be_read():
 
 
 def test_abstained_hip_has_no_class_and_worst_is_of_the_others():
-    abstained = hip(Side.RIGHT, verdicts=(), abstained="hip_cropped", at_least=2)
+    abstained = hip(Side.RIGHT, **NO_CLASS, abstained="hip_cropped", at_least=2)
     mixed = result_for_image(
         radiograph(source_dataset(), "film.dcm"), [abstained, hip(Side.LEFT)], status="graded"
     )

@@ -6,14 +6,14 @@ import pytest
 
 from hoseg.radiograph import Structure
 from hoseg.report.contours import trace
-from hoseg.report.schema import ImageFacts, ResultFile
+from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review.case import blinded_script, case_script, polygons, to_script_json
 
 HOSTILE = "</script><script>alert(1)</script><!--&\u2028\u2029'\"\\"
 
 
 def result(**changes):
-    image = ImageFacts(
+    image = SourceImage(
         rows=40, columns=50, side="left", view="ap_hip", columns_to="left", patient_id=HOSTILE
     )
     fields = {"source": HOSTILE, "folder": "studies/1/2", "status": "abstained", "image": image}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hoseg.grade.finding import TraceLine, Verdict
+from hoseg.grade.finding import CheckedCondition, Grade, TraceLine
 from hoseg.grade.measure import Quantities
 from hoseg.grade.rules import (
     PRECISION_MM,
@@ -19,23 +19,34 @@ from hoseg.grade.rules import (
     fired,
     first_rule,
 )
+from hoseg.words import BROOKER
 
-ROMAN = ("0", "I", "II", "III", "IV")
+
+@dataclass(frozen=True)
+class Classification:
+    """The class in one system.
+
+    grade: None when undecided
+    trace: the rules in the order in which they were looked at
+    counterfactual: the nearest change of a number that would change the class
+    """
+
+    system: str
+    grade: Grade | None
+    trace: tuple[TraceLine, ...] = ()
+    counterfactual: str = ""
 
 
-def grade_name(system: str, grade: int | str | None) -> str:
+def grade_name(system: str, grade: Grade | None) -> str:
     """The class as people write it: Brooker in Roman numerals."""
     if grade is None:
         return "undecided"
-    return ROMAN[grade] if system == "brooker" and isinstance(grade, int) else str(grade)
+    return BROOKER[grade] if system == "brooker" and isinstance(grade, int) else str(grade)
 
 
-def judge(
-    system: System,
-    quantities: Quantities,
-    probabilities: tuple[tuple[int | str, float], ...],
-    contact_mm: tuple[float, float],
-) -> Verdict:
+def classify(
+    system: System, quantities: Quantities, contact_mm: tuple[float, float]
+) -> Classification:
     """Read one rule table.
 
     Parameters
@@ -44,8 +55,6 @@ def judge(
         The table.
     quantities
         The hip's numbers.
-    probabilities
-        Class -> probability, to pass on.
     contact_mm
         (distance that would have to close for a contact that changes the class, the contact
         tolerance); inf where there is none or it is not calibrated.
@@ -53,10 +62,9 @@ def judge(
     states = fired(system, quantities.arrays())
     index = int(first_rule(states)[0])
     grade = None if index == UNDECIDED else system.rules[index].grade
-    return Verdict(
+    return Classification(
         system=system.name,
         grade=grade,
-        probabilities=probabilities,
         trace=tuple(
             _line(system, rule, quantities, float(state))
             for rule, state in zip(system.rules, states[:, 0], strict=True)
@@ -67,13 +75,21 @@ def judge(
 
 def _line(system: System, rule: Rule, quantities: Quantities, state: float) -> TraceLine:
     """One rule as data and as a sentence; its state is 1, 0 or nan."""
-    numbers = []
+    conditions = []
     words = []
     for condition in rule.conditions:
         value = float(getattr(quantities, condition.quantity))
         text, unit = QUANTITIES[condition.quantity]
         finite = value if np.isfinite(value) else None
-        numbers.append((condition.quantity, finite, condition.operator, condition.limit, unit))
+        conditions.append(
+            CheckedCondition(
+                quantity=condition.quantity,
+                value=finite,
+                operator=condition.operator,
+                limit=condition.limit,
+                unit=unit,
+            )
+        )
         words.append(
             f"{text} {_value(value, condition)}, asked {condition.operator} "
             f"{_plain(condition.limit)}{_unit(unit)}"
@@ -85,15 +101,15 @@ def _line(system: System, rule: Rule, quantities: Quantities, state: float) -> T
         system=system.name,
         grade=rule.grade,
         fired=None if np.isnan(state) else bool(state),
-        numbers=tuple(numbers),
-        sentence=f"{name} ({rule.says}): {reason}: {outcome}",
+        conditions=tuple(conditions),
+        sentence=f"{name} ({rule.definition}): {reason}: {outcome}",
     )
 
 
 def _counterfactual(
     system: System,
     quantities: Quantities,
-    grade: int | str | None,
+    grade: Grade | None,
     contact_mm: tuple[float, float],
 ) -> str:
     """The smallest change of one distance that changes the class, e.g. "II from 10.0 mm"."""
@@ -127,7 +143,7 @@ def _counterfactual(
     return min(options)[1] if options else ""
 
 
-def _in_contact(system: System, quantities: Quantities) -> set[int | str]:
+def _in_contact(system: System, quantities: Quantities) -> set[Grade]:
     """Classes that a contact would give: a bridge from spurs; from an island a spur, any gap."""
     if quantities.spurs:
         touching = [replace(quantities, bridges=1.0, gap_mm=0.0, filled_fraction=1.0)]
