@@ -1,25 +1,55 @@
-"""Small SVG charts: lines, points, matrices, forests. Numbers in, text of an element out.
+"""Small charts as SVG elements, drawn by matplotlib: lines, points, matrices, forests, strips.
 
-Hand-written, because the report must be one file that opens anywhere, stays sharp in print,
-and needs no plotting library to be made.
+Numbers in, text of an element out: no script, nothing to fetch, text stays text in the fonts of
+the page, and the same numbers give the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from io import StringIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 # Okabe and Ito (2008): readers with any common colour blindness tell them apart.
 BLUE, VERMILION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#a8558a"
-GREY = "#6b7280"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE)
+_INK, _GREY, _GRID = "#111827", "#6b7280", "#e6e9ef"
+_MOST_DOTS = 400  # a strip of more is a smear
 
-_WIDTH, _HEIGHT = 380, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 44
+_STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "none",
+    "axes.grid": True,
+    "axes.labelcolor": _INK,
+    "axes.labelpad": 8,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: texts have the same size everywhere
+    "font.size": 12,
+    "grid.color": _GRID,
+    "grid.linewidth": 1,
+    "legend.frameon": False,
+    "legend.handlelength": 1.2,
+    "lines.linewidth": 2.2,
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "xtick.color": _GRID,
+    "xtick.labelcolor": _INK,
+    "xtick.major.pad": 6,
+    "xtick.major.size": 0,
+    "ytick.color": _GRID,
+    "ytick.labelcolor": _INK,
+    "ytick.major.pad": 6,
+    "ytick.major.size": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -27,229 +57,201 @@ class Series:
     """One line or cloud of points.
 
     x, y: (n,) values; nan breaks a line
-    marks: draw points instead of a line
-    dashed: a reference, drawn thin and grey, without a legend entry when it has no label
+    label: name in the legend, if any
+    line, dots: what is drawn
     """
 
     x: ArrayLike
     y: ArrayLike
     label: str = ""
     colour: str = BLUE
-    marks: bool = False
-    dashed: bool = False
+    line: bool = True
+    dots: bool = False
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Range and title of one axis."""
+    """Title of one axis, and its range where the values do not give it.
 
-    title: str
-    low: float
-    high: float
+    zero: the range holds zero
+    """
 
-    def ticks(self) -> list[float]:
-        """Round numbers, about five of them, inside the range."""
-        raw = (self.high - self.low) / 5
-        power = 10 ** np.floor(np.log10(raw))
-        step = min((m * power for m in (1, 2, 2.5, 5, 10)), key=lambda s: abs(s - raw))
-        first = np.ceil(self.low / step - 1e-9)
-        count = int(np.floor(self.high / step + 1e-9) - first) + 1
-        return [float((first + i) * step) for i in range(count)]
+    title: str = ""
+    low: float | None = None
+    high: float | None = None
+    zero: bool = False
 
 
-def axis_for(title: str, values: ArrayLike, *, zero: bool = False) -> Axis:
-    """Axis that holds all finite values with a little room (and zero, when asked)."""
-    data = np.asarray(values, float)
-    data = data[np.isfinite(data)]
-    low, high = (float(data.min()), float(data.max())) if data.size else (0.0, 1.0)
-    if zero:
-        low, high = min(low, 0.0), max(high, 0.0)
-    room = 0.06 * (high - low) or 1.0
-    return Axis(title, low - room, high + room)
-
-
-def plot(x: Axis, y: Axis, series: Sequence[Series], label: str) -> str:
+def plot(
+    x: Axis,
+    y: Axis,
+    series: Sequence[Series],
+    label: str,
+    *,
+    levels: Sequence[float] = (),
+    diagonal: bool = False,
+) -> str:
     """Lines and points on two axes, the legend in the lower right corner.
 
     label: what a screen reader says
+    levels: of y, drawn as dashed lines
+    diagonal: draw y = x as a reference, on two axes from 0 to 1
     """
-    body = [_frame(x, y)]
-    body += [_draw(x, y, one) for one in series]
-    named = [one for one in series if one.label]
-    for i, one in enumerate(named):
-        top = _HEIGHT - _BOTTOM - 10 - 16 * (len(named) - 1 - i)
-        right = _WIDTH - _RIGHT - 8
-        body.append(
-            f'<circle cx="{right - 3}" cy="{top - 4}" r="4" fill="{one.colour}"/>'
-            f'<text class="halo" x="{right - 12}" y="{top}" text-anchor="end">'
-            f"{escape(one.label)}</text>"
-        )
-    return _svg(_WIDTH, _HEIGHT, "".join(body), label)
+
+    def draw(axes: Axes) -> None:
+        dashed: dict[str, Any] = {
+            "color": _GREY,
+            "linewidth": 1.2,
+            "linestyle": (0, (4, 3)),
+            "zorder": 1.5,
+        }
+        if diagonal:
+            axes.plot([0, 1], [0, 1], **dashed)
+        for level in levels:
+            axes.axhline(level, **dashed)
+        for one in series:
+            axes.plot(
+                one.x, one.y, one.colour, label=one.label or None,
+                linestyle="-" if one.line else "", solid_joinstyle="round",
+                marker="o" if one.dots else "", markersize=6.5 if not one.line else 5,
+                markeredgewidth=0, alpha=1.0 if one.line else 0.55,
+            )  # fmt: skip
+        _limit(axes, x, y)
+        if any(one.label for one in series):
+            axes.legend(loc="lower right", borderaxespad=0.3)
+
+    return _svg((380, 300), (56, 14, 14, 48), draw, label)
 
 
 def matrix(counts: ArrayLike, names: Sequence[str], rows: str, columns: str) -> str:
     """Confusion matrix: counts, and shade by the share of the row."""
     table = np.asarray(counts, float)
     shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    k, cell, left, top = len(names), 54, 66, 48
-    parts = [
-        f'<text x="{left + k * cell / 2}" y="16" text-anchor="middle">{escape(columns)}</text>',
-        f'<text transform="translate(14 {top + k * cell / 2}) rotate(-90)" '
-        f'text-anchor="middle">{escape(rows)}</text>',
-    ]
-    for i, name in enumerate(names):
-        middle = i * cell + cell / 2
-        parts.append(
-            f'<text x="{left + middle}" y="{top - 10}" text-anchor="middle">{escape(name)}</text>'
-            f'<text x="{left - 10}" y="{top + middle + 4}" text-anchor="end">{escape(name)}</text>'
-        )
-    for i in range(k):
-        for j in range(k):
-            x, y, part = left + j * cell, top + i * cell, shares[i, j]
-            dark = "#ffffff" if part > 0.55 else "#111827"
-            parts.append(
-                f'<rect x="{x}" y="{y}" width="{cell - 2}" height="{cell - 2}" rx="3" '
-                f'fill="{BLUE}" fill-opacity="{0.04 + 0.96 * part:.3f}"/>'
-                f'<text x="{x + cell / 2 - 1}" y="{y + cell / 2}" text-anchor="middle" '
-                f'style="fill:{dark};font-size:14px">{table[i, j]:.0f}</text>'
-            )
-            if not table[i, j]:
-                continue
-            parts.append(
-                f'<text x="{x + cell / 2 - 1}" y="{y + cell / 2 + 15}" text-anchor="middle" '
-                f'style="fill:{dark};font-size:10px">{100 * part:.0f} %</text>'
-            )
+    size, middles = len(names), np.arange(len(names)) + 0.5
+
+    def draw(axes: Axes) -> None:
+        from matplotlib.colors import LinearSegmentedColormap
+
+        shades = LinearSegmentedColormap.from_list("share", ["#f3f7fb", BLUE])
+        axes.grid(False)
+        axes.pcolormesh(shares, cmap=shades, vmin=0, vmax=1, edgecolors="white", linewidth=2.5)
+        for (row, column), share in np.ndenumerate(shares):
+            ink = "white" if share > 0.55 else _INK
+            where = (column + 0.5, row + 0.5)
+            some = table[row, column] > 0
+            axes.annotate(
+                f"{table[row, column]:.0f}", where, (0, 4 if some else 0), color=ink, size=14,
+                ha="center", va="center", textcoords="offset points",
+            )  # fmt: skip
+            if some:
+                axes.annotate(
+                    f"{100 * share:.0f} %", where, (0, -13), color=ink, size=10,
+                    ha="center", va="center", textcoords="offset points",
+                )  # fmt: skip
+        axes.set(xticks=middles, xticklabels=names, yticks=middles, yticklabels=names)
+        axes.set(xlabel=columns, ylabel=rows, xlim=(0, size), ylim=(size, 0))
+        axes.xaxis.set_label_position("top")
+        axes.xaxis.tick_top()
+
     label = f"Confusion matrix, {rows} against {columns}"
-    return _svg(left + k * cell + 8, top + k * cell + 8, "".join(parts), label)
+    return _svg((62 + 54 * size, 52 + 54 * size), (54, 48, 8, 4), draw, label)
 
 
 def forest(
     rows: Sequence[tuple[str, float, float | None, float | None, int]], axis: Axis, label: str
 ) -> str:
     """Values with intervals, one line each: (name, value, low, high, n)."""
-    left, right, line, width = 186, 60, 21, 540
-    height = line * len(rows) + 40
 
-    def at(value: float) -> float:
-        share = (np.clip(value, axis.low, axis.high) - axis.low) / (axis.high - axis.low)
-        return float(left + share * (width - left - right))
+    def draw(axes: Axes) -> None:
+        for place, (_, value, low, high, n) in enumerate(rows):
+            colour = VERMILION if place == 0 else BLUE
+            if low is not None and high is not None:
+                axes.plot([low, high], [place, place], colour, linewidth=3.5, alpha=0.4)
+            axes.plot([value], [place], colour, marker="o", markersize=8.5, markeredgewidth=0)
+            axes.annotate(
+                f"n {n}", (1, place), (50, 0), xycoords=axes.get_yaxis_transform(),
+                textcoords="offset points", ha="right", va="center_baseline", color=_GREY,
+            )  # fmt: skip
+        _limit(axes, axis, Axis())
+        _name_rows(axes, [name for name, *_ in rows])
 
-    parts = []
-    for tick in axis.ticks():
-        parts.append(
-            f'<line class="grid" x1="{at(tick):.1f}" y1="6" x2="{at(tick):.1f}" '
-            f'y2="{height - 32}"/><text x="{at(tick):.1f}" y="{height - 16}" '
-            f'text-anchor="middle">{tick:g}</text>'
-        )
-    for i, (name, value, low, high, n) in enumerate(rows):
-        y = 6 + line * i + line / 2
-        colour = VERMILION if i == 0 else BLUE
-        parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{escape(name)}</text>')
-        if low is not None and high is not None:
-            parts.append(
-                f'<line x1="{at(low):.1f}" y1="{y}" x2="{at(high):.1f}" y2="{y}" '
-                f'stroke="{colour}" stroke-width="3" stroke-opacity="0.45"/>'
-            )
-        parts.append(
-            f'<circle cx="{at(value):.1f}" cy="{y}" r="4.5" fill="{colour}"/>'
-            f'<text x="{width - 4}" y="{y + 4}" text-anchor="end" class="quiet">n {n}</text>'
-        )
-    return _svg(width, height, "".join(parts), label)
+    return _svg((540, 22 * len(rows) + 38), (186, 6, 62, 32), draw, label)
 
 
 def strips(groups: Sequence[tuple[str, ArrayLike]], axis: Axis, label: str) -> str:
     """Every film as a dot, the median and the middle half as lines, one strip a group."""
-    left, line, width = 92, 44, 540
-    height = line * len(groups) + 40
     rng = np.random.default_rng(0)  # where a dot lies across its strip means nothing
 
-    def at(value: float) -> float:
-        share = (np.clip(value, axis.low, axis.high) - axis.low) / (axis.high - axis.low)
-        return float(left + share * (width - left - 14))
+    def draw(axes: Axes) -> None:
+        for place, (_, values) in enumerate(groups):
+            data = np.asarray(values, float)
+            if not data.size:
+                continue
+            shown = data if data.size <= _MOST_DOTS else rng.choice(data, _MOST_DOTS, replace=False)
+            across = place + rng.uniform(-0.3, 0.3, shown.size)
+            axes.scatter(shown, across, 18, BLUE, alpha=0.4, linewidth=0)
+            low, middle, high = np.percentile(data, [25, 50, 75])
+            axes.plot([low, high], [place, place], VERMILION, linewidth=3)
+            axes.plot([middle] * 2, [place - 0.34, place + 0.34], VERMILION, linewidth=3)
+        _limit(axes, axis, Axis())
+        _name_rows(axes, [name for name, _ in groups])
 
-    parts = [
-        f'<line class="grid" x1="{at(t):.1f}" y1="6" x2="{at(t):.1f}" y2="{height - 32}"/>'
-        f'<text x="{at(t):.1f}" y="{height - 16}" text-anchor="middle">{t:g}</text>'
-        for t in axis.ticks()
-    ]
-    for i, (name, values) in enumerate(groups):
-        data = np.asarray(values, float)
-        y = 6 + line * i + line / 2
-        parts.append(f'<text x="{left - 12}" y="{y + 4}" text-anchor="end">{escape(name)}</text>')
-        if not data.size:
-            continue
-        shown = data if data.size <= 400 else rng.choice(data, 400, replace=False)
-        offsets = rng.uniform(-13, 13, shown.size)
-        parts += [
-            f'<circle cx="{at(v):.1f}" cy="{y + o:.1f}" r="2" fill="{BLUE}" fill-opacity="0.35"/>'
-            for v, o in zip(shown, offsets, strict=True)
-        ]
-        low, middle, high = np.percentile(data, [25, 50, 75])
-        parts.append(
-            f'<line x1="{at(low):.1f}" y1="{y}" x2="{at(high):.1f}" y2="{y}" '
-            f'stroke="{VERMILION}" stroke-width="3"/>'
-            f'<line x1="{at(middle):.1f}" y1="{y - 14}" x2="{at(middle):.1f}" y2="{y + 14}" '
-            f'stroke="{VERMILION}" stroke-width="3"/>'
-        )
-    return _svg(width, height, "".join(parts), label)
+    return _svg((540, 44 * len(groups) + 38), (92, 6, 16, 32), draw, label)
 
 
-def _frame(x: Axis, y: Axis) -> str:
-    bottom, right = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
-    parts = []
-    for tick in x.ticks():
-        px = _px(x, tick)
-        parts.append(
-            f'<line class="grid" x1="{px:.1f}" y1="{_TOP}" x2="{px:.1f}" y2="{bottom}"/>'
-            f'<text x="{px:.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>'
-        )
-    for tick in y.ticks():
-        py = _py(y, tick)
-        parts.append(
-            f'<line class="grid" x1="{_LEFT}" y1="{py:.1f}" x2="{right}" y2="{py:.1f}"/>'
-            f'<text x="{_LEFT - 6}" y="{py + 4:.1f}" text-anchor="end">{tick:g}</text>'
-        )
-    middle = (_LEFT + right) / 2
-    parts.append(
-        f'<text x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>'
-        f'<text transform="translate(13 {(_TOP + bottom) / 2}) rotate(-90)" '
-        f'text-anchor="middle">{escape(y.title)}</text>'
-    )
-    return "".join(parts)
+def _limit(axes: Axes, x: Axis, y: Axis) -> None:
+    """Titles and ranges; what is not given follows from what is drawn."""
+    axes.set(xlabel=x.title, ylabel=y.title)
+    if x.zero or y.zero:
+        axes.update_datalim([(0, 0)], updatex=x.zero, updatey=y.zero)
+        axes.autoscale_view()
+    axes.set_xlim(x.low, x.high)
+    axes.set_ylim(y.low, y.high)
+    axes.locator_params(nbins=6)
+    for ticks in (axes.xaxis, axes.yaxis):
+        ticks.set_major_formatter(lambda value, _: f"{value:g}")
 
 
-def _draw(x: Axis, y: Axis, one: Series) -> str:
-    points = [
-        (_px(x, float(a)), _py(y, float(b)))
-        for a, b in zip(np.asarray(one.x, float), np.asarray(one.y, float), strict=True)
-        if np.isfinite(a) and np.isfinite(b)
-    ]
-    if one.marks:
-        return "".join(
-            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3.2" fill="{one.colour}" fill-opacity="0.5"/>'
-            for a, b in points
-        )
-    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-    look = (
-        f'stroke="{GREY}" stroke-width="1.2" stroke-dasharray="5 4"'
-        if one.dashed
-        else f'stroke="{one.colour}" stroke-width="2.2" stroke-linejoin="round"'
-    )
-    return f'<polyline points="{path}" fill="none" {look}/>'
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """One name a row, from the top down."""
+    axes.grid(False, axis="y")
+    axes.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    axes.tick_params(axis="y", pad=8)
 
 
-def _px(axis: Axis, value: float) -> float:
-    share = (value - axis.low) / (axis.high - axis.low)
-    return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
+def _svg(
+    size: tuple[int, int],
+    margins: tuple[int, int, int, int],
+    draw: Callable[[Axes], None],
+    label: str,
+) -> str:
+    """An SVG element of one pair of axes.
 
+    size: (width, height); margins: (left, top, right, bottom); in pixels of the page
+    """
+    from matplotlib import style
+    from matplotlib.figure import Figure
 
-def _py(axis: Axis, value: float) -> float:
-    share = (value - axis.low) / (axis.high - axis.low)
-    return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
-
-
-def _svg(width: float, height: float, body: str, label: str) -> str:
+    (width, height), (left, top, right, bottom) = size, margins
+    box = (left / width, bottom / height, 1 - (left + right) / width, 1 - (top + bottom) / height)
+    text = StringIO()
+    settings: list[Any] = ["default", _STYLE, {"svg.hashsalt": label}]
+    with style.context(settings), warnings.catch_warnings():
+        # The page's fonts write a name, whatever its script; matplotlib's own only measures it.
+        warnings.filterwarnings("ignore", message="Glyph")
+        figure = Figure((width / 72, height / 72))  # 72 points an inch: a point is a pixel
+        axes = figure.add_axes(box)
+        figure.patch.set_visible(False)
+        axes.patch.set_visible(False)
+        draw(axes)
+        for artist in axes.findobj():
+            artist.set_clip_on(False)
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    body = text.getvalue()
+    body = body[body.index('<g id="figure_1">') : body.rindex("</svg>")]
+    body = re.sub(r'<g id="[^"]*"(/?)>', r"<g\1>", body)
+    body = re.sub(r"font-family: [^;\"]*; ", "", body)  # the page's own
     return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         f'role="img" aria-label="{escape(label, quote=True)}">{body}</svg>'
     )

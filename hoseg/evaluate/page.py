@@ -118,7 +118,9 @@ def cell(figure: Figure | None) -> str:
     if figure is None or figure.estimate.value is None:
         return "–"
     span = interval(figure.estimate, figure.unit)
-    return number(figure.estimate.value, figure.unit) + (f" ({span})" if span else "")
+    # A narrow column breaks between value and interval, nowhere else.
+    span = f" ({span})".replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}") if span else ""
+    return number(figure.estimate.value, figure.unit) + span
 
 
 def words(name: str) -> str:

@@ -208,7 +208,7 @@ def _lesions(
         )
         if (figure := lookup(figures, name))
     )
-    series = [charts.Series([0, 1], [0, 1], dashed=True)]
+    series = []
     for label, colour, scored in (
         ("per film", charts.BLUE, [(c.ho_score, film_has_ho(c)) for c in cases]),
         ("per hip", charts.VERMILION, [(h.ho_score, hip_has_ho(h)) for h in hips]),
@@ -219,12 +219,12 @@ def _lesions(
             series.append(charts.Series(x, y, label, colour))
     axes = (charts.Axis("false-positive rate", 0, 1), charts.Axis("sensitivity", 0, 1))
     roc = Chart(
-        charts.plot(*axes, series, "ROC of detecting ossification"),
+        charts.plot(*axes, series, "ROC of detecting ossification", diagonal=True),
         "Detecting ossification (ROC)",
         "Score: the probability that the most suspect 0.25 cm² reach.",
     )
     grids = (lesion, TextTable(("film by film", "value", "films or hips"), per_film))
-    shown = (roc,) if len(series) > 1 else ()
+    shown = (roc,) if series else ()
     return Section("Ossification, lesion by lesion", charts=shown, grids=grids)
 
 
@@ -385,11 +385,13 @@ def _bland_altman(
     middle, error = known.mean(axis=1), known[:, 1] - known[:, 0]
     found = [lookup(figures, f"{kind}.{name}") for name in ("bias", "limit_low", "limit_high")]
     lines = [f.estimate.value for f in found if f is not None and f.estimate.value is not None]
-    x = charts.axis_for("mean of both gaps (mm)", middle, zero=True)
-    y = charts.axis_for(difference, [*error, *lines], zero=True)
-    series = [charts.Series(middle, error, marks=True)]
-    series += [charts.Series([x.low, x.high], [v, v], dashed=True) for v in lines]
-    svg = charts.plot(x, y, series, f"Bland-Altman plot of the gap, {title.lower()}")
+    svg = charts.plot(
+        charts.Axis("mean of both gaps (mm)", zero=True),
+        charts.Axis(difference, zero=True),
+        [charts.Series(middle, error, line=False, dots=True)],
+        f"Bland-Altman plot of the gap, {title.lower()}",
+        levels=lines,
+    )
     caption = f"{len(known)} hips. Dashed: bias and 95 % limits of agreement."
     return Chart(svg, title, caption)
 
@@ -442,14 +444,14 @@ def _calibration(
 
 
 def _reliability(lines: Sequence[tuple[str, np.ndarray]], what: str) -> str:
-    series = [charts.Series([0, 1], [0, 1], dashed=True)]
+    series = []
     for (name, sums), colour in zip(lines, charts.PALETTE, strict=False):
         count = np.where(sums[:, 0] > 0, sums[:, 0], np.nan)
         x, y = sums[:, 1] / count, sums[:, 2] / count
-        series.append(charts.Series(x, y, name, colour))
-        series.append(charts.Series(x, y, "", colour, marks=True))
+        series.append(charts.Series(x, y, name, colour, dots=True))
     axes = (charts.Axis("probability", 0, 1), charts.Axis("share that is so", 0, 1))
-    return charts.plot(*axes, series, f"Reliability of the probabilities of {what}")
+    label = f"Reliability of the probabilities of {what}"
+    return charts.plot(*axes, series, label, diagonal=True)
 
 
 def _subgroups(figures: Sequence[Figure]) -> Section:
@@ -465,7 +467,7 @@ def _subgroups(figures: Sequence[Figure]) -> Section:
         limits = [v for _, value, low, high, _ in rows for v in (value, low, high) if v is not None]
         axis = charts.Axis("", max(0.0, np.floor(10 * min(limits) - 0.5) / 10), 1.0)
         if "false" in name or min(limits) < 0:
-            axis = charts.axis_for("", limits, zero=True)
+            axis = charts.Axis(zero=True)
         shown.append(Chart(charts.forest(rows, axis, f"{title} by subgroup"), title))
     lead = (
         "Every headline figure by class, implant, size, view and maturity, with its interval. "

@@ -111,12 +111,8 @@ def parse_labels(text: str) -> dict[str, int]:
 def _source(meshes: str, labelled: str, labels: tuple[tuple[str, int], ...]) -> AnatomySource:
     if meshes:
         return People(mesh_folders(Path(meshes)))
-    try:
-        import nibabel
-    except ImportError as error:
-        raise InputError(
-            labelled, "needs nibabel to be read; install it with: pip install nibabel"
-        ) from error
+    import nibabel
+
     try:
         image = nibabel.load(labelled)
         values = np.asarray(image.dataobj)  # type: ignore[attr-defined]
