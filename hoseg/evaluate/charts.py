@@ -23,33 +23,19 @@ if TYPE_CHECKING:
 # Okabe and Ito (2008): readers with any common colour blindness tell them apart.
 BLUE, VERMILION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#a8558a"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE)
-_INK, _GREY, _GRID = "#111827", "#6b7280", "#e6e9ef"
+_INK, _GREY = "#111827", "#6b7280"
 _MOST_DOTS = 400  # a strip of more is a smear
 
 _STYLE: dict[str, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "none",
-    "axes.grid": True,
-    "axes.labelcolor": _INK,
-    "axes.labelpad": 8,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: texts have the same size everywhere
-    "font.size": 12,
-    "grid.color": _GRID,
-    "grid.linewidth": 1,
-    "legend.frameon": False,
-    "legend.handlelength": 1.2,
-    "lines.linewidth": 2.2,
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "xtick.color": _GRID,
-    "xtick.labelcolor": _INK,
-    "xtick.major.pad": 6,
-    "xtick.major.size": 0,
-    "ytick.color": _GRID,
-    "ytick.labelcolor": _INK,
-    "ytick.major.pad": 6,
-    "ytick.major.size": 0,
-}
+    "axes.axisbelow": True, "axes.edgecolor": "none", "axes.labelcolor": _INK, "axes.labelpad": 8,
+    "axes.grid": True, "grid.color": "#e6e9ef", "grid.linewidth": 1, "lines.linewidth": 2.2,
+    "legend.frameon": False, "legend.handlelength": 1.2,
+    "xtick.major.size": 0, "xtick.major.pad": 6, "xtick.color": _INK,
+    "ytick.major.size": 0, "ytick.major.pad": 6, "ytick.color": _INK,
+    # This font comes with matplotlib: texts take the same place everywhere.
+    "font.family": "DejaVu Sans", "font.size": 12, "svg.fonttype": "none", "text.parse_math": False,
+}  # fmt: skip
+_DASHED: dict[str, Any] = {"color": _GREY, "linewidth": 1.2, "dashes": (4, 3)}
 
 
 @dataclass(frozen=True)
@@ -99,16 +85,10 @@ def plot(
     """
 
     def draw(axes: Axes) -> None:
-        dashed: dict[str, Any] = {
-            "color": _GREY,
-            "linewidth": 1.2,
-            "linestyle": (0, (4, 3)),
-            "zorder": 1.5,
-        }
         if diagonal:
-            axes.plot([0, 1], [0, 1], **dashed)
+            axes.plot([0, 1], [0, 1], **_DASHED)
         for level in levels:
-            axes.axhline(level, **dashed)
+            axes.axhline(level, **_DASHED)
         for one in series:
             axes.plot(
                 one.x, one.y, one.colour, label=one.label or None,
@@ -136,17 +116,13 @@ def matrix(counts: ArrayLike, names: Sequence[str], rows: str, columns: str) -> 
         axes.grid(False)
         axes.pcolormesh(shares, cmap=shades, vmin=0, vmax=1, edgecolors="white", linewidth=2.5)
         for (row, column), share in np.ndenumerate(shares):
-            ink = "white" if share > 0.55 else _INK
-            where = (column + 0.5, row + 0.5)
-            some = table[row, column] > 0
-            axes.annotate(
-                f"{table[row, column]:.0f}", where, (0, 4 if some else 0), color=ink, size=14,
-                ha="center", va="center", textcoords="offset points",
-            )  # fmt: skip
-            if some:
+            lines = [(f"{table[row, column]:.0f}", 14, 0)]
+            if share > 0:
+                lines = [(lines[0][0], 14, 4), (f"{100 * share:.0f} %", 10, -13)]
+            for text, size_px, up_px in lines:
                 axes.annotate(
-                    f"{100 * share:.0f} %", where, (0, -13), color=ink, size=10,
-                    ha="center", va="center", textcoords="offset points",
+                    text, (column + 0.5, row + 0.5), (0, up_px), textcoords="offset points",
+                    ha="center", va="center", size=size_px, color="white" if share > 0.55 else _INK,
                 )  # fmt: skip
         axes.set(xticks=middles, xticklabels=names, yticks=middles, yticklabels=names)
         axes.set(xlabel=columns, ylabel=rows, xlim=(0, size), ylim=(size, 0))
