@@ -42,6 +42,10 @@ class Reason(StrEnum):
     BAD_ARCHIVE = "bad_archive", "failed", "the zip file is damaged, encrypted or unsupported"
     UNSAFE_ARCHIVE = "unsafe_archive", "failed", "an archive member is a path trick or a bomb"
     NESTED_ARCHIVE = "nested_archive", "skipped", "an archive inside an archive is not opened"
+    LINKED_FOLDER = "linked_folder", "skipped", "a link to another folder is not followed"
+    SYSTEM_FILE = "system_file", "skipped", "kept by an operating system beside others' files"
+    OWN_RESULT = "own_result", "skipped", "written by hoseg: a result is no film"
+    LABEL_MASK = "label_mask", "skipped", "the labels of a film are no film"
 
     # Reading the bytes
     NOT_AN_IMAGE = "not_an_image", "skipped", "neither DICOM nor PNG, TIFF or JPEG"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import typer
@@ -102,6 +103,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; known errors become one clear line and an exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a path may hold what a terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except HosegError as error:

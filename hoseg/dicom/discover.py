@@ -1,205 +1,178 @@
 """Find every input: folders of any depth, single files, DICOMDIR, zip archives.
 
-Nothing is decoded here and nothing is left out: what cannot be read becomes a ``Source`` with a
-``problem``, so that every input file has its row in the results.
+Nothing is decoded here and nothing is left out without a word: what cannot be read, and what is no
+film by its name and place, becomes a ``Source`` with a ``problem``, so that every input file has
+its row in the results. Only what hoseg itself wrote has one row for all of it.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
 
-from hoseg.dicom.media import referenced_files
-from hoseg.dicom.source import Limits, Source
+from hoseg.dicom.archive import archive_members, is_archive
+from hoseg.dicom.media import INDEX_TEXT, is_media_directory, media_files
+from hoseg.dicom.own_files import (
+    HEAD_BYTES,
+    OwnFiles,
+    is_system_folder,
+    own_files,
+    why_no_film,
+    words_about,
+)
+from hoseg.dicom.place import Places
+from hoseg.dicom.source import Limits, Source, problem_source
+from hoseg.file_names import as_text
 from hoseg.reasons import Reason
-
-_PLAIN_SUFFIXES = {".dcm", ".dicom", ".ima", ".png", ".tif", ".tiff", ".jpg", ".jpeg"}
-_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
-_MAX_RATIO = 1_000  # no film shrinks a thousandfold; a bomb does
-_SUSPECT_BYTES = 64 * 1024**2  # small members may shrink as much as they like
 
 
 def discover(
     inputs: Iterable[str | Path],
     limits: Limits | None = None,
     spacing_mm: tuple[float, float] | None = None,
+    out: Path | None = None,
 ) -> Iterator[Source]:
-    """Yield the inputs one by one, folder by folder in sorted order, each path once.
+    """Yield the inputs one by one, folder by folder in sorted order, each file once.
+
+    A file is the same however its path is spelled: relative, absolute, with links or ``..``, and
+    in any case where the file system tells none apart.
 
     Parameters
     ----------
     inputs: files, folders, DICOMDIR files or zip archives
     limits: what may be read
     spacing_mm: (row, column) spacing that the user states for all of them (mm)
+    out: folder that results go to; nothing below it is read, unless it is itself an input, or
+        an input lies in it: then only what hoseg wrote there is left out
 
     Yields
     ------
     Source, with ``problem`` set when it cannot be read
     """
-    limits = limits or Limits()
+    places = Places()
+    walk = _Walk(limits or Limits(), places, out)
     seen: set[str] = set()
     for given in inputs:
-        for source in _one_input(Path(given), limits):
-            key = f"{os.path.realpath(source.path)}!{source.member or ''}"
-            if key in seen:
-                continue
-            seen.add(key)
-            if spacing_mm is None:
+        for found in walk.one_input(Path(given)):
+            source = replace(found, identity=places.identify(found), spacing_mm=spacing_mm)
+            if source.identity not in seen:
+                seen.add(source.identity)
                 yield source
-            else:
-                yield Source(source.path, source.name, source.member, source.problem, spacing_mm)
 
 
-def _one_input(path: Path, limits: Limits) -> Iterator[Source]:
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        yield _problem(path, Reason.NOT_FOUND, "no such file or folder; check the path")
-        return
-    except (OSError, ValueError) as error:
-        yield _problem(path, Reason.UNREADABLE, f"cannot be opened ({error})")
-        return
-    if stat.S_ISDIR(mode):
-        yield from _folder(path, limits)
-    elif path.name.upper() == "DICOMDIR":
-        yield from _directory_file(path, limits)
-    else:
-        yield from _file(path, limits)
+@dataclass(frozen=True)
+class _Folder:
+    """A folder still to be walked.
 
-
-def _folder(folder: Path, limits: Limits) -> Iterator[Source]:
-    """Walk without following linked folders, so that no loop is possible."""
-    errors: list[OSError] = []
-    for root, folders, names in os.walk(folder, onerror=errors.append):
-        folders.sort()
-        while errors:
-            yield _folder_problem(errors.pop())
-        for name in sorted(names):
-            path = Path(root, name)
-            if name.upper() == "DICOMDIR":
-                text = "an index of other files; the files themselves are read"
-                yield _problem(path, Reason.MEDIA_DIRECTORY, text)
-            else:
-                yield from _file(path, limits)
-    while errors:
-        yield _folder_problem(errors.pop())
-
-
-def _folder_problem(error: OSError) -> Source:
-    text = f"the folder cannot be listed ({error.strerror}); check its permissions"
-    return _problem(Path(error.filename or "?"), Reason.UNREADABLE, text)
-
-
-def _file(path: Path, limits: Limits) -> Iterator[Source]:
-    if _is_zip(path):
-        yield from _archive(path, limits)
-    else:
-        yield Source(path, str(path))
-
-
-def _is_zip(path: Path) -> bool:
-    """Tell an archive by its first bytes; files with an image's name are not opened for that."""
-    if path.suffix.lower() in _PLAIN_SUFFIXES:
-        return False
-    if path.suffix.lower() == ".zip":
-        return True
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False
-        with path.open("rb") as stream:
-            return stream.read(4) in _ZIP_MAGIC
-    except OSError:
-        return False  # reading it says why, in its own row
-
-
-def _archive(path: Path, limits: Limits) -> Iterator[Source]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir()]
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-    ) as error:
-        yield _problem(path, Reason.BAD_ARCHIVE, f"not a readable zip file ({error})")
-        return
-    if len(members) > limits.archive_members:
-        text = f"{len(members)} members; at most {limits.archive_members} are read"
-        yield _problem(path, Reason.UNSAFE_ARCHIVE, text)
-        return
-    if not members:
-        yield _problem(path, Reason.EMPTY_FILE, "the archive holds no file")
-    for info in members:
-        problem = member_problem(info, limits)
-        yield Source(path, f"{path}!{info.filename}", info.filename, problem)
-
-
-def member_problem(info: zipfile.ZipInfo, limits: Limits) -> tuple[str, str] | None:
-    """Refuse path tricks, bombs, encrypted and nested members from the directory alone.
-
-    Members are never written to disk; the names still end up in results, so tricks are refused.
+    below: names of the folders from what was given down to this one, itself the last
+    in_run: it lies below a folder that ``hoseg run`` wrote to
     """
-    name = PurePosixPath(info.filename.replace("\\", "/"))
-    if name.is_absolute() or ".." in name.parts or ":" in name.parts[0]:
-        return (Reason.UNSAFE_ARCHIVE, "the member's name leads out of the archive")
-    if info.flag_bits & 0x1:
-        return (Reason.BAD_ARCHIVE, "the member is encrypted; unpack it by hand")
-    if info.file_size > limits.file_bytes:
-        text = f"{info.file_size} bytes; at most {limits.file_bytes} are read"
-        return (Reason.FILE_TOO_LARGE, text)
-    if info.file_size > max(_SUSPECT_BYTES, _MAX_RATIO * info.compress_size):
-        text = f"{info.compress_size} bytes claim to unpack to {info.file_size}"
-        return (Reason.UNSAFE_ARCHIVE, text)
-    if name.suffix.lower() == ".zip":
-        return (Reason.NESTED_ARCHIVE, "an archive inside an archive; unpack it by hand")
-    if name.name.upper() == "DICOMDIR":
-        return (Reason.MEDIA_DIRECTORY, "an index of other files; the files themselves are read")
-    return None
+
+    path: Path
+    below: tuple[str, ...] = ()
+    in_run: bool = False
 
 
-def _directory_file(path: Path, limits: Limits) -> Iterator[Source]:
-    """Yield the DICOMDIR's own row, then the files it names."""
-    index = Source(path, str(path))
-    references = referenced_files(index, limits)
-    if isinstance(references, str):
-        yield _problem(path, Reason.CORRUPT, references)
-        return
-    text = f"an index; the {len(references)} files it names are read"
-    yield _problem(path, Reason.MEDIA_DIRECTORY, text)
-    for parts in references:
-        yield _referenced(path.parent, parts)
+class _Walk:
+    """The inputs of one command. It is also the tree of the disk, each folder listed once."""
 
+    def __init__(self, limits: Limits, places: Places, out: Path | None) -> None:
+        self._limits = limits
+        self._places = places
+        self._out = None if out is None else places.true_path(out)
+        self._listed: tuple[PurePath, frozenset[str]] | None = None
+        self._round_files: dict[Path, OwnFiles] = {}
 
-def _referenced(folder: Path, parts: tuple[str, ...]) -> Source:
-    """Resolve a Referenced File ID (PS3.10 8.2) below the folder of the DICOMDIR only."""
-    name = str(Path(folder, *parts))
-    if any(p in ("", ".", "..") or "/" in p or "\\" in p or "\0" in p for p in parts):
-        text = f"the DICOMDIR names a path that is not allowed: {parts!r}"
-        return Source(
-            folder / "DICOMDIR",
-            f"{folder}/DICOMDIR!{parts!r}",
-            repr(parts),
-            (
-                Reason.CORRUPT.value,
-                text,
-            ),
-        )
-    path = Path(folder, *parts)
-    if not path.exists():
-        lower = Path(folder, *(p.lower() for p in parts))
-        if not lower.exists():
-            return _problem(path, Reason.MISSING_FILE, "named by the DICOMDIR but not there")
-        path = lower
-    return Source(path, name)
+    def names(self, folder: PurePath) -> frozenset[str]:
+        if self._listed and self._listed[0] == folder:
+            return self._listed[1]
+        try:
+            with os.scandir(folder) as entries:
+                return frozenset(entry.name for entry in entries if not entry.is_dir())
+        except OSError:
+            return frozenset()
 
+    def head(self, file: PurePath) -> bytes:
+        return Source(Path(file), "").head(HEAD_BYTES)
 
-def _problem(path: Path, reason: Reason, text: str) -> Source:
-    return Source(path, str(path), None, (reason.value, text))
+    def one_input(self, path: Path) -> Iterator[Source]:
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            yield problem_source(path, Reason.NOT_FOUND, "no such file or folder; check the path")
+            return
+        except (OSError, ValueError) as error:
+            yield problem_source(path, Reason.UNREADABLE, f"cannot be opened ({error})")
+            return
+        if stat.S_ISDIR(mode):
+            yield from self._tree(path)
+        elif is_media_directory(path.name):
+            yield from media_files(path, self._limits)
+        else:
+            # A file that was named itself: the folder round it says whether hoseg wrote it.
+            folder = path.absolute().parent
+            if folder not in self._round_files:
+                self._round_files[folder] = own_files(self, folder)
+            yield from self._file(path, (path.name,), self._round_files[folder])
+
+    def _tree(self, root: Path) -> Iterator[Source]:
+        """Walk without following linked folders, so that no loop is possible."""
+        true_root = self._places.true_path(root)
+        waiting = [_Folder(root)]
+        while waiting:
+            folder = waiting.pop()
+            is_out = true_root.joinpath(*folder.below) == self._out
+            if is_out and folder.below:
+                continue
+            try:
+                with os.scandir(folder.path) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError as error:
+                text = f"the folder cannot be listed ({error.strerror}); check its permissions"
+                yield problem_source(folder.path, Reason.UNREADABLE, text)
+                continue
+            folders = [entry for entry in entries if entry.is_dir()]
+            files = [entry.name for entry in entries if not entry.is_dir()]
+            place = true_root.joinpath(*folder.below)
+            self._listed = place, frozenset(files)
+            own = own_files(self, place, in_run=folder.in_run, is_out=is_out)
+            if text := words_about(own):
+                yield problem_source(folder.path, Reason.OWN_RESULT, text)
+            for name in files:
+                if name not in own.results:
+                    path = folder.path / name
+                    yield from self._file(path, (*folder.below, name), own, in_tree=True)
+            below = [entry for entry in folders if entry.name not in own.folders]
+            for entry in below:
+                yield from self._not_walked(Path(entry.path), entry, true_root)
+            waiting += [
+                _Folder(folder.path / entry.name, (*folder.below, entry.name), own.in_run)
+                for entry in reversed(below)
+                if not entry.is_symlink() and not is_system_folder(entry.name)
+            ]
+
+    def _not_walked(self, path: Path, entry: os.DirEntry[str], true_root: Path) -> Iterator[Source]:
+        """The row of a folder whose files are not looked at."""
+        if is_system_folder(entry.name):
+            yield problem_source(path, Reason.SYSTEM_FILE, "a folder of an operating system")
+        elif entry.is_symlink():
+            target = self._places.true_path(path)
+            if not (target.is_relative_to(true_root) or true_root.is_relative_to(target)):
+                text = f"a link, which is not followed; give {as_text(target)} as an input too"
+                yield problem_source(path, Reason.LINKED_FOLDER, text)
+
+    def _file(
+        self, path: Path, parts: tuple[str, ...], own: OwnFiles, *, in_tree: bool = False
+    ) -> Iterator[Source]:
+        problem = why_no_film(self, path, parts, own)
+        if problem is not None:
+            yield Source(path, as_text(path), problem=problem)
+        elif in_tree and is_media_directory(path.name):
+            yield problem_source(path, Reason.MEDIA_DIRECTORY, INDEX_TEXT)
+        elif is_archive(path):
+            yield from archive_members(path, self._limits)
+        else:
+            yield Source(path, as_text(path))

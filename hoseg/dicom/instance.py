@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import stat
-import zipfile
-import zlib
 
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
@@ -25,7 +22,7 @@ def sop_instance(source: Source) -> bytes | None:
     None when it has none or cannot be read: such an input is never taken for a duplicate, and
     ``decode`` says what is wrong with it.
     """
-    head = _head(source)
+    head = source.head(_HEAD_BYTES)
     if not looks_like_dicom(head):
         return None
     silence_warnings()
@@ -43,27 +40,6 @@ def study_key(radiograph: Radiograph) -> str:
     """Return what groups images into studies: the Study Instance UID, else the folder."""
     place = radiograph.source.split("!")[0].rpartition("/")[0]
     return radiograph.attributes.study_uid or place
-
-
-def _head(source: Source) -> bytes:
-    try:
-        if source.member is not None:
-            with zipfile.ZipFile(source.path) as archive, archive.open(source.member) as stream:
-                return stream.read(_HEAD_BYTES)
-        if not stat.S_ISREG(source.path.stat().st_mode):
-            return b""
-        with source.path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ):
-        return b""
 
 
 def _after_instance(tag: BaseTag, vr: str | None, length: int) -> bool:

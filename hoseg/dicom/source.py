@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hoseg.errors import InputError
+from hoseg.file_names import as_text
 from hoseg.reasons import Reason
+
+# What zipfile raises on damaged, encrypted and unsupported archives.
+ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
+    KeyError,
+    EOFError,
+    OSError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -35,10 +48,14 @@ class Source:
     """Where the bytes of one input are. Picklable, holds no open file.
 
     path: file on disk
-    name: the path as the user gave it; "archive.zip!inner/name" inside an archive
+    name: the path as the user gave it, as ``hoseg.file_names`` spells it;
+        "archive.zip!inner/name" inside an archive
     member: name inside the archive, or None
     problem: (reason code, sentence) found on the way; ``decode`` raises it
     spacing_mm: (row, column) given by the user, or None
+    occurrence: which of the members of that name, from 0
+    identity: the same text for the same bytes, however the user spelled the path; "" when the
+        input was not discovered
     """
 
     path: Path
@@ -46,6 +63,8 @@ class Source:
     member: str | None = None
     problem: tuple[str, str] | None = None
     spacing_mm: tuple[float, float] | None = None
+    occurrence: int = 0
+    identity: str = ""
 
     def fail(self, reason: Reason, sentence: str) -> InputError:
         """Make the error that says what is wrong with this input."""
@@ -65,6 +84,27 @@ class Source:
             raise self.fail(Reason.EMPTY_FILE, "the file is empty; copy it again")
         return data
 
+    def head(self, size: int) -> bytes:
+        """Return the first bytes, or none of an input that cannot be read."""
+        try:
+            if self.member is not None:
+                return self._unpack(size)
+            # Opening a pipe or a device could block for ever.
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                return b""
+            with self.path.open("rb") as file:
+                return file.read(size)
+        except ARCHIVE_ERRORS:
+            return b""
+
+    def _unpack(self, size: int) -> bytes:
+        with zipfile.ZipFile(self.path) as archive:
+            same = [info for info in archive.infolist() if info.filename == self.member]
+            if len(same) <= self.occurrence:
+                raise KeyError(f"there is no member named {self.member!r} in the archive")
+            with archive.open(same[self.occurrence]) as stream:
+                return stream.read(size)
+
     def _read_file(self, limits: Limits) -> bytes:
         try:
             info = self.path.stat()
@@ -80,21 +120,11 @@ class Source:
 
     def _read_member(self, limits: Limits) -> bytes:
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(str(self.member)) as stream:
-                # The size in the directory may lie: read one byte more than is allowed.
-                data = stream.read(limits.file_bytes + 1)
+            # The size in the directory may lie: read one byte more than is allowed.
+            data = self._unpack(limits.file_bytes + 1)
         except FileNotFoundError as error:
             raise self.fail(Reason.NOT_FOUND, "no such archive; check the path") from error
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            RuntimeError,
-            NotImplementedError,
-            KeyError,
-            EOFError,
-            OSError,
-            ValueError,
-        ) as error:
+        except ARCHIVE_ERRORS as error:
             text = f"the archive member cannot be unpacked ({error}); unpack it by hand"
             raise self.fail(Reason.BAD_ARCHIVE, text) from error
         self._check_size(len(data), limits)
@@ -104,3 +134,8 @@ class Source:
         if size > limits.file_bytes:
             text = f"{size} bytes; at most {limits.file_bytes} are read (Limits.file_bytes)"
             raise self.fail(Reason.FILE_TOO_LARGE, text)
+
+
+def problem_source(path: Path, reason: Reason, sentence: str) -> Source:
+    """Return the row of an input that is not to be read, and why."""
+    return Source(path, as_text(path), problem=(reason.value, sentence))

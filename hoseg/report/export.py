@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -17,7 +16,7 @@ import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from hoseg.dicom.discover import member_problem
+from hoseg.dicom.archive import source_named
 from hoseg.dicom.read import PARSE_ERRORS, looks_like_dicom
 from hoseg.dicom.source import Limits, Source
 from hoseg.errors import HosegError, InputError, OutputError, SettingError
@@ -143,21 +142,11 @@ def read_header(source: str, sop_uid: str, limits: Limits | None = None) -> Data
 
 def _place(name: str, limits: Limits) -> Source:
     """Where an input is; a member of an archive under the rules of ``discover``."""
-    missing = "the source can no longer be read ({}); put it back where the run read it"
-    path = Path(name)
-    if path.is_file():
-        return Source(path, name)
-    for cut in (n for n, letter in enumerate(name) if letter == "!"):
-        archive, member = Path(name[:cut]), name[cut + 1 :]
-        if archive.is_file():
-            try:
-                with zipfile.ZipFile(archive) as files:
-                    problem = member_problem(files.getinfo(member), limits)
-            except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-                text = missing.format(f"{type(error).__name__} in the archive")
-                raise InputError(name, text, code="source_missing") from error
-            return Source(archive, name, member, problem)
-    raise InputError(name, missing.format("no such file"), code="source_missing")
+    place = source_named(name, limits)
+    if place is None:
+        text = "the source is no longer there; put it back where the run read it"
+        raise InputError(name, text, code="source_missing")
+    return place
 
 
 def _opened(place: Source, limits: Limits) -> BinaryIO:

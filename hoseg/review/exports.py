@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from hoseg.datasets import GradedHip, LabelledImage
 from hoseg.datasets import folder as labelled_folder
 from hoseg.datasets.labelled import usual_way_up
-from hoseg.dicom import Source, decode
+from hoseg.dicom import decode
+from hoseg.dicom.archive import source_named
 from hoseg.errors import InputError, OutputError
 from hoseg.radiograph import Radiograph, Side, Structure
 from hoseg.report.paths import inside, located
@@ -134,13 +135,10 @@ def _corrected(masks: NDArray[np.uint8], ossification: NDArray[np.bool_]) -> NDA
 
 def _radiograph(result: ResultFile, source: str) -> Radiograph:
     """Decode the input again: the run keeps no copy of the pixels."""
-    path, member = Path(source), None
-    if not path.exists():
-        archive, _, member = source.rpartition("!")
-        path = Path(archive)
-    if not path.is_file():
+    place = source_named(source)
+    if place is None:
         raise InputError(result.source, "has moved; put it back to export its corrected mask")
     spacing = result.image.spacing if result.image else None
     stated = (spacing.row_mm, spacing.column_mm) if spacing and spacing.source == "user" else None
-    frames = decode(Source(path, result.source, member, None, stated))
+    frames = decode(replace(place, name=result.source, spacing_mm=stated))
     return replace(frames[result.image.frame if result.image else 0], source=result.source)
