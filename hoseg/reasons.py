@@ -89,6 +89,12 @@ class Reason(StrEnum):
     IMPLAUSIBLE_SIZE = "implausible_size", "abstained", "bones are too large or too small in mm"
 
 
+BESIDE_FILMS = frozenset(
+    {Reason.MEDIA_DIRECTORY, Reason.SYSTEM_FILE, Reason.OWN_RESULT, Reason.LABEL_MASK}
+)
+"""Of files that lie beside films and are known to be none, whoever copies films needs no word."""
+
+
 def status_of(code: str) -> Status:
     """Return the status of a reason code; ``failed`` for codes raised elsewhere."""
     try:

@@ -60,7 +60,7 @@ def deidentify(
     _check_paths(inputs, out, link)
     key, origin = load_key(key_file)
     policy = Policy(keep_characteristics, shift_dates, pixels.value)
-    sources = list(discover(inputs))
+    sources = list(discover(inputs, out=out))
     with progress("de-identifying", len(sources), quiet=as_json) as bar:
         outcome = deidentify_files(sources, out, policy, Pseudonyms(key), bar.advance)
     if link is not None:

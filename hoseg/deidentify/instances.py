@@ -18,6 +18,7 @@ from hoseg.deidentify.pseudonyms import Pseudonyms
 from hoseg.dicom.read import PARSE_ERRORS, parse
 from hoseg.dicom.source import Limits, Source
 from hoseg.errors import InputError, OutputError
+from hoseg.reasons import BESIDE_FILMS
 
 MANIFEST = "manifest.json"
 
@@ -118,6 +119,8 @@ def deidentify_files(
 ) -> Outcome:
     """Write de-identified copies below ``out`` and ``out/manifest.json``.
 
+    Files that are known to be no films (``BESIDE_FILMS``) are passed over.
+
     Raises
     ------
     OutputError
@@ -125,6 +128,10 @@ def deidentify_files(
     """
     outcome = Outcome([], [], [])
     for number, source in enumerate(sources, start=1):
+        if progress is not None:
+            progress()
+        if source.problem is not None and source.problem[0] in BESIDE_FILMS:
+            continue
         try:
             path, content, record = deidentify_source(source, policy, pseudonyms)
             _write(out / path, content)
@@ -133,8 +140,6 @@ def deidentify_files(
             record = FileRecord(number=number, status="refused", reason=error.code)
             outcome.refused.append((source.name, error.code, error.sentence))
         outcome.records.append(FileRecord(**(asdict(record) | {"number": number})))
-        if progress is not None:
-            progress()
     _write(out / MANIFEST, _manifest(outcome.records, policy, pseudonyms).encode())
     return outcome
 

@@ -47,6 +47,22 @@ def test_command(tmp_path, monkeypatch):
     assert names[0] == names[1]
 
 
+def test_copies_below_the_input_and_litter_are_no_inputs(tmp_path, monkeypatch):
+    folder = tmp_path / "in"
+    saved(identified(), folder / "film.dcm")
+    (folder / "._film.dcm").write_bytes(b"\0\5\x16\7")
+    (folder / "DICOMDIR").write_bytes(b"x")
+    monkeypatch.setenv("HOSEG_DEIDENTIFY_KEY", "a secret of more than sixteen letters")
+    arguments = [str(folder), "--out", str(folder / "clean"), "--json"]
+    for _ in range(2):
+        done = CliRunner().invoke(app, arguments)
+        assert json.loads(done.stdout) == {"written": 1, "refused": []}
+        assert done.exit_code == 0
+    manifest = json.loads((folder / "clean" / "manifest.json").read_text())
+    assert manifest["counts"] == {"written": 1, "refused": 0}
+    assert len(list((folder / "clean").rglob("*.dcm"))) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "key"),
     [
