@@ -19,13 +19,13 @@ from pathlib import Path
 
 import torch
 
+import hoseg
 from hoseg.datasets import open_dataset
 from hoseg.segment.card import write_card
 from hoseg.segment.weights import load_model
 from hoseg.train.augment import Crop
-from hoseg.train.calibrate import calibrate
+from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate
 from hoseg.train.labelled import to_sample
-from hoseg.train.model_card import with_calibration
 from hoseg.train.validate import predict
 
 
@@ -50,21 +50,20 @@ def main() -> None:
     print(f"{len(crops)} films: {found}")
     if args.dry:
         return
-    data = {key: value for key, value in model.card.data.items() if key != "ossification_rule"}
-    data["calibration_films"] = {
-        str(folder.name): len(open_dataset(folder).films) for folder in args.films
+    chosen = {
+        "hoseg": hoseg.__version__,
+        "films": {folder.name: len(open_dataset(folder).films) for folder in args.films},
+        "most_false": MOST_FALSE_COMPONENTS,
     }
     card = model.card.model_copy(
         update={
             "temperatures": found.temperatures,
             "thresholds": found.thresholds,
             "peaks": found.peaks,
-            "data": data,
+            "data": model.card.data | {"calibration": chosen},
         }
     )
-    write_card(card, args.model / "card.json")
-    readme = args.model / "MODEL_CARD.md"
-    readme.write_text(with_calibration(readme.read_text("utf-8"), card), "utf-8")
+    write_card(card, args.model)
 
 
 if __name__ == "__main__":

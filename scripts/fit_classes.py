@@ -45,12 +45,11 @@ from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_c
 from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind, close_up_of_hip
 from hoseg.infer.predictor import Options, Predictor
 from hoseg.pipeline import GradingModels, Pipeline
-from hoseg.segment.card import ModelCard, read_card, write_card
+from hoseg.segment.card import read_card, write_card
 from hoseg.segment.weights import add_file, load_model
 from hoseg.train.attachment import Onlooker, attachment_targets
 from hoseg.train.classes import fit_class_model, held_out_probabilities
 from hoseg.train.closeup import CloseUpSettings, class_targets, fit_close_up, to_onnx
-from hoseg.train.model_card import with_classes
 
 BY_RULES = tuple(name for name in MEASUREMENTS if name not in BY_CLOSE_UP)
 
@@ -289,14 +288,8 @@ def main() -> None:
     for kind in (ATTACHMENT, HIP) if args.close_ups else ():
         card = add_file(args.model, kind.file, onnx[kind.file])
     facts = {"data": card.data | learnt, "classes": write_class_model(model)}
-    _write(card.model_copy(update=facts), args.model)
-
-
-def _write(card: ModelCard, folder: Path) -> None:
-    write_card(card, folder / "card.json")
-    readme = folder / "MODEL_CARD.md"
-    readme.write_text(with_classes(readme.read_text("utf-8"), card), "utf-8")
-    print(f"written to {folder / 'card.json'} and {readme.name}")
+    write_card(card.model_copy(update=facts), args.model)
+    print(f"written to {args.model}")
 
 
 if __name__ == "__main__":

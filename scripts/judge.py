@@ -5,8 +5,8 @@
     hoseg evaluate balanced natural --model models/NAME --out judged
     python scripts/judge.py models/NAME judged --about "..."
 
-``metrics.evaluation`` of card.json and the section "Judged" of MODEL_CARD.md are written anew; the
-weights stay as they are. Research use only. Not a medical device.
+``metrics.evaluation`` of card.json is written anew, and MODEL_CARD.md from it; the weights stay as
+they are. Research use only. Not a medical device.
 """
 
 from __future__ import annotations
@@ -14,10 +14,22 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
+from hoseg.evaluate.figures import DATA_SET
 from hoseg.segment.card import write_card
+from hoseg.segment.card_text import JUDGED
 from hoseg.segment.weights import load_model
-from hoseg.train.model_card import JUDGED, with_evaluation
+
+
+def by_data_set(rows: dict[str, Any]) -> dict[str, Any]:
+    """Of the strata of a figure, the data sets and all of them together."""
+    prefix = f"{DATA_SET}: "
+    return {
+        name.removeprefix(prefix): row
+        for name, row in rows.items()
+        if name == "all" or name.startswith(prefix)
+    }
 
 
 def main() -> None:
@@ -30,16 +42,15 @@ def main() -> None:
     card = load_model(args.model).card
     if metrics["model"] != card.label:
         raise SystemExit(f"{args.evaluation} judged {metrics['model']}, not {card.label}")
+    shown = {name: metrics["figures"][name] for name, _ in JUDGED if name in metrics["figures"]}
     found = {
+        "hoseg": metrics["hoseg_version"],
         "films": metrics["counts"]["films_judged"],
         "about": args.about,
-        "figures": {name: metrics["figures"].get(name, {}).get("all") for name, _ in JUDGED},
+        "figures": {name: by_data_set(rows) for name, rows in shown.items()},
     }
     card = card.model_copy(update={"metrics": {**card.metrics, "evaluation": found}})
-    write_card(card, args.model / "card.json")
-    readme = args.model / "MODEL_CARD.md"
-    text = with_evaluation(readme.read_text("utf-8"), metrics, args.about)
-    readme.write_text(text, "utf-8")
+    write_card(card, args.model)
 
 
 if __name__ == "__main__":

@@ -39,5 +39,5 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="tiny", spacing_mm=1.2, architecture="hip_unet", options=options, sha256="0" * 64
     )
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, card, state, "A network with random weights, for tests only.")
+    save_model(folder, card, state)
     return folder

@@ -61,7 +61,7 @@ def test_a_class_model_comes_with_the_network_it_needs(tiny_model, tmp_path):
     weights = ((0.0,) * 4,) * 4
     bare = ClassModel(BY_CLOSE_UP, (0.0,) * 4, (1.0,) * 4, weights, (0.0,) * 4, (0.2,) * 5, 100)
     card = read_card(folder / "card.json")
-    write_card(card.model_copy(update={"classes": write_class_model(bare)}), folder / "card.json")
+    write_card(card.model_copy(update={"classes": write_class_model(bare)}), folder)
     with pytest.raises(ModelError, match=r"closeup\.onnx.*fit_classes"):
         grading_models_of([load_model(folder)])
     torch.manual_seed(0)

@@ -74,7 +74,7 @@ def _as_json(format: str, summary: Summary, findings: list[Finding]) -> str:
 
 
 def _show(format: str, summary: Summary, findings: list[Finding]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from hoseg.cli.console import plain_console
 
@@ -87,7 +87,7 @@ def _show(format: str, summary: Summary, findings: list[Finding]) -> None:
     if not findings:
         console.print("Nothing wrong found.")
         return
-    table = Table("", "code", "film", "what", "file")
+    table = Table("", "code", "film", "what", Column("file", overflow="fold"))
     for finding in findings[:_SHOWN]:
         table.add_row(finding.severity, finding.code, finding.case, finding.text, finding.path)
     console.print(table, soft_wrap=False)

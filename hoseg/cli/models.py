@@ -24,7 +24,7 @@ def models(
     """
     import json
 
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from hoseg.cli.console import plain_console
@@ -48,7 +48,8 @@ def models(
         ]
         typer.echo(json.dumps(content))
     else:
-        table = Table("model", "verified", "spacing", "numbers", "made", "folder")
+        folder = Column("folder", overflow="fold")
+        table = Table("model", "verified", "spacing", "numbers", "made", folder)
         for entry in entries:
             name = entry.name + (" (default)" if entry.name == DEFAULT_MODEL else "")
             if entry.card is None:

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hoseg.errors import ModelError
+from hoseg.files import write_whole
 from hoseg.radiograph import STRUCTURES
+from hoseg.segment.card_text import card_text
 
 NORMALISATION = "robust_levels/1"
 """Name of ``hoseg.imaging.intensity.normalise`` as this version computes it."""
@@ -20,7 +22,13 @@ Positive = Annotated[float, Field(gt=0, le=100)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-_WORDS = {"description", "created", "license", "recipe", "commit", "data", "metrics", "parameters"}
+CARD = "card.json"
+TEXT = "MODEL_CARD.md"
+
+_WORDS = {
+    "description", "created", "license", "recipe", "commit", "data", "metrics", "notes",
+    "parameters",
+}  # fmt: skip
 """Keys of a card that decide no result."""
 
 
@@ -38,8 +46,12 @@ class ModelCard(BaseModel):
     classes: calibrated P(class) of a hip, ``hoseg.grade.chances.ClassModel``; None = by draws
     recipe: the training configuration, word for word
     commit: version of the source that trained it
-    data: what it was trained on (counts, sources, seeds)
-    metrics: name to {"value", "low", "high", "cases"} or plain numbers, with their data set
+    data: what it was trained on (counts, sources, seeds); "calibration": {"hoseg", "films" (data
+        set to count), "most_false"}, on what the thresholds were chosen
+    metrics: "training": {"hoseg", "films", "thresholds", "figures"}, quick figures at its end;
+        "evaluation": {"hoseg", "films", "about", "figures" (name, data set or "all", {"value",
+        "low", "high", "n"})}, by ``hoseg evaluate``. "hoseg" is the version that measured
+    notes: title to Markdown, what else a reader should know
     sha256: of ``weights.safetensors``
     files: name to sha256 of what else belongs to the model (``hoseg.grade.closeup.FILE``)
     """
@@ -66,6 +78,7 @@ class ModelCard(BaseModel):
     commit: str = ""
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
+    notes: dict[str, str] = Field(default_factory=dict)
     sha256: Sha256
     files: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")], Sha256] = Field(
         default_factory=dict
@@ -134,6 +147,8 @@ def read_card(path: Path) -> ModelCard:
         ) from error
 
 
-def write_card(card: ModelCard, path: Path) -> None:
-    """Write ``card.json``, keys in the order of the class."""
-    path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write ``card.json``, keys in the order of the class, and the ``MODEL_CARD.md`` it gives."""
+    remedy = "free space or choose another folder"
+    write_whole(folder / CARD, card.model_dump_json(indent=2) + "\n", remedy=remedy)
+    write_whole(folder / TEXT, card_text(card), remedy=remedy)

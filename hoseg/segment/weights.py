@@ -1,4 +1,4 @@
-"""Model bundles: a folder with ``weights.safetensors``, ``card.json`` and ``MODEL_CARD.md``.
+"""Model bundles: a folder with ``weights.safetensors``, ``card.json`` and ``MODELCARD.md``.
 
 Weights are safetensors and the card is JSON: nothing is ever unpickled. The hash in the card is
 checked on every load, and a file that does not fit is refused.
@@ -23,7 +23,8 @@ from safetensors.numpy import save as dump_safetensors
 import hoseg
 from hoseg.errors import ModelError
 from hoseg.extras import require
-from hoseg.segment.card import ModelCard, read_card, write_card
+from hoseg.files import write_whole
+from hoseg.segment.card import CARD, ModelCard, read_card, write_card
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,8 +34,6 @@ SEARCH_VARIABLE = "HOSEG_MODELS"
 ENTRY_POINT_GROUP = "hoseg.models"
 
 _WEIGHTS = "weights.safetensors"
-_CARD = "card.json"
-_README = "MODEL_CARD.md"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +87,7 @@ def load_model(name_or_path: str | Path | None = None) -> Model:
     Raises ModelError when it is missing, tampered with or made for another version.
     """
     folder = find_model(name_or_path)
-    card = read_card(folder / _CARD)
+    card = read_card(folder / CARD)
     data = _verified_bytes(folder / _WEIGHTS, card.sha256)
     files = {name: _verified_bytes(folder / name, sha) for name, sha in card.files.items()}
     try:
@@ -103,16 +102,16 @@ def load_model(name_or_path: str | Path | None = None) -> Model:
 def find_model(name_or_path: str | Path | None = None) -> Path:
     """Folder of a model, given its name, its path, or nothing for the default."""
     wanted = DEFAULT_MODEL if name_or_path is None else str(name_or_path)
-    if name_or_path is not None and (Path(wanted) / _CARD).is_file():
+    if name_or_path is not None and (Path(wanted) / CARD).is_file():
         return Path(wanted)
     roots = list(search_path())
     for root in roots:
         for folder in (root / wanted, root):
-            if folder.name == wanted and (folder / _CARD).is_file():
+            if folder.name == wanted and (folder / CARD).is_file():
                 return folder
     looked = ", ".join(str(root) for root in roots) or "nowhere"
     raise ModelError(
-        f"no model {wanted!r} (looked in {looked}). Give a folder with {_CARD}, or add the folder "
+        f"no model {wanted!r} (looked in {looked}). Give a folder with {CARD}, or add the folder "
         f"that holds it to {SEARCH_VARIABLE}; 'hoseg models' lists what is there."
     )
 
@@ -129,7 +128,7 @@ def list_models() -> list[ModelEntry]:
 def verify_model(folder: Path) -> ModelEntry:
     """Check the card and the hashes of one folder without raising."""
     try:
-        card = read_card(folder / _CARD)
+        card = read_card(folder / CARD)
         for name, sha256 in ({_WEIGHTS: card.sha256} | card.files).items():
             _verified_bytes(folder / name, sha256)
     except ModelError as error:
@@ -138,13 +137,12 @@ def verify_model(folder: Path) -> ModelEntry:
 
 
 def save_model(
-    folder: Path, card: ModelCard, state: Mapping[str, NDArray[np.generic]], readme: str
+    folder: Path, card: ModelCard, state: Mapping[str, NDArray[np.generic]]
 ) -> ModelCard:
-    """Write a bundle; the card is returned with the hash and size of these weights.
+    """Write a bundle: weights first, then the card with their hash and size, which is returned.
 
     card: its ``sha256`` and ``parameters`` are replaced
     state: parameter name to array
-    readme: text of ``MODEL_CARD.md``
     """
     data = dump_safetensors({name: np.array(a, order="C") for name, a in state.items()})
     card = card.model_copy(
@@ -154,23 +152,18 @@ def save_model(
         }
     )
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / (_WEIGHTS + ".part")
-    temporary.write_bytes(data)
-    temporary.replace(folder / _WEIGHTS)
-    write_card(card, folder / _CARD)
-    (folder / _README).write_text(readme, encoding="utf-8")
+    write_whole(folder / _WEIGHTS, data, remedy="free space or choose another folder")
+    write_card(card, folder)
     return card
 
 
 def add_file(folder: Path, name: str, data: bytes) -> ModelCard:
     """Put one more file into a bundle, and its hash into the card, which is returned."""
-    card = read_card(folder / _CARD)
+    card = read_card(folder / CARD)
     files = card.files | {name: hashlib.sha256(data).hexdigest()}
-    temporary = folder / (name + ".part")
-    temporary.write_bytes(data)
-    temporary.replace(folder / name)
+    write_whole(folder / name, data, remedy="free space or choose another folder")
     card = card.model_copy(update={"files": files})
-    write_card(card, folder / _CARD)
+    write_card(card, folder)
     return card
 
 
@@ -190,11 +183,11 @@ def search_path() -> Iterator[Path]:
 
 def _bundles_in(root: Path) -> list[Path]:
     """Bundle folders: the root itself, or those directly inside it."""
-    if (root / _CARD).is_file():
+    if (root / CARD).is_file():
         return [root]
     if not root.is_dir():
         return []
-    return sorted(child for child in root.iterdir() if (child / _CARD).is_file())
+    return sorted(child for child in root.iterdir() if (child / CARD).is_file())
 
 
 def _verified_bytes(path: Path, sha256: str) -> bytes:

@@ -24,6 +24,24 @@ COLUMNS = (
 )  # fmt: skip
 
 
+def learning_curve(log: Path, rows: int = 16) -> str:
+    """Markdown table of the validations in a ``log.csv``, thinned to about ``rows``; or ""."""
+    if not log.exists():
+        return ""
+    with log.open(newline="", encoding="utf-8") as stream:
+        judged = [row for row in csv.DictReader(stream) if row["score"]]
+    if not judged:
+        return ""
+    thin = judged[:: max(1, len(judged) // rows)]
+    if thin[-1] is not judged[-1]:
+        thin.append(judged[-1])
+    columns = ["step", "loss", *(name for name in COLUMNS if name.startswith(("dice", "f")))]
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in columns) + " |"]
+    lines.append("|" + "---|" * len(columns))
+    lines += ["| " + " | ".join(row[name] or "" for name in columns) + " |" for row in thin]
+    return "\n".join(lines)
+
+
 class Monitor:
     """Records a run in ``out``; does nothing in processes that are not the first.
 

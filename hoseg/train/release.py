@@ -24,11 +24,11 @@ from hoseg.segment.network import (
 )
 from hoseg.segment.weights import save_model
 from hoseg.train.augment import Crop
-from hoseg.train.calibrate import Calibration, calibrate
+from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, Calibration, calibrate
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.hysteresis import suppress_weak
-from hoseg.train.model_card import model_card_text
+from hoseg.train.monitor import LOG, learning_curve
 from hoseg.train.sources import CALIBRATION_FILMS, calibration_films
 from hoseg.train.validate import predict, score
 
@@ -65,7 +65,6 @@ def release(
     crops = calibration_films(config, cache or run / "geometry", films)
     logits = predict(network, crops, torch.device("cpu"), batch=4)
     found = calibrate(logits, crops, config.spacing_mm)
-    metrics = _measured(logits, crops, found, config.spacing_mm)
     card = ModelCard(
         name=config.name,
         description=config.description,
@@ -83,15 +82,25 @@ def release(
             "steps": checkpoint.step,
             "crops": checkpoint.step * config.optimisation.batch * checkpoint.processes,
             "sources": [source.model_dump(mode="json") for source in config.sources],
-            "calibration_films": len(crops),
+            "calibration": {
+                "hoseg": hoseg.__version__,
+                "films": {"held out": len(crops)},
+                "most_false": MOST_FALSE_COMPONENTS,
+            },
         },
-        metrics=metrics,
-        sha256="0" * 64,
+        metrics={
+            "training": {
+                "hoseg": hoseg.__version__,
+                "films": len(crops),
+                "thresholds": list(found.thresholds),
+                "figures": _measured(logits, crops, found, config.spacing_mm),
+            }
+        },
+        notes={"Learning curve": curve} if (curve := learning_curve(run / LOG)) else {},
+        sha256="0" * 64,  # of weights that are not written yet
     )
     state = {name: _stored(value) for name, value in network.state_dict().items()}
-    log = run / "log.csv"
-    curve = log.read_text(encoding="utf-8") if log.exists() else ""
-    return save_model(folder, card, state, model_card_text(card, curve))
+    return save_model(folder, card, state)
 
 
 def _stored(value: torch.Tensor) -> NDArray[np.generic]:

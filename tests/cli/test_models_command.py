@@ -20,7 +20,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         card = ModelCard(
             name=name, spacing_mm=0.7, architecture="hip_unet", options=OPTIONS, sha256="0" * 64
         )
-        save_model(tmp_path / name, card, state, "")
+        save_model(tmp_path / name, card, state)
     with (tmp_path / "damaged" / "weights.safetensors").open("ab") as stream:
         stream.write(b"x")
     monkeypatch.setenv(SEARCH_VARIABLE, str(tmp_path))

@@ -29,7 +29,7 @@ def model(tmp_path_factory):
     card = ModelCard(
         name="tiny", spacing_mm=1.0, architecture="hip_unet", options=OPTIONS, sha256="0" * 64
     )
-    save_model(path, card, {k: v.numpy() for k, v in network.state_dict().items()}, "# tiny\n")
+    save_model(path, card, {k: v.numpy() for k, v in network.state_dict().items()})
     return path
 
 

@@ -53,5 +53,5 @@ def make_model(folder: Path, seed: int = 0, **card: object) -> Model:
         "sha256": "0" * 64,
     } | card
     state = {name: value.numpy() for name, value in network.state_dict().items()}
-    save_model(folder, ModelCard(**values), state, "A test model.")
+    save_model(folder, ModelCard(**values), state)
     return load_model(folder)

@@ -30,7 +30,7 @@ def bundle(tmp_path: Path) -> Path:
         name="tiny", spacing_mm=0.6, architecture="hip_unet", options=OPTIONS, sha256="0" * 64
     )
     state = {name: value.numpy() for name, value in network.state_dict().items()}
-    save_model(tmp_path / "tiny", card, state, "# tiny\n")
+    save_model(tmp_path / "tiny", card, state)
     return tmp_path / "tiny"
 
 
@@ -166,7 +166,7 @@ def test_missing_weights(bundle: Path) -> None:
 def test_state_dtypes_survive(tmp_path: Path) -> None:
     card = ModelCard(name="x", spacing_mm=1, architecture="hip_unet", sha256="0" * 64)
     state = {"a": np.arange(3, dtype=np.int64), "b": np.ones((2, 2), np.float32)[:, ::-1]}
-    save_model(tmp_path / "x", card, state, "")
+    save_model(tmp_path / "x", card, state)
     loaded = load_model(tmp_path / "x").state
     assert loaded["a"].dtype == np.int64
     np.testing.assert_array_equal(loaded["b"], state["b"])

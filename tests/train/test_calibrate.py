@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from hoseg.segment.card import ModelCard
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate, fit_temperature
-from hoseg.train.model_card import model_card_text, with_calibration
 from hoseg.train.release import _measured
 from hoseg.train.validate import score
 
@@ -64,12 +62,3 @@ def test_ignored_pixels_do_not_count() -> None:
     for _, _, ignore in crops:
         ignore[40:52, 10:22] = 8
     assert score(logits, crops, 1.0)["false_ossification"] == 0.0
-
-
-def test_the_readable_card_follows_a_new_calibration():
-    card = ModelCard(name="x", spacing_mm=0.7, architecture="hip_unet", sha256="0" * 64)
-    other = card.model_copy(
-        update={"thresholds": (0.4, 0.5, 0.3, 0.6), "peaks": (None, None, None, 0.9)}
-    )
-    assert with_calibration(model_card_text(card, ""), other) == model_card_text(other, "")
-    assert "| ossification | 1 | 0.6 | 0.9 |" in model_card_text(other, "")

@@ -155,6 +155,9 @@ def test_release_and_fine_tuning(finished: tuple[Path, Path], tmp_path: Path) ->
     text = (tmp_path / "model" / "MODEL_CARD.md").read_text()
     assert "Not a medical device" in text
     assert "unmeasured" in text
+    assert f"sha256 `{card.sha256}`" in text
+    assert "The thresholds were chosen on the same films." in text
+    assert "| step | loss | dice pelvis |" in text
 
     run(config, tmp_path / "tuned", init=model.state)
     tuned = read_checkpoint(tmp_path / "tuned" / LAST)
