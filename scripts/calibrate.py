@@ -21,7 +21,7 @@ import torch
 
 import hoseg
 from hoseg.datasets import open_dataset
-from hoseg.segment.card import write_card
+from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import load_model
 from hoseg.train.augment import Crop
 from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate

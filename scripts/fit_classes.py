@@ -45,7 +45,8 @@ from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_c
 from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind, close_up_of_hip
 from hoseg.infer.predictor import Options, Predictor
 from hoseg.pipeline import GradingModels, Pipeline
-from hoseg.segment.card import read_card, write_card
+from hoseg.segment.card import read_card
+from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import add_file, load_model
 from hoseg.train.attachment import Onlooker, attachment_targets
 from hoseg.train.classes import fit_class_model, held_out_probabilities

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hoseg.evaluate.figures import DATA_SET
-from hoseg.segment.card import write_card
-from hoseg.segment.card_text import JUDGED
+from hoseg.segment.card_text import JUDGED, write_card
 from hoseg.segment.weights import load_model
 
 

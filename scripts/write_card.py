@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from hoseg.segment.card import write_card
+from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import load_model
 
 

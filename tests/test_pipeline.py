@@ -13,7 +13,8 @@ from hoseg.imaging.display import display
 from hoseg.imaging.prepare import Assume, prepare
 from hoseg.pipeline import TURNED, ImageResult, grading_models_of
 from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource
-from hoseg.segment.card import read_card, write_card
+from hoseg.segment.card import read_card
+from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import add_file, load_model
 
 

@@ -10,9 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hoseg.errors import ModelError
-from hoseg.files import write_whole
 from hoseg.radiograph import STRUCTURES
-from hoseg.segment.card_text import card_text
 
 NORMALISATION = "robust_levels/1"
 """Name of ``hoseg.imaging.intensity.normalise`` as this version computes it."""
@@ -23,7 +21,6 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 CARD = "card.json"
-TEXT = "MODEL_CARD.md"
 
 _WORDS = {
     "description", "created", "license", "recipe", "commit", "data", "metrics", "notes",
@@ -145,10 +142,3 @@ def read_card(path: Path) -> ModelCard:
             f"{path}: {key} = {repr(first.get('input'))[:80]}: {first['msg']}. "
             "Use a model made for this version of hoseg."
         ) from error
-
-
-def write_card(card: ModelCard, folder: Path) -> None:
-    """Write ``card.json``, keys in the order of the class, and the ``MODEL_CARD.md`` it gives."""
-    remedy = "free space or choose another folder"
-    write_whole(folder / CARD, card.model_dump_json(indent=2) + "\n", remedy=remedy)
-    write_whole(folder / TEXT, card_text(card), remedy=remedy)

@@ -1,4 +1,4 @@
-"""``MODEL_CARD.md``: the card as a person reads it, made from ``card.json`` and nothing else.
+"""Writing a card: ``card.json``, and ``MODEL_CARD.md`` for people, made from nothing else.
 
 What is measured says with which version of hoseg; what is not known is left out.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from hoseg.files import write_whole
+from hoseg.segment.card import CARD, ModelCard
 from hoseg.words import BROOKER, RESEARCH_USE
 
-if TYPE_CHECKING:
-    from hoseg.segment.card import ModelCard
+TEXT = "MODEL_CARD.md"
 
 _HEAD = """\
 # {name}
@@ -167,6 +169,13 @@ JUDGED = (
     ("outside_field.area_mean", "marked outside the exposed field, mean, mm²"),
 )
 """What the card shows of an evaluation (names of ``hoseg evaluate``), and in which words."""
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write ``card.json``, keys in the order of the class, and the ``MODEL_CARD.md`` it gives."""
+    remedy = "free space or choose another folder"
+    write_whole(folder / CARD, card.model_dump_json(indent=2) + "\n", remedy=remedy)
+    write_whole(folder / TEXT, card_text(card), remedy=remedy)
 
 
 def card_text(card: ModelCard) -> str:

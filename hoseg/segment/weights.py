@@ -24,7 +24,8 @@ import hoseg
 from hoseg.errors import ModelError
 from hoseg.extras import require
 from hoseg.files import write_whole
-from hoseg.segment.card import CARD, ModelCard, read_card, write_card
+from hoseg.segment.card import CARD, ModelCard, read_card
+from hoseg.segment.card_text import write_card
 
 if TYPE_CHECKING:
     from torch import nn

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hoseg.segment.card import CARD, TEXT, ModelCard, read_card
-from hoseg.segment.card_text import card_text
+from hoseg.segment.card import CARD, ModelCard, read_card
+from hoseg.segment.card_text import TEXT, card_text
 from hoseg.segment.weights import add_file, load_model, save_model
 
 RELEASED = Path(__file__).resolve().parents[2] / "models" / "hip-sim-1"
