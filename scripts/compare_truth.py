@@ -20,8 +20,8 @@ import numpy as np
 
 from hoseg.grade import grade
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
+from hoseg.words import BROOKER
 
-ROMAN = ("0", "I", "II", "III", "IV")
 Chances = list[tuple[int, list[float]]]
 """Class in 3D and probability of each class, hip by hip."""
 
@@ -125,10 +125,10 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    print("3D \\ 2D " + "".join(f"{name:>7}" for name in ROMAN) + "  agreement")
+    print("3D \\ 2D " + "".join(f"{name:>7}" for name in BROOKER) + "  agreement")
     for built, row in enumerate(table):
         share = f"{100 * row[built] / row.sum():.0f} %" if row.sum() else "-"
-        print(f"{ROMAN[built]:>7} " + "".join(f"{n:>7}" for n in row) + f"  {share:>8}")
+        print(f"{BROOKER[built]:>7} " + "".join(f"{n:>7}" for n in row) + f"  {share:>8}")
     if table.sum():
         print(
             f"agreement of {table.sum()} graded hips: {100 * np.trace(table) / table.sum():.1f} %"

@@ -32,8 +32,7 @@ import torch
 from numpy.typing import NDArray
 
 from hoseg.datasets import LabelledImage, open_dataset
-from hoseg.datasets.simulated import Hip as BuiltHip
-from hoseg.datasets.simulated import read_truth
+from hoseg.datasets.simulated import HipTruth, read_truth
 from hoseg.evaluate import statistics as stats
 from hoseg.evaluate.case import BINS, CLASSES
 from hoseg.evaluate.figures import SEVERE
@@ -152,7 +151,7 @@ def _hips(
 
 def _pieces(
     truth: LabelledImage,
-    built: Sequence[BuiltHip],
+    built: Sequence[HipTruth],
     seen: Segmented,
     film: Film,
     place: tuple[int, int],

@@ -45,7 +45,7 @@ def dataset(
     from hoseg.cli.console import progress
     from hoseg.datasets import open_dataset
     from hoseg.datasets.check import check
-    from hoseg.datasets.convert import convert
+    from hoseg.datasets.formats import convert
     from hoseg.errors import SettingError
 
     if action is Action.CONVERT and out is None:

@@ -12,14 +12,16 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from hoseg.datasets import rle
 from hoseg.datasets.folder import to_uint16, user_spacing
 from hoseg.datasets.labelled import (
     LabelledImage,
     LazyFilm,
+    Loose,
     read_image,
+    read_json,
     structure_of,
     unknown_label,
 )
@@ -30,20 +32,14 @@ from hoseg.radiograph import STRUCTURES
 ANNOTATIONS = "annotations.json"
 
 
-class _Loose(BaseModel):
-    """COCO exporters add keys of their own; those are left alone."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class RunLengths(_Loose):
+class RunLengths(Loose):
     """Counts as numbers, or compressed; ``size`` is (height, width)."""
 
     size: tuple[int, int]
     counts: list[int] | str
 
 
-class Annotation(_Loose):
+class Annotation(Loose):
     """One object of one image."""
 
     image_id: int | str
@@ -52,7 +48,7 @@ class Annotation(_Loose):
     iscrowd: int = 0
 
 
-class Image(_Loose):
+class Image(Loose):
     """One image; ``patient``, ``split`` and ``spacing_mm`` are ours and optional."""
 
     id: int | str
@@ -64,14 +60,14 @@ class Image(_Loose):
     spacing_mm: float | None = None
 
 
-class Category(_Loose):
+class Category(Loose):
     """A label."""
 
     id: int
     name: str
 
 
-class CocoFile(_Loose):
+class CocoFile(Loose):
     """The parts of a COCO file that are used."""
 
     images: list[Image]
@@ -96,7 +92,7 @@ def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
     found = _find_json(path)
     if found is None:
         raise InputError(str(path), "no COCO JSON file here", code="not_a_dataset")
-    content = read_coco(found)
+    content = read_json(CocoFile, found)
     names = {category.id: category.name for category in content.categories}
     for name in names.values():
         _bit(name, found)
@@ -142,18 +138,6 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
     return len(content["images"])
 
 
-def read_coco(path: Path) -> CocoFile:
-    """Read and check a COCO file; InputError names the key that does not fit."""
-    try:
-        return CocoFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(str(path), f"{key}: {first['msg']}", code="bad_annotation") from error
-
-
 def mask_of(annotation: Annotation, shape: tuple[int, int], path: Path) -> NDArray[np.bool_]:
     """Mask (H, W) of one object."""
     shapes = annotation.segmentation
@@ -192,10 +176,10 @@ def _read(
     masks, ignore = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     for annotation in annotations:
         inside = mask_of(annotation, shape, path)
-        # A crowd region says "somewhere in here": nothing is known pixel by pixel.
-        (ignore if annotation.iscrowd and isinstance(annotation.segmentation, list) else masks)[
-            inside
-        ] |= np.uint8(_bit(names[annotation.category_id], path))
+        # A crowd of polygons says "somewhere in here": nothing is known pixel by pixel.
+        vague = annotation.iscrowd and isinstance(annotation.segmentation, list)
+        plane = ignore if vague else masks
+        plane[inside] |= np.uint8(_bit(names[annotation.category_id], path))
     case = Path(image.file_name).with_suffix("").as_posix()
     return LabelledImage(
         case, image.patient or Path(image.file_name).stem, radiograph, masks,

@@ -24,7 +24,6 @@ from hoseg.datasets.grades import hips_of_rows
 from hoseg.datasets.labelled import LabelledImage, LazyFilm, read_image
 from hoseg.datasets.pictures import (
     NIFTI,
-    PICTURES,
     read_mask,
     read_nifti,
     stem_of,
@@ -210,6 +209,3 @@ def _read(
         ignore=read_mask(ignore) if ignore.exists() else None,
     )
     return with_rows(labelled, rows, image)
-
-
-__all__ = ["COLUMNS", "PICTURES", "TABLE", "films", "recognises", "write"]

@@ -11,8 +11,8 @@ from pathlib import Path
 from hoseg.datasets.labelled import GradedHip, LabelledImage, LazyFilm, read_image
 from hoseg.errors import InputError
 from hoseg.radiograph import Side
+from hoseg.words import BROOKER
 
-ROMAN = {"0": 0, "": None, "I": 1, "II": 2, "III": 3, "IV": 4}
 REQUIRED = ("image", "brooker")
 
 
@@ -68,8 +68,10 @@ def hips_of_rows(rows: Sequence[dict[str, str]], path: Path) -> tuple[GradedHip,
 def read_class(text: str, path: Path) -> int | None:
     """Brooker class written as 0-4 or I-IV; None when empty."""
     plain = text.strip().upper().removeprefix("BROOKER").strip()
-    if plain in ROMAN:
-        return ROMAN[plain]
+    if not plain:
+        return None
+    if plain in BROOKER:
+        return BROOKER.index(plain)
     if plain in ("1", "2", "3", "4"):
         return int(plain)
     raise InputError(str(path), f"brooker = {text!r}; expected 0-4 or I-IV", code="bad_table")

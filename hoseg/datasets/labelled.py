@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hoseg.errors import InputError
 from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure
@@ -167,6 +168,30 @@ def structure_of(name: str) -> int:
         if plain in names:
             return int(structure)
     raise KeyError(name)
+
+
+class Loose(BaseModel):
+    """Part of another program's file: keys of its own are left alone."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+
+_File = TypeVar("_File", bound=Loose)
+
+
+def read_json(kind: type[_File], path: Path) -> _File:
+    """Read and check a JSON file; InputError names the key that does not fit, and its value."""
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(str(path), f"cannot be read ({error.strerror})") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "file"
+        value = first["input"]
+        if isinstance(value, str | int | float) and first["loc"]:
+            key = f"{key} = {value!r:.80}"
+        raise InputError(str(path), f"{key}: {first['msg']}", code="bad_annotation") from error
 
 
 def unknown_label(path: Path, name: object) -> InputError:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from hoseg.datasets import rle
 from hoseg.datasets.folder import (
@@ -24,31 +24,28 @@ from hoseg.datasets.folder import (
 from hoseg.datasets.labelled import (
     LabelledImage,
     LazyFilm,
+    Loose,
     read_image,
+    read_json,
     structure_of,
     unknown_label,
 )
 from hoseg.datasets.pictures import write_picture
-from hoseg.errors import InputError
 from hoseg.radiograph import STRUCTURES
 
 _CIRCLE_POINTS = 64
 
 
-class Shape(BaseModel):
+class Shape(Loose):
     """One drawn shape; points are (x, y) with pixel corners at whole numbers."""
-
-    model_config = ConfigDict(extra="ignore")
 
     label: str
     points: list[tuple[float, float]] = Field(min_length=1)
     shape_type: Literal["polygon", "rectangle", "circle"] = "polygon"
 
 
-class LabelmeFile(BaseModel):
+class LabelmeFile(Loose):
     """The parts of a LabelMe file that are used."""
-
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     shapes: list[Shape]
     image_path: str = Field(alias="imagePath")
@@ -118,12 +115,7 @@ def polygon_of(shape: Shape) -> list[float]:
 
 
 def _read(file: Path, rows: list[dict[str, str]], spacing_mm: float | None) -> LabelledImage:
-    try:
-        content = LabelmeFile.model_validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(str(file), f"{key}: {first['msg']}", code="bad_annotation") from error
+    content = read_json(LabelmeFile, file)
     masks: NDArray[np.uint8] = np.zeros((content.height, content.width), np.uint8)
     for shape in content.shapes:
         try:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hoseg.datasets.folder import (
     TABLE,
@@ -28,7 +27,9 @@ from hoseg.datasets.labelled import (
     ALL_STRUCTURES,
     LabelledImage,
     LazyFilm,
+    Loose,
     read_image,
+    read_json,
     structure_of,
     unknown_label,
 )
@@ -40,10 +41,8 @@ HEADER = "dataset.json"
 _PARTS = (("imagesTr", "labelsTr", "train"), ("imagesTs", "labelsTs", "test"))
 
 
-class Header(BaseModel):
+class Header(Loose):
     """The parts of ``dataset.json`` that are used."""
-
-    model_config = ConfigDict(extra="ignore")
 
     channel_names: dict[str, str]
     labels: dict[str, int | list[int]]
@@ -57,7 +56,7 @@ def recognises(path: Path) -> bool:
 
 def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
     """Training cases, then test cases that have labels."""
-    header = _header(path / HEADER)
+    header = read_json(Header, path / HEADER)
     table = _label_table(header, path / HEADER)
     facts = read_table(path / TABLE)
     found = []
@@ -104,15 +103,6 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
 def _name(bits: int) -> str:
     names = [name for channel, name in enumerate(STRUCTURES) if bits >> channel & 1]
     return "+".join(names) or "background"
-
-
-def _header(path: Path) -> Header:
-    try:
-        return Header.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(str(path), f"{key}: {first['msg']}", code="bad_annotation") from error
 
 
 def _label_table(header: Header, path: Path) -> NDArray[np.int16]:

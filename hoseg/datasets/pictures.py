@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hoseg.errors import InputError, OutputError
 
 NIFTI = (".nii", ".nii.gz")
-PICTURES = (".png", ".tif", ".tiff")
 
 
 def suffix_of(path: Path) -> str:
@@ -63,14 +62,6 @@ def read_nifti(path: Path) -> tuple[NDArray[np.generic], tuple[float, float]]:
         )
     zooms = image.header.get_zooms()
     return np.ascontiguousarray(array.T), (float(zooms[1]), float(zooms[0]))
-
-
-def write_nifti(path: Path, image: NDArray[np.generic], spacing_mm: tuple[float, float]) -> None:
-    """Write an image (row, column) as NIfTI (x, y, 1) with its (row, column) spacing."""
-    import nibabel
-
-    affine = np.diag([spacing_mm[1], spacing_mm[0], 1.0, 1.0])
-    nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(image.T[..., None]), affine), path)
 
 
 def write_picture(path: Path, image: NDArray[np.generic]) -> None:

@@ -8,11 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from hoseg.datasets.labelled import GradedHip, LabelledImage, LazyFilm, read_image
+from hoseg.datasets.labelled import (
+    GradedHip,
+    LabelledImage,
+    LazyFilm,
+    Loose,
+    read_image,
+    read_json,
+)
 from hoseg.datasets.pictures import read_mask
-from hoseg.errors import InputError
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, View
 
 INDEX = "index.csv"
@@ -20,11 +26,7 @@ _COLUMNS = {"name", "image", "masks", "truth"}
 _MATURE, _CORTICATED = 0.35, 0.7
 
 
-class _Loose(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class Component(_Loose):
+class ComponentTruth(Loose):
     """One lesion.
 
     maturity: from 0 (cloud) to 1 (corticated bone)
@@ -37,7 +39,7 @@ class Component(_Loose):
     centroid_px: tuple[float, float] = (0.0, 0.0)
 
 
-class Hip(_Loose):
+class HipTruth(Loose):
     """The parts of a hip's record that are used."""
 
     side: Side
@@ -45,24 +47,24 @@ class Hip(_Loose):
     brooker_3d: Annotated[int, Field(ge=0, le=4)]
     gap_3d_mm: float | None = None
     head_px: tuple[float, float] | None = None
-    components: list[Component] = Field(default_factory=list)
+    components: list[ComponentTruth] = Field(default_factory=list)
 
 
-class Orient(_Loose):
+class OrientationTruth(Loose):
     """Patient directions along the image."""
 
     columns: Side = Side.LEFT
     rows_to_feet: bool = True
 
 
-class Truth(_Loose):
+class FilmTruth(Loose):
     """The parts of ``truth.json`` that are used."""
 
     view: View = View.UNKNOWN
     side: Side = Side.UNKNOWN
     spacing_mm: Annotated[float, Field(gt=0)]
-    orientation: Orient = Orient()
-    hips: list[Hip] = Field(default_factory=list)
+    orientation: OrientationTruth = OrientationTruth()
+    hips: list[HipTruth] = Field(default_factory=list)
 
 
 def recognises(path: Path) -> bool:
@@ -89,18 +91,9 @@ def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
     ]
 
 
-def read_truth(path: Path) -> Truth:
+def read_truth(path: Path) -> FilmTruth:
     """Read ``truth.json``; InputError names the key that does not fit."""
-    try:
-        return Truth.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "file"
-        raise InputError(
-            str(path), f"{key} = {first.get('input')!r}: {first['msg']}", code="bad_annotation"
-        ) from error
+    return read_json(FilmTruth, path)
 
 
 def _read(root: Path, row: dict[str, str], spacing_mm: float | None) -> LabelledImage:
@@ -110,9 +103,7 @@ def _read(root: Path, row: dict[str, str], spacing_mm: float | None) -> Labelled
     if radiograph.spacing is None:
         radiograph = replace(radiograph, spacing=Spacing(mm, mm, 0.0, SpacingSource.GEOMETRY))
     orientation = Orientation(truth.orientation.columns, truth.orientation.rows_to_feet, "user")
-    radiograph = replace(
-        radiograph, view=truth.view, side=truth.side, orientation=orientation
-    )  # fmt: skip
+    radiograph = replace(radiograph, view=truth.view, side=truth.side, orientation=orientation)
     ignore = root / row["masks"].replace("masks.png", "ignore.png")
     return LabelledImage(
         case=row["name"],
@@ -124,12 +115,12 @@ def _read(root: Path, row: dict[str, str], spacing_mm: float | None) -> Labelled
     )
 
 
-def _graded(hip: Hip) -> GradedHip:
+def _graded(hip: HipTruth) -> GradedHip:
     """Grade of a hip by its construction in 3D; what the masks show can be graded from them."""
     return GradedHip(hip.side, hip.brooker_3d, hip.gap_3d_mm, _maturity(hip), hip.head_px)
 
 
-def _maturity(hip: Hip) -> str:
+def _maturity(hip: HipTruth) -> str:
     if not hip.components:
         return ""
     most = max(component.maturity for component in hip.components)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.datasets.simulated import Component
+from hoseg.datasets.simulated import ComponentTruth
 from hoseg.grade.closeup import close_up_of_ossification
 from hoseg.grade.contacts import NEAR_MM, Contacts
 from hoseg.grade.film import Film
@@ -41,7 +41,7 @@ class Onlooker:
 
 
 def attachment_targets(
-    contacts: Contacts, masks: NDArray[np.uint8], components: Sequence[Component]
+    contacts: Contacts, masks: NDArray[np.uint8], components: Sequence[ComponentTruth]
 ) -> NDArray[np.float32]:
     """(n, 2) whether each ossification hangs on the pelvis, the femur: 1, 0; nan when far from it.
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import nibabel
 import numpy as np
 import pytest
 
 from hoseg.datasets import FORMATS, open_dataset
-from hoseg.datasets.convert import convert, writable
+from hoseg.datasets.formats import convert, writable
 from hoseg.datasets.labelled import LabelledImage, structure_of
 from hoseg.errors import InputError, SettingError
 
@@ -119,14 +120,11 @@ def test_missing_mask(folder: Path) -> None:
 
 
 def test_nifti_folder(images: list[LabelledImage], tmp_path: Path) -> None:
-    pytest.importorskip("nibabel")
-    from hoseg.datasets.pictures import write_nifti
-
-    for name in ("images", "masks"):
-        (tmp_path / name).mkdir()
     image = images[0]
-    write_nifti(tmp_path / "images" / "a.nii.gz", image.radiograph.pixels, (0.5, 0.4))
-    write_nifti(tmp_path / "masks" / "a.nii.gz", image.masks, (0.5, 0.4))
+    for name, plane in (("images", image.radiograph.pixels), ("masks", image.masks)):
+        (tmp_path / name).mkdir()
+        columns_first = nibabel.Nifti1Image(plane.T[..., None], np.diag([0.4, 0.5, 1, 1]))
+        nibabel.save(columns_first, tmp_path / name / "a.nii.gz")
     read = open_dataset(tmp_path).films[0].read()
     np.testing.assert_array_equal(read.masks, image.masks)
     np.testing.assert_array_equal(read.radiograph.pixels, image.radiograph.pixels)

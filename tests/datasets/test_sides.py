@@ -7,7 +7,7 @@ import pytest
 
 from hoseg.datasets import folder as folder_format
 from hoseg.datasets import open_dataset
-from hoseg.datasets.convert import convert
+from hoseg.datasets.formats import convert
 from hoseg.datasets.labelled import GradedHip, usual_way_up
 from hoseg.radiograph import Orientation, Side, View
 

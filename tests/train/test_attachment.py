@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hoseg.datasets.simulated import Component
+from hoseg.datasets.simulated import ComponentTruth
 from hoseg.grade import Film, Probabilities
 from hoseg.radiograph import Grid, Orientation, Side
 from hoseg.train.attachment import Onlooker, attachment_targets
@@ -37,7 +37,7 @@ def contacts(*pairs, doubts=None):
 
 
 def component(corner, *bones):
-    return Component(centroid_px=(corner[0] + 9.5, corner[1] + 9.5), attached_to=list(bones))
+    return ComponentTruth(centroid_px=(corner[0] + 9.5, corner[1] + 9.5), attached_to=list(bones))
 
 
 def test_what_is_near_a_bone_is_taught_and_the_rest_is_not_asked():
@@ -68,7 +68,7 @@ def test_what_the_network_found_where_nothing_is_hangs_on_nothing():
 def test_an_outline_at_the_border_of_the_film_is_no_trouble():
     corner = (70, 100)
     one = contacts((corner, (NEAR, NEAR)))
-    beyond = Component(centroid_px=(200.0, 200.0), attached_to=["femur"])
+    beyond = ComponentTruth(centroid_px=(200.0, 200.0), attached_to=["femur"])
     assert attachment_targets(one, film(corner), [beyond]).tolist() == [[0, 1]]
 
 
