@@ -110,9 +110,10 @@ def _read(argument: str) -> list[Film]:
         source = Source(file, str(file))
         dataset = parse(source.read(limits), source, limits)
         layout = read_layout(dataset, source, limits)
-        pixels, photometric = next(iter_frames(dataset, layout, source))
+        frame = next(iter_frames(dataset, layout, source))
+        pixels = frame.pixels
         grey = pixels.mean(axis=2).astype(pixels.dtype) if pixels.ndim == 3 else pixels
-        inverted = photometric == "MONOCHROME1"
+        inverted = frame.photometric == "MONOCHROME1"
         outside = unexposed(grey, inverted=inverted)
         films.append(Film(family, file.stem, grey, inverted, outside))
     return films

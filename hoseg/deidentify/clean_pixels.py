@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from hoseg.deidentify.attributes import Policy
 from hoseg.deidentify.burned_in import MAX_MASKED_SHARE, Box, boxes_of, find_text, paint_out
 from hoseg.deidentify.unexposed import fill_flat, unexposed
-from hoseg.dicom.pixels import Pixels, iter_frames, keep_stored_bits, read_layout
+from hoseg.dicom.pixels import Frame, Pixels, iter_frames, read_layout
 from hoseg.dicom.source import Limits, Source
 from hoseg.errors import InputError
 
@@ -64,20 +64,20 @@ def clean_pixels(
             f"{layout.keyword} of {layout.bits_allocated} bits cannot be cleaned",
             code="unsupported",
         )
-    lossy = str(original.get("LossyImageCompression", "")) == "01"
     decoded = list(iter_frames(original, layout, source))
-    frames = [keep_stored_bits(pixels, layout, lossy=lossy)[0] for pixels, _ in decoded]
+    frames = [frame.pixels for frame in decoded]
     if policy.pixels == "keep":
-        _store(clean, frames, decoded[-1][1])
+        _store(clean, frames, decoded[-1])
         return Painted()
-    inverted = decoded[-1][1] == "MONOCHROME1" or original.get("PresentationLUTShape") == "INVERSE"
+    shape = original.get("PresentationLUTShape")
+    inverted = decoded[-1].photometric == "MONOCHROME1" or shape == "INVERSE"
     borders = [unexposed(frame, inverted=inverted) for frame in frames]
     mask = _find(frames, borders, policy, original, source)
     painted = [
         fill_flat(paint_out(frame, mask), border)
         for frame, border in zip(frames, borders, strict=True)
     ]
-    _store(clean, painted, decoded[-1][1])
+    _store(clean, painted, decoded[-1])
     clean.BurnedInAnnotation = "NO"
     border_share = float(np.mean([border.mean() for border in borders]))
     return Painted(boxes_of(mask), float(mask.mean()), border_share)
@@ -117,15 +117,17 @@ def _find(
     return mask
 
 
-def _store(clean: Dataset, frames: list[Pixels], photometric: str) -> None:
+def _store(clean: Dataset, frames: list[Pixels], last: Frame) -> None:
     stack = np.stack(frames)
     data = stack.astype(stack.dtype.newbyteorder("<"), copy=False).tobytes()
     clean.PixelData = data + b"\0" * (len(data) % 2)
     clean["PixelData"].VR = "OB" if stack.dtype.itemsize == 1 else "OW"
     clean.BitsAllocated = stack.dtype.itemsize * 8
-    if "HighBit" in clean and "BitsStored" in clean:
-        clean.HighBit = int(clean.BitsStored) - 1
-    clean.PhotometricInterpretation = photometric
+    clean.BitsStored = min(last.bits_stored, clean.BitsAllocated)
+    clean.HighBit = clean.BitsStored - 1
+    if "NumberOfFrames" in clean:
+        clean.NumberOfFrames = len(frames)
+    clean.PhotometricInterpretation = last.photometric
     if stack.ndim == 4:
         clean.PlanarConfiguration = 0
     for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):

@@ -1,173 +1,197 @@
-"""imagecodecs as the one codec engine, behind pydicom's decoder plugin interface.
+"""One frame of coded bytes to samples, by what the bytes are and not by what the file calls them.
 
-``register`` adds the plugin to pydicom's decoders for every compressed transfer syntax that
-radiographs use. One table says which function reads which encoding.
+imagecodecs is the one codec engine: libjpeg-turbo, CharLS and OpenJPEG. HTJ2K goes to OpenJPEG
+too: OpenJPH reads it in a third of the time, but returns values past the end of the range wrapped
+round (metal becomes black), and fills up what is missing without a word.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import cast
+from dataclasses import dataclass, replace
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
-from pydicom.pixels import get_decoder
-from pydicom.pixels.decoders.base import DecodeRunner
 from pydicom.uid import UID
 
-from hoseg.dicom.codestream import FrameSize, frame_size
+from hoseg.dicom.codestream import Coding, FrameSize, Truncated, coding_of, frame_size
+from hoseg.dicom.endings import END_OF_IMAGE, jpeg_end, tiles_end
 from hoseg.dicom.halve import decode_half
+from hoseg.dicom.rle import decode_rle
+from hoseg.radiograph import Note
 
-PLUGIN = "imagecodecs"
-"""Name of the plugin in pydicom's tables."""
+Samples = NDArray[np.generic]
 
-HALF = "half"
-"""Decoding option: JPEG 2000 at half resolution, interpolated (``hoseg.dicom.halve``)."""
+_J2K, _JPEG = Coding.JPEG_2000, Coding.JPEG
+CODINGS: dict[UID, Coding] = {
+    uid.JPEGBaseline8Bit: _JPEG,
+    uid.JPEGExtended12Bit: _JPEG,
+    uid.JPEGLossless: Coding.JPEG_LOSSLESS,
+    uid.JPEGLosslessSV1: Coding.JPEG_LOSSLESS,
+    uid.JPEGLSLossless: Coding.JPEG_LS,
+    uid.JPEGLSNearLossless: Coding.JPEG_LS,
+    uid.JPEG2000Lossless: _J2K,
+    uid.JPEG2000: _J2K,
+    uid.HTJ2KLossless: _J2K,
+    uid.HTJ2KLosslessRPCL: _J2K,
+    uid.HTJ2K: _J2K,
+    uid.RLELossless: Coding.RLE,
+}
+"""The compressed transfer syntaxes that radiographs use, and how their frames are coded."""
 
-Frame = NDArray[np.generic]
+NO_END_MARKER = Note(
+    "no_end_marker",
+    "The compressed picture has no end marker; all of it seems to be there.",
+)
+
+# Put behind a scan, neither can be taken for the other: where the picture is complete they
+# change nothing, where something is missing they become pixels.
+_FILLERS = (b"\x55" * 256, b"\xaa" * 256)
 
 
-def _jpeg(frame: bytes, runner: DecodeRunner, size: FrameSize) -> Frame:
+@dataclass(frozen=True)
+class Decoded:
+    """One decoded frame.
+
+    samples: (H, W) or (H, W, 3), as the codestream has them
+    size: what the codestream says of itself; ``bits`` and ``signed`` hold for ``samples``
+    photometric: interpretation after decoding (a codec may have turned YBR into RGB)
+    """
+
+    samples: Samples
+    size: FrameSize
+    photometric: str
+    notes: tuple[Note, ...] = ()
+
+
+def decode_frame(frame: bytes, wanted: FrameSize, photometric: str, half: bool = False) -> Decoded:
+    """Decode one frame.
+
+    Parameters
+    ----------
+    frame: the bytes of one frame
+    wanted: what the attributes say; ``bits`` is Bits Allocated, ``coding`` that of the transfer
+        syntax
+    photometric: Photometric Interpretation; DICOM states the colour space, markers are guesses
+    half: JPEG 2000 at half resolution, interpolated (``hoseg.dicom.halve``)
+
+    Raises
+    ------
+    Truncated: the picture ends early
+    ValueError: the codestream has another size than the attributes say
+    RuntimeError: the codestream is damaged
+    """
+    coding = coding_of(frame)
+    if coding is None and len(frame) - wanted.bits // 8 * _count(wanted) in (0, 1):
+        coding = Coding.NATIVE
+    if coding is None:
+        raise ValueError("the pixel data is no codestream that is known")
+    notes = () if coding is wanted.coding else (_contradiction(coding, wanted.coding),)
+    if coding is Coding.NATIVE or coding is Coding.RLE:
+        samples = _native(frame, wanted) if coding is Coding.NATIVE else decode_rle(frame, wanted)
+        return Decoded(samples, replace(wanted, coding=coding), photometric, notes)
+    size = frame_size(frame)
+    if (size.rows, size.columns, size.samples) != (wanted.rows, wanted.columns, wanted.samples):
+        raise ValueError(
+            f"the codestream is {size.rows} x {size.columns} x {size.samples}, but Rows x Columns "
+            f"x Samples per Pixel is {wanted.rows} x {wanted.columns} x {wanted.samples}"
+        )
+    if coding is Coding.JPEG_2000:
+        samples, more = _jpeg_2000(frame, half)
+        colour = "RGB" if "YBR" in photometric and size.samples == 3 else photometric
+    elif coding is Coding.JPEG_LS:
+        samples, more = _jpeg_ls(frame)
+        colour = photometric
+    else:
+        samples, more = _jpeg(frame, size, photometric)
+        colour = "RGB" if size.samples == 3 and coding is Coding.JPEG else photometric
+    if samples.size != _count(wanted):
+        raise ValueError(f"the codec returned {samples.shape} for {wanted}")
+    return Decoded(samples, size, colour, notes + more)
+
+
+def _count(size: FrameSize) -> int:
+    return size.rows * size.columns * size.samples
+
+
+def _contradiction(found: Coding, stated: Coding) -> Note:
+    text = f"The transfer syntax says {stated}, the pixel data is {found}; read as what it is."
+    return Note("transfer_syntax_contradicts", text)
+
+
+def _native(frame: bytes, wanted: FrameSize) -> Samples:
+    flat = np.frombuffer(frame, f"<u{wanted.bits // 8}", _count(wanted))
+    shape = (wanted.rows, wanted.columns, wanted.samples)
+    return flat.reshape(shape if wanted.samples > 1 else shape[:2])
+
+
+def _jpeg(frame: bytes, size: FrameSize, photometric: str) -> tuple[Samples, tuple[Note, ...]]:
     """Decode JPEG (baseline, extended 8 and 12 bit, lossless); colour comes out as stored or RGB.
 
     libjpeg would guess the colour space from markers; DICOM states it, so it is told.
     """
-    if size.samples != 3:
-        return imagecodecs.jpeg8_decode(frame)
-    if runner.transfer_syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
-        return imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB")
-    stored = "RGB" if runner.photometric_interpretation == "RGB" else "YCBCR"
-    out = imagecodecs.jpeg8_decode(frame, colorspace=stored, outcolorspace="RGB")
-    runner.set_option("photometric_interpretation", "RGB")
-    return out
+    space = None
+    if size.samples == 3:
+        as_it_is = size.coding is Coding.JPEG_LOSSLESS or photometric == "RGB"
+        space = "RGB" if as_it_is else "YCBCR"
+    end = jpeg_end(frame)
+    if not end.marked and (end.scans, end.components) != (1, size.samples):
+        raise Truncated("the JPEG ends before its last scan")
+    scan = frame[: end.scan_end].rstrip(b"\xff")
+    pixels = _decode_jpeg(frame if end.marked else scan + END_OF_IMAGE, space)
+    if end.interval and size.samples == 1 and end.restarts < _restarts(size, end.interval):
+        raise Truncated(f"{end.restarts} of {_restarts(size, end.interval)} restarts are there")
+    if not end.marked or _ends_in_filling(pixels, size):
+        for filler in _FILLERS:
+            again = _decode_jpeg(scan + filler + END_OF_IMAGE, space)
+            if not np.array_equal(again, pixels):
+                raise Truncated("the JPEG ends before its last pixels")
+    return pixels, () if end.marked else (NO_END_MARKER,)
 
 
-def _jpeg_ls(frame: bytes, runner: DecodeRunner, size: FrameSize) -> Frame:
-    return imagecodecs.jpegls_decode(frame)
+def _decode_jpeg(stream: bytes, space: str | None) -> Samples:
+    target = None if space is None else "RGB"
+    pixels: Samples = imagecodecs.jpeg8_decode(stream, colorspace=space, outcolorspace=target)
+    return pixels
 
 
-def _jpeg_2000(frame: bytes, runner: DecodeRunner, size: FrameSize) -> Frame:
-    """Decode JPEG 2000 and HTJ2K; the component transform is undone by the codec.
-
-    The option "half" of the runner asks for half resolution where that can be done.
-    """
-    out = decode_half(frame) if runner.get_option(HALF, False) else None
-    if out is not None:
-        return out
-    if runner.transfer_syntax in _HIGH_THROUGHPUT:  # OpenJPEG reads it too, three times slower
-        out = imagecodecs.htj2k_decode(frame, planar=False)
-    else:
-        out = imagecodecs.jpeg2k_decode(frame, planar=False)
-    if size.samples == 3 and "YBR" in str(runner.photometric_interpretation):
-        runner.set_option("photometric_interpretation", "RGB")
-    return out
+def _restarts(size: FrameSize, interval: int) -> int:
+    """Return how many restart markers a scan of one component has (ISO/IEC 10918-1 B.2.4.4)."""
+    block = 1 if size.coding is Coding.JPEG_LOSSLESS else 8
+    units = -(-size.rows // block) * -(-size.columns // block)
+    return -(-units // interval) - 1
 
 
-def _rle(frame: bytes, runner: DecodeRunner) -> Frame:
-    """Decode RLE: a segment for each byte of a composite pixel, most significant first (PS3.5 G.2).
-
-    No segment may hold more than the attributes promise, so that a bomb has nowhere to go.
-    """
-    pixels = runner.rows * runner.columns
-    width = runner.bits_allocated // 8
-    header = np.frombuffer(frame[:64].ljust(64, b"\0"), "<u4")
-    count = int(header[0])
-    if count != runner.samples_per_pixel * width:
-        raise ValueError(
-            f"the RLE header names {count} segments, but Samples per Pixel x Bits Allocated / 8 "
-            f"is {runner.samples_per_pixel * width}"
-        )
-    ends = [*(int(offset) for offset in header[2 : count + 1]), len(frame)]
-    out = np.empty((runner.samples_per_pixel, pixels, width), np.uint8)
-    for segment, (start, end) in enumerate(zip(header[1 : count + 1], ends, strict=True)):
-        values = imagecodecs.packbits_decode(frame[int(start) : end], out=pixels + 1)
-        if len(values) < pixels:
-            raise ValueError(f"RLE segment {segment} holds {len(values)} of {pixels} values")
-        sample, place = divmod(segment, width)
-        out[sample, :, width - 1 - place] = np.frombuffer(values, np.uint8, pixels)
-    runner.set_option("planar_configuration", 1)
-    return out
+def _ends_in_filling(pixels: Samples, size: FrameSize) -> bool:
+    """Whether the last block is the mid grey that libjpeg fills up with where data is missing."""
+    block = 1 if size.coding is Coding.JPEG_LOSSLESS else 8
+    last = pixels[(size.rows - 1) // block * block :, (size.columns - 1) // block * block :]
+    return bool((last == 1 << (size.bits - 1)).all())
 
 
-_HIGH_THROUGHPUT = frozenset({uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K})
-_Codec = Callable[[bytes, DecodeRunner, FrameSize], Frame]
-_CODECS: dict[UID, _Codec] = {
-    uid.JPEGBaseline8Bit: _jpeg,
-    uid.JPEGExtended12Bit: _jpeg,
-    uid.JPEGLossless: _jpeg,
-    uid.JPEGLosslessSV1: _jpeg,
-    uid.JPEGLSLossless: _jpeg_ls,
-    uid.JPEGLSNearLossless: _jpeg_ls,
-    uid.JPEG2000Lossless: _jpeg_2000,
-    uid.JPEG2000: _jpeg_2000,
-    uid.HTJ2KLossless: _jpeg_2000,
-    uid.HTJ2KLosslessRPCL: _jpeg_2000,
-    uid.HTJ2K: _jpeg_2000,
-}
-
-DECODER_DEPENDENCIES = dict.fromkeys((*_CODECS, uid.RLELossless), ("imagecodecs",))
-"""What needs what: part of pydicom's plugin interface."""
+def _jpeg_ls(frame: bytes) -> tuple[Samples, tuple[Note, ...]]:
+    end = jpeg_end(frame)
+    if end.marked:
+        return imagecodecs.jpegls_decode(frame), ()
+    try:  # CharLS misses what is not there
+        pixels = imagecodecs.jpegls_decode(frame[: end.scan_end].rstrip(b"\xff") + END_OF_IMAGE)
+    except RuntimeError as error:
+        raise Truncated(f"the JPEG-LS stream ends early ({error})") from error
+    return pixels, (NO_END_MARKER,)
 
 
-LOSSY_SYNTAXES = frozenset(
-    {uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, uid.HTJ2K}
-)
-"""Transfer syntaxes whose decoded values may differ from the original ones."""
-
-
-def is_available(syntax: str) -> bool:
-    """Return whether the plugin decodes a transfer syntax: part of pydicom's plugin interface."""
-    return syntax in DECODER_DEPENDENCIES
-
-
-def decode_frame(frame: bytes, runner: DecodeRunner) -> bytes | bytearray:
-    """Decode one frame: pydicom's plugin interface.
-
-    Returns
-    -------
-    A writeable view of the decoded samples (no copy), laid out as ``runner`` then states
-
-    Raises
-    ------
-    ValueError: the codestream has another size than the attributes say
-    RuntimeError: the codestream is damaged
-    """
-    syntax = runner.transfer_syntax
-    if syntax == uid.RLELossless:
-        return _as_buffer(_rle(frame, runner))
-    size = frame_size(frame)
-    expected = (runner.rows, runner.columns, runner.samples_per_pixel)
-    if (size.rows, size.columns, size.samples) != expected:
-        raise ValueError(
-            f"the codestream is {size.rows} x {size.columns} x {size.samples}, "
-            f"but Rows x Columns x Samples per Pixel is {expected[0]} x {expected[1]} x "
-            f"{expected[2]}"
-        )
-    pixels = _CODECS[syntax](frame, runner, size)
-    if pixels.size != expected[0] * expected[1] * expected[2]:
-        raise ValueError(f"the codec returned {pixels.shape} for {expected}")
-    runner.set_option("bits_allocated", 8 * pixels.dtype.itemsize)
-    if pixels.ndim == 3:
-        runner.set_option("planar_configuration", 0)
-    return _as_buffer(pixels)
-
-
-def _as_buffer(pixels: Frame) -> bytearray:
-    # pydicom only wraps the buffer in numpy again; a view saves copying the film.
-    flat = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
-    return cast(bytearray, flat.data)
-
-
-_lock = threading.Lock()
-
-
-def register() -> None:
-    """Add the plugin to pydicom's decoders. Safe to repeat and to call from threads."""
-    with _lock:
-        for syntax in DECODER_DEPENDENCIES:
-            decoder = get_decoder(syntax)
-            if PLUGIN not in decoder.available_plugins:
-                decoder.add_plugin(PLUGIN, (__name__, "decode_frame"))
+def _jpeg_2000(frame: bytes, half: bool) -> tuple[Samples, tuple[Note, ...]]:
+    """Decode JPEG 2000 and HTJ2K; the component transform is undone by the codec."""
+    end, marked = tiles_end(frame)
+    if not marked:
+        frame = frame[:end] + END_OF_IMAGE
+    out = decode_half(frame) if half else None
+    if out is None:
+        try:  # in its strict mode OpenJPEG misses what is not there
+            out = imagecodecs.jpeg2k_decode(frame, planar=False)
+        except RuntimeError as error:
+            if not marked:
+                raise Truncated(f"the JPEG 2000 codestream ends early ({error})") from error
+            raise
+    return out, () if marked else (NO_END_MARKER,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from enum import StrEnum
 
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 _COD, _SOT = 0xFF52, 0xFF90
@@ -12,30 +13,72 @@ _FRAME_MARKERS = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
+_LOSSLESS_FRAMES = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_JPEG_LS_FRAME = 0xF7
+_MAX_RLE_SEGMENTS = 15
+
+
+class Truncated(ValueError):
+    """The bytes of a frame end before the picture does."""
+
+
+class Coding(StrEnum):
+    """How the bytes of a frame are coded, whatever the transfer syntax says."""
+
+    JPEG = "JPEG"
+    JPEG_LOSSLESS = "lossless JPEG"
+    JPEG_LS = "JPEG-LS"
+    JPEG_2000 = "JPEG 2000"
+    RLE = "RLE"
+    NATIVE = "uncompressed"
+
+
 @dataclass(frozen=True)
 class FrameSize:
-    """Size of a compressed frame."""
+    """Size of a compressed frame.
+
+    rows, columns, samples: of the picture
+    bits: precision of a sample
+    signed: samples have a sign; only JPEG 2000 can say so
+    coding: JPEG (any DCT process), lossless JPEG, JPEG-LS or JPEG 2000
+    """
 
     rows: int
     columns: int
     samples: int
     bits: int
+    signed: bool = False
+    coding: Coding = Coding.JPEG
 
 
 @dataclass(frozen=True)
 class Wavelet(FrameSize):
     """What the main header of a JPEG 2000 codestream says (ISO/IEC 15444-1 A.5.1, A.6.1).
 
-    signed: samples have a sign
     levels: decompositions; each halves the resolution
     reversible: 5/3 filter, else 9/7
     at_origin: image and tiles start at (0, 0) and no component is subsampled
     """
 
-    signed: bool
-    levels: int
-    reversible: bool
-    at_origin: bool
+    levels: int = 0
+    reversible: bool = True
+    at_origin: bool = True
+
+
+def coding_of(frame: bytes) -> Coding | None:
+    """Tell the coding of a frame by its first bytes; None where no coding is recognised."""
+    if frame[:2] == b"\xff\xd8":
+        try:
+            return _jpeg_size(frame).coding
+        except ValueError:
+            return Coding.JPEG
+    if frame.find(_SOC_SIZ, 0, 4096) == 0 or frame[4:8] == b"jP  ":
+        return Coding.JPEG_2000
+    if len(frame) > 64:
+        segments, first = struct.unpack_from("<2I", frame)
+        if 1 <= segments <= _MAX_RLE_SEGMENTS and first == 64:
+            return Coding.RLE
+    return None
 
 
 def frame_size(frame: bytes) -> FrameSize:
@@ -44,6 +87,7 @@ def frame_size(frame: bytes) -> FrameSize:
     Raises
     ------
     ValueError: there is no frame header
+    Truncated: the bytes end before it does
     """
     if frame[:2] == b"\xff\xd8":
         return _jpeg_size(frame)
@@ -66,10 +110,16 @@ def _jpeg_size(frame: bytes) -> FrameSize:
             position += 2
         elif marker in _FRAME_MARKERS and position + 10 <= len(frame):
             bits, rows, columns, samples = struct.unpack_from(">BHHB", frame, position + 4)
-            return FrameSize(rows, columns, samples, bits)
+            return FrameSize(rows, columns, samples, bits, coding=_jpeg_coding(marker))
         else:
             position += 2 + max(2, struct.unpack_from(">H", frame, position + 2)[0])
-    raise ValueError("the JPEG has no frame header")
+    raise Truncated("the JPEG ends before its frame header")
+
+
+def _jpeg_coding(frame_marker: int) -> Coding:
+    if frame_marker == _JPEG_LS_FRAME:
+        return Coding.JPEG_LS
+    return Coding.JPEG_LOSSLESS if frame_marker in _LOSSLESS_FRAMES else Coding.JPEG
 
 
 def _jpeg2000_size(frame: bytes, position: int) -> FrameSize:
@@ -78,10 +128,11 @@ def _jpeg2000_size(frame: bytes, position: int) -> FrameSize:
         x1, y1, x0, y0 = struct.unpack_from(">4I", frame, position + 4)
         samples, depth = struct.unpack_from(">HB", frame, position + 36)
     except struct.error as error:
-        raise ValueError("the JPEG 2000 size segment is cut off") from error
+        raise Truncated("the JPEG 2000 codestream ends in its size segment") from error
     if x1 <= x0 or y1 <= y0:
         raise ValueError(f"the JPEG 2000 image area is empty ({x0}..{x1}, {y0}..{y1})")
-    return FrameSize(y1 - y0, x1 - x0, samples, (depth & 0x7F) + 1)
+    bits, signed = (depth & 0x7F) + 1, bool(depth & 0x80)
+    return FrameSize(y1 - y0, x1 - x0, samples, bits, signed, Coding.JPEG_2000)
 
 
 def wavelet(frame: bytes) -> Wavelet:
@@ -97,13 +148,15 @@ def wavelet(frame: bytes) -> Wavelet:
     position = start + len(_SOC_SIZ)
     size = _jpeg2000_size(frame, position)
     offsets = struct.unpack_from(">2I8x2I", frame, position + 12)  # of the image, of the tiles
-    depth, x_step, y_step = frame[position + 38 : position + 41]
+    x_step, y_step = frame[position + 39 : position + 41]
     at_origin = not any(offsets) and x_step == y_step == 1
     style, levels, transform = _coding_style(frame, start + 2)
     return Wavelet(
-        size.rows, size.columns, size.samples, size.bits,
-        bool(depth & 0x80), levels, transform == 1, at_origin and style in range(8),
-    )  # fmt: skip
+        **vars(size),
+        levels=levels,
+        reversible=transform == 1,
+        at_origin=at_origin and style in range(8),
+    )
 
 
 def _coding_style(frame: bytes, position: int) -> tuple[int, int, int]:

@@ -10,7 +10,6 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from hoseg.dicom.calibrate import calibrate
-from hoseg.dicom.codecs import LOSSY_SYNTAXES
 from hoseg.dicom.describe import describe, find_orientation, find_side, find_view
 from hoseg.dicom.discover import discover
 from hoseg.dicom.grey import apply_modality, read_display
@@ -18,10 +17,8 @@ from hoseg.dicom.halve import HALF_RESOLUTION, may_halve
 from hoseg.dicom.masking import find_valid
 from hoseg.dicom.pictures import picture_format, read_picture
 from hoseg.dicom.pixels import (
-    Layout,
-    Pixels,
+    Frame,
     iter_frames,
-    keep_stored_bits,
     read_layout,
     to_grey,
 )
@@ -67,6 +64,7 @@ def decode(
     del data
     layout = read_layout(dataset, source, limits)
     template = _describe(dataset, source)
+    template = replace(template, notes=(*layout.notes, *template.notes))
     if wanted is not None and not wanted(template):
         nothing = np.broadcast_to(np.uint8(0), (layout.rows, layout.columns))
         return [replace(template, pixels=nothing)]
@@ -74,7 +72,7 @@ def decode(
     if half:
         template = replace(template, notes=(*template.notes, HALF_RESOLUTION))
     return [
-        _one_frame(_numbered(template, index), frame, dataset, layout, source)
+        _one_frame(_numbered(template, index), frame, dataset, source)
         for index, frame in enumerate(iter_frames(dataset, layout, source, half=half))
     ]
 
@@ -139,17 +137,13 @@ def _describe(dataset: Dataset, source: Source) -> Radiograph:
 
 def _one_frame(
     template: Radiograph,
-    frame: tuple[Pixels, str],
+    frame: Frame,
     dataset: Dataset,
-    layout: Layout,
     source: Source,
 ) -> Radiograph:
     """Turn one decoded frame into a radiograph."""
-    notes = list(template.notes)
-    lossy = template.attributes.transfer_syntax_uid in LOSSY_SYNTAXES
-    stored, more = keep_stored_bits(frame[0], layout, lossy=lossy)
-    notes += more
-    stored, more = to_grey(stored, frame[1], dataset, source)
+    notes = [*template.notes, *frame.notes]
+    stored, more = to_grey(frame.pixels, frame.photometric, dataset, source)
     notes += more
     valid, more = find_valid(dataset, stored)
     notes += more

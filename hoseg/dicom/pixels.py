@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -11,17 +11,37 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder
-from pydicom.uid import UID
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-from hoseg.dicom.codecs import HALF, PLUGIN, register
+from hoseg.dicom.codecs import CODINGS, Decoded, decode_frame
+from hoseg.dicom.codestream import Coding, FrameSize, Truncated, coding_of
+from hoseg.dicom.fragments import ITEM, frames_of
 from hoseg.dicom.source import Limits, Source
 from hoseg.dicom.values import CONVERSION_ERRORS, text_of, value_of, whole_of
 from hoseg.errors import InputError
 from hoseg.radiograph import Note
 from hoseg.reasons import Reason
 
-# What pydicom raises while it decodes; it wraps the codecs' own errors in RuntimeError.
+# What pydicom and the codecs raise while they decode.
 DECODE_ERRORS = (*CONVERSION_ERRORS, RuntimeError, StopIteration, MemoryError, cv2.error)
+
+_NATIVE_SYNTAXES = frozenset(
+    {
+        ImplicitVRLittleEndian,
+        ExplicitVRLittleEndian,
+        ExplicitVRBigEndian,
+        DeflatedExplicitVRLittleEndian,
+    }
+)
+_PHOTOMETRIC = frozenset(
+    ["MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"]
+) | {"PALETTE COLOR"}
 
 _COLOUR_SHARE = 0.02  # more visibly coloured pixels than this make a colour picture
 _COLOUR_LEVELS = 24  # difference between channels of 8 bit that an eye sees at once
@@ -29,11 +49,29 @@ _COLOUR_LEVELS = 24  # difference between channels of 8 bit that an eye sees at 
 Pixels = NDArray[Any]
 
 
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One decoded frame.
+
+    pixels: (H, W) or (H, W, 3) stored values, in range and with their sign; may be read-only
+    photometric: interpretation after decoding (a codec may have turned YBR into RGB)
+    bits_stored: how many bits the values need at most
+    notes: what the attributes had wrong
+    """
+
+    pixels: Pixels
+    photometric: str
+    bits_stored: int
+    notes: tuple[Note, ...] = ()
+
+
 @dataclass(frozen=True)
 class Layout:
     """What the attributes say about the pixel data, checked.
 
     keyword: PixelData, FloatPixelData or DoubleFloatPixelData
+    photometric: one of the defined terms
+    notes: what had to be assumed
     """
 
     rows: int
@@ -45,11 +83,19 @@ class Layout:
     high_bit: int
     signed: bool
     keyword: str
+    photometric: str
+    notes: tuple[Note, ...] = ()
 
     @property
     def frame_bytes(self) -> int:
         """Bytes of one decoded frame."""
         return max(1, self.rows * self.columns * self.samples * self.bits_allocated // 8)
+
+    @property
+    def all_bytes(self) -> int:
+        """Bytes of all frames, uncompressed."""
+        pixels = self.rows * self.columns * self.samples * self.frames
+        return (pixels * self.bits_allocated + 7) // 8
 
 
 def read_layout(dataset: Dataset, source: Source, limits: Limits) -> Layout:
@@ -67,19 +113,46 @@ def read_layout(dataset: Dataset, source: Source, limits: Limits) -> Layout:
     allocated = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(keyword)
     allocated = allocated or _whole(dataset, "BitsAllocated", 16, source)
     stored = _whole(dataset, "BitsStored", allocated, source)
+    samples = _whole(dataset, "SamplesPerPixel", 1, source)
+    photometric, notes = _photometric(dataset, samples)
+    frames, more = _frames(dataset)
     layout = Layout(
         rows=_whole(dataset, "Rows", None, source),
         columns=_whole(dataset, "Columns", None, source),
-        samples=_whole(dataset, "SamplesPerPixel", 1, source),
-        frames=_whole(dataset, "NumberOfFrames", 1, source),
+        samples=samples,
+        frames=frames,
         bits_allocated=allocated,
         bits_stored=stored,
         high_bit=_whole(dataset, "HighBit", stored - 1, source),
         signed=_whole(dataset, "PixelRepresentation", 0, source) == 1,
         keyword=keyword,
+        photometric=photometric,
+        notes=notes + more,
     )
     _check_layout(layout, source, limits)
     return layout
+
+
+def _photometric(dataset: Dataset, samples: int) -> tuple[str, tuple[Note, ...]]:
+    """Return the photometric interpretation, the usual one where none is stated that is defined."""
+    stated = text_of(dataset, "PhotometricInterpretation").upper()
+    if stated in _PHOTOMETRIC:
+        return stated, ()
+    assumed = "MONOCHROME2" if samples == 1 else "RGB"
+    text = f"Photometric Interpretation is {stated[:32]!r}; taken for {assumed}."
+    return assumed, (Note("photometric_assumed", text),)
+
+
+def _frames(dataset: Dataset) -> tuple[int, tuple[Note, ...]]:
+    """Return the number of frames, one where the attribute says none or nonsense."""
+    stated = value_of(dataset, "NumberOfFrames")
+    number = whole_of(dataset, "NumberOfFrames")
+    if number is not None and number >= 1:
+        return number, ()
+    if stated is None and number is None and "NumberOfFrames" not in dataset:
+        return 1, ()
+    text = f"Number of Frames is {text_of(dataset, 'NumberOfFrames')[:32]!r}; taken for 1."
+    return 1, (Note("frames_assumed", text),)
 
 
 def _without_pixels(dataset: Dataset, source: Source) -> InputError:
@@ -111,7 +184,6 @@ def _check_layout(layout: Layout, source: Source, limits: Limits) -> None:
         "Rows": (layout.rows, 1 <= layout.rows <= 65535, "1 to 65535"),
         "Columns": (layout.columns, 1 <= layout.columns <= 65535, "1 to 65535"),
         "SamplesPerPixel": (layout.samples, layout.samples in (1, 3), "1 or 3"),
-        "NumberOfFrames": (layout.frames, layout.frames >= 1, "at least 1"),
         "BitsAllocated": (
             layout.bits_allocated,
             layout.bits_allocated in (1, 8, 16, 32, 64),
@@ -137,67 +209,193 @@ def _check_layout(layout: Layout, source: Source, limits: Limits) -> None:
 
 def iter_frames(
     dataset: Dataset, layout: Layout, source: Source, *, half: bool = False
-) -> Iterator[tuple[Pixels, str]]:
+) -> Iterator[Frame]:
     """Decode the frames one by one.
 
     half: JPEG 2000 at half resolution, interpolated; ask ``hoseg.dicom.halve.may_halve`` first
-
-    Yields
-    ------
-    pixels: (H, W) or (H, W, 3), as stored; read-only for uncompressed data
-    photometric: interpretation after decoding (a codec may have turned YBR into RGB)
 
     Raises
     ------
     InputError: unsupported, truncated, corrupt, out_of_memory
     """
     syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
-    try:
-        decoder = get_decoder(syntax)
-    except NotImplementedError as error:
+    value = value_of(dataset, layout.keyword)
+    value = value if isinstance(value, bytes) else b""
+    compressed = _is_compressed(value, syntax, layout)
+    if not _is_known(syntax, compressed, value):
         text = f"Transfer Syntax UID {syntax} is not supported; convert it with dcmdjpeg or dcmconv"
-        raise source.fail(Reason.UNSUPPORTED, text) from error
-    options: dict[str, Any]
-    if syntax.is_encapsulated:
-        register()
-        options = {"decoding_plugin": PLUGIN, "allow_excess_frames": False, HALF: half}
-    else:
-        _check_length(dataset, layout, source)
-        options = {"view_only": layout.bits_allocated >= 8}
+        raise source.fail(Reason.UNSUPPORTED, text)
+    if not compressed:
+        _check_length(value, layout, source)
     try:
-        frames = decoder.iter_array(dataset, raw=True, correct_unused_bits=False, **options)
-        for _, (pixels, properties) in zip(range(layout.frames), frames, strict=False):
-            if not pixels.dtype.isnative:
-                pixels = pixels.astype(pixels.dtype.newbyteorder("="))
-            yield pixels, str(properties["photometric_interpretation"])
+        if compressed:
+            yield from _decode_coded(value, dataset, layout, half)
+        else:
+            yield from _decode_native(value, dataset, layout)
     except MemoryError as error:
         raise source.fail(Reason.OUT_OF_MEMORY, "not enough memory to decode") from error
+    except Truncated as error:
+        text = f"the pixel data is cut off ({error}); the file was not copied completely"
+        raise source.fail(Reason.TRUNCATED, text) from error
     except DECODE_ERRORS as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         text = f"the pixel data cannot be decoded ({lines[-1].strip()[:200]}); export it again"
         raise source.fail(Reason.CORRUPT, text) from error
 
 
-def _check_length(dataset: Dataset, layout: Layout, source: Source) -> None:
+def _is_compressed(value: bytes, syntax: UID, layout: Layout) -> bool:
+    """Whether pixel data is compressed: what it looks like decides against the transfer syntax."""
+    if syntax in _NATIVE_SYNTAXES or layout.keyword != "PixelData":
+        return False
+    return value.startswith(ITEM) or coding_of(value) is not None or len(value) < layout.all_bytes
+
+
+def _is_known(syntax: UID, compressed: bool, value: bytes) -> bool:
+    if syntax in _NATIVE_SYNTAXES or syntax in CODINGS:
+        return True
+    # A private or mistyped UID: what the bytes are decides, if they are anything.
+    return not syntax.is_transfer_syntax and compressed and _first_coding(value) is not None
+
+
+def _first_coding(value: bytes) -> Coding | None:
+    try:
+        return coding_of(next(frames_of(value, 1)))
+    except (StopIteration, ValueError):
+        return None
+
+
+def _check_length(value: bytes, layout: Layout, source: Source) -> None:
     """Compare uncompressed pixel data with its claimed size before anything is allocated."""
-    value = value_of(dataset, layout.keyword)
-    actual = len(value) if isinstance(value, bytes) else 0
-    pixels = layout.rows * layout.columns * layout.samples * layout.frames
-    expected = (pixels * layout.bits_allocated + 7) // 8
-    if text_of(dataset, "PhotometricInterpretation") == "YBR_FULL_422":
+    expected = layout.all_bytes
+    if layout.photometric == "YBR_FULL_422":
         expected = expected * 2 // 3
-    if actual < expected:
-        text = f"pixel data has {actual} of {expected} bytes; the file was not copied completely"
-        raise source.fail(Reason.TRUNCATED, text)
+    if len(value) < expected:
+        text = f"pixel data has {len(value)} of {expected} bytes"
+        raise source.fail(Reason.TRUNCATED, f"{text}; the file was not copied completely")
 
 
-def keep_stored_bits(
-    pixels: Pixels, layout: Layout, *, lossy: bool
-) -> tuple[Pixels, tuple[Note, ...]]:
-    """Bring values into the range of Bits Stored; the array itself is returned when they are.
+def _decode_native(value: bytes, dataset: Dataset, layout: Layout) -> Iterator[Frame]:
+    syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
+    notes: tuple[Note, ...] = ()
+    if syntax not in _NATIVE_SYNTAXES:
+        text = f"The transfer syntax ({syntax.name}) says compressed, the pixel data is not."
+        notes, syntax = (Note("transfer_syntax_contradicts", text),), ExplicitVRLittleEndian
+    options: dict[str, Any] = {
+        "rows": layout.rows,
+        "columns": layout.columns,
+        "number_of_frames": layout.frames,
+        "samples_per_pixel": layout.samples,
+        "bits_allocated": layout.bits_allocated,
+        "bits_stored": layout.bits_stored,
+        "pixel_representation": int(layout.signed),
+        "photometric_interpretation": layout.photometric,
+        "planar_configuration": whole_of(dataset, "PlanarConfiguration") or 0,
+        "pixel_keyword": layout.keyword,
+        "pixel_vr": dataset[layout.keyword].VR,
+        "view_only": layout.bits_allocated >= 8,
+        "correct_unused_bits": False,
+    }
+    frames = get_decoder(syntax).iter_array(value, raw=True, **options)
+    for _, (pixels, properties) in zip(range(layout.frames), frames, strict=False):
+        if not pixels.dtype.isnative:
+            pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+        pixels, more = keep_stored_bits(pixels, layout)
+        photometric = str(properties["photometric_interpretation"])
+        yield Frame(pixels, photometric, layout.bits_stored, notes + more)
 
-    Unused high bits may hold an overlay (PS3.5 8.1.1, retired) and are cut off. A lossy codec may
-    overshoot the range instead: there the values are clipped, since cutting would wrap them round.
+
+def _decode_coded(value: bytes, dataset: Dataset, layout: Layout, half: bool) -> Iterator[Frame]:
+    syntax = UID(str(dataset.file_meta.get("TransferSyntaxUID", "")))
+    stated = CODINGS.get(syntax, Coding.NATIVE)
+    wanted = FrameSize(
+        layout.rows, layout.columns, layout.samples, layout.bits_allocated, coding=stated
+    )
+    tables = [value_of(dataset, f"ExtendedOffsetTable{part}") for part in ("", "Lengths")]
+    extended = (tables[0], tables[1]) if all(isinstance(t, bytes) for t in tables) else None
+    coded = list(frames_of(value, layout.frames, extended))
+    notes: tuple[Note, ...] = ()
+    if not coded:
+        raise Truncated("there is no frame in it")
+    if len(coded) != layout.frames:
+        text = f"Number of Frames says {layout.frames}, the pixel data holds {len(coded)}."
+        notes = (Note("frames_contradict", text),)
+    for frame in coded[: layout.frames]:
+        decoded = decode_frame(frame, wanted, layout.photometric, half)
+        if decoded.size.coding in (Coding.RLE, Coding.NATIVE):
+            samples = decoded.samples
+            if layout.signed:
+                samples = samples.view(samples.dtype.str.replace("u", "i"))
+            pixels, more = keep_stored_bits(samples, layout)
+            bits = layout.bits_stored
+        else:
+            pixels, bits, more = follow_codestream(decoded, dataset, layout)
+        yield Frame(pixels, decoded.photometric, bits, notes + decoded.notes + more)
+
+
+def follow_codestream(
+    decoded: Decoded, dataset: Dataset, layout: Layout
+) -> tuple[Pixels, int, tuple[Note, ...]]:
+    """Give decoded samples the sign that the attributes state and the precision of their stream.
+
+    A codestream knows its precision; Bits Stored and High Bit are copies that programs forget to
+    change. Whether samples are signed only Pixel Representation knows: JPEG and JPEG-LS carry
+    two's complement as if it were unsigned, and so do many JPEG 2000 encoders.
+
+    Returns
+    -------
+    pixels: (H, W) or (H, W, 3)
+    bits: precision that holds for them
+    notes: ``precision_contradicts``, ``unused_bits_removed``
+    """
+    pixels, bits = decoded.samples, decoded.size.bits
+    width = 8 * pixels.dtype.itemsize
+    if layout.signed and pixels.dtype.kind == "u":
+        pixels = _with_sign(pixels, bits, layout.bits_stored)
+    elif not layout.signed and pixels.dtype.kind == "i":
+        pixels = pixels.view(f"u{pixels.dtype.itemsize}") & ((1 << bits) - 1)
+    if bits == width > layout.bits_stored and _has_overlay_bits(dataset, layout.bits_stored):
+        pixels, notes = keep_stored_bits(pixels, replace(layout, high_bit=layout.bits_stored - 1))
+        return pixels, layout.bits_stored, notes
+    low, high = _range(layout.bits_stored, layout.signed)
+    fits = low <= int(pixels.min()) and int(pixels.max()) <= high
+    if fits and layout.high_bit == layout.bits_stored - 1:
+        return pixels, layout.bits_stored, ()
+    text = (
+        f"The codestream has {bits} bits; Bits Stored says {layout.bits_stored}, High Bit "
+        f"{layout.high_bit}. The codestream is followed."
+    )
+    stored = layout.bits_stored if fits else bits
+    return pixels, stored, (Note("precision_contradicts", text),)
+
+
+def _with_sign(pixels: Pixels, bits: int, bits_stored: int) -> Pixels:
+    """Read unsigned samples of a precision as two's complement."""
+    width = 8 * pixels.dtype.itemsize
+    signed = pixels.view(f"i{pixels.dtype.itemsize}")
+    if bits == width and bits_stored < bits and int(signed.min()) >= 0:
+        # Every bit was coded, and those above Bits Stored may have been left empty.
+        left_empty = (1 << (bits_stored - 1)) <= int(signed.max()) < (1 << bits_stored)
+        bits = bits_stored if left_empty else bits
+    up = width - bits
+    return (signed << up) >> up if up else signed
+
+
+def _has_overlay_bits(dataset: Dataset, bits_stored: int) -> bool:
+    """Whether an overlay is declared in unused bits of the pixels (PS3.3 C.9.2, retired)."""
+    elements = (dataset.get((0x6000 + 2 * n, 0x0102)) for n in range(16))
+    places = [element.value for element in elements if element is not None]
+    return any(isinstance(place, int) and place >= bits_stored for place in places)
+
+
+def _range(bits: int, signed: bool) -> tuple[int, int]:
+    low = -(1 << (bits - 1)) if signed else 0
+    return low, low + (1 << bits) - 1
+
+
+def keep_stored_bits(pixels: Pixels, layout: Layout) -> tuple[Pixels, tuple[Note, ...]]:
+    """Bring uncompressed values into the range of Bits Stored; the array itself where they are.
+
+    Unused high bits may hold an overlay (PS3.5 8.1.1, retired) and are cut off.
     """
     width = pixels.dtype.itemsize * 8
     if not np.issubdtype(pixels.dtype, np.integer) or width < layout.bits_stored:
@@ -208,12 +406,9 @@ def keep_stored_bits(
     if layout.bits_stored == width:
         return pixels, ()
     signed = np.issubdtype(pixels.dtype, np.signedinteger)
-    low = -(1 << (layout.bits_stored - 1)) if signed else 0
-    high = low + (1 << layout.bits_stored) - 1
+    low, high = _range(layout.bits_stored, signed)
     if int(pixels.max()) <= high and (not signed or low <= int(pixels.min())):
         return pixels, ()
-    if lossy:
-        return np.clip(pixels, low, high), ()
     up = width - layout.bits_stored
     text = f"Bits above Bits Stored ({layout.bits_stored}) are not empty (an overlay?); removed."
     return (pixels << up) >> up, (Note("unused_bits_removed", text),)

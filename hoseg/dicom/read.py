@@ -28,6 +28,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
 )
 
+from hoseg.dicom.fragments import delimited
 from hoseg.dicom.source import Limits, Source
 from hoseg.dicom.values import CONVERSION_ERRORS
 from hoseg.reasons import Reason
@@ -62,6 +63,7 @@ ModalityLUTSequence VOILUTSequence PresentationLUTShape
 SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence
 ExtendedOffsetTable ExtendedOffsetTableLengths PixelData FloatPixelData DoubleFloatPixelData
 """
+_PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 @cache
@@ -121,13 +123,23 @@ def parse(data: bytes, source: Source, limits: Limits) -> Dataset:
     try:
         dataset = _parse_inflated(data, source, limits)
         if dataset is None:
-            dataset = dcmread(io.BytesIO(data), force=True, specific_tags=list(wanted_tags()))
+            dataset = _parse_plain(data)
         _set_transfer_syntax(dataset)
     except MemoryError as error:
         raise source.fail(Reason.OUT_OF_MEMORY, "not enough memory to parse the file") from error
     except PARSE_ERRORS as error:
         text = f"cannot be parsed as DICOM ({type(error).__name__}: {error}); export it again"
         raise source.fail(Reason.CORRUPT, text) from error
+    return dataset
+
+
+def _parse_plain(data: bytes) -> Dataset:
+    tags = list(wanted_tags())
+    dataset = dcmread(io.BytesIO(data), force=True, specific_tags=tags)
+    if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
+        mended = delimited(data)
+        if mended is not None:
+            dataset = dcmread(io.BytesIO(mended), force=True, specific_tags=tags)
     return dataset
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import imagecodecs
+import jpeg_ls
 import numpy as np
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -69,6 +70,35 @@ ENCODERS = {
     uid.JPEG2000: lambda a: imagecodecs.jpeg2k_encode(a, level=90, codecformat="j2k"),
     uid.HTJ2KLossless: lambda a: imagecodecs.htj2k_encode(a, reversible=True),
 }
+
+
+def _wavelet(pixels: np.ndarray, bits: int, reversible: bool) -> bytes:
+    level = 0 if reversible else 90
+    options = {"codecformat": "j2k", "bitspersample": bits, "reversible": reversible}
+    return bytes(imagecodecs.jpeg2k_encode(pixels, level=level, **options))
+
+
+def _lossless(pixels: np.ndarray, bits: int, predictor: int) -> bytes:
+    options = {"lossless": True, "predictor": predictor, "bitspersample": bits}
+    return bytes(imagecodecs.jpeg8_encode(pixels, **options))
+
+
+def _jpeg_ls(pixels: np.ndarray, bits: int, error: int) -> bytes:
+    return bytes(jpeg_ls.encode_buffer(pixels.tobytes(), *pixels.shape, 1, bits, error))
+
+
+EXACT = {
+    uid.JPEGExtended12Bit: lambda a, bits: bytes(
+        imagecodecs.jpeg8_encode(a, level=100, bitspersample=bits)
+    ),
+    uid.JPEGLosslessSV1: lambda a, bits: _lossless(a, bits, 1),
+    uid.JPEGLossless: lambda a, bits: _lossless(a, bits, 6),
+    uid.JPEGLSLossless: lambda a, bits: _jpeg_ls(a, bits, 0),
+    uid.JPEGLSNearLossless: lambda a, bits: _jpeg_ls(a, bits, 2),
+    uid.JPEG2000Lossless: lambda a, bits: _wavelet(a, bits, True),
+    uid.JPEG2000: lambda a, bits: _wavelet(a, bits, False),
+}
+"""Encoders that put a stated precision into the codestream (16-bit input)."""
 
 
 def save(ds: Dataset, path: Path) -> Path:

@@ -69,6 +69,33 @@ def test_rle_that_holds_less_than_the_attributes_say_is_refused(tmp_path, stored
         read_one(ds, tmp_path)
 
 
+@pytest.mark.parametrize("padding", [b" ", b"  ", b"\xff", b"\x7f", bytes(16), b"\x80" * 3])
+def test_rle_padding_is_no_run(tmp_path, padding):
+    """The segment of a film's low bytes is followed by bytes that mean nothing."""
+    pixels = film()
+    got = read_one(_rle_with(pixels, padding), tmp_path)
+    np.testing.assert_array_equal(got.pixels, pixels)
+
+
+def test_rle_runs_past_the_last_pixel_end_there(tmp_path):
+    pixels = np.full((48, 64), 0x0102, np.uint16)
+    run = bytes([257 - 128]) + b"\x02"  # 128 values, 24 of them to fill 3,072 pixels
+    whole = bytes([257 - 128]) + b"\x01"
+    header = struct.pack("<16I", 2, 64, 64 + 50, *[0] * 13)
+    ds = compress(dataset(pixels), uid.RLELossless, header + whole * 25 + run * 25)
+    np.testing.assert_array_equal(read_one(ds, tmp_path).pixels, pixels)
+
+
+def _rle_with(pixels, padding):
+    ds = dataset(pixels)
+    ds.compress(uid.RLELossless, encoding_plugin="pydicom")
+    frame = pydicom.encaps.get_frame(ds.PixelData, 0, number_of_frames=1)
+    first, second = struct.unpack_from("<2I", frame, 4)
+    header = struct.pack("<16I", 2, first, second + len(padding), *[0] * 13)
+    padded = frame[first:second] + padding + frame[second:] + padding
+    return compress(ds, uid.RLELossless, header + padded)
+
+
 def test_jpeg_colour_space_of_the_attributes_wins(tmp_path):
     rgb = np.zeros((32, 32, 3), np.uint8)
     rgb[..., 0] = 200

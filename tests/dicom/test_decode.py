@@ -258,9 +258,10 @@ def _all_frames(path: Path) -> np.ndarray:
     ds = parse(path.read_bytes(), source, Limits())
     layout = read_layout(ds, source, Limits())
     frames = []
-    for pixels, photometric in iter_frames(ds, layout, source):
-        if photometric.startswith("YBR_FULL"):
-            pixels = convert_color_space(pixels, photometric, "RGB")
+    for frame in iter_frames(ds, layout, source):
+        pixels = frame.pixels
+        if frame.photometric.startswith("YBR_FULL"):
+            pixels = convert_color_space(pixels, frame.photometric, "RGB")
         frames.append(pixels.copy())
     return frames[0] if len(frames) == 1 else np.stack(frames)
 

@@ -9,7 +9,7 @@ from pydicom import uid
 
 from hoseg.errors import InputError
 
-from .build import ENCODERS, codes, compress, dataset, film, read, read_one, save
+from .build import ENCODERS, EXACT, codes, compress, dataset, film, read, read_one, save
 
 
 def test_overlay_in_unused_bits_is_cut_off(tmp_path):
@@ -21,13 +21,80 @@ def test_overlay_in_unused_bits_is_cut_off(tmp_path):
     assert "unused_bits_removed" in codes(got)
 
 
-def test_lossy_overshoot_is_clipped_not_wrapped(tmp_path):
+@pytest.mark.parametrize("syntax", EXACT, ids=lambda s: s.name)
+@pytest.mark.parametrize("attributes", [{"BitsStored": 10, "HighBit": 9}, {"HighBit": 15}])
+def test_the_precision_of_the_codestream_decides(syntax, attributes, tmp_path):
+    """12 bits in the codestream; pydicom and GDCM keep them whatever the attributes say."""
     pixels = np.full((48, 64), 1000, np.uint16)
-    pixels[:, 32:] = 1100  # the codestream knows 12 bits, the attributes state 10
-    frame = imagecodecs.jpeg8_encode(pixels, level=100, bitspersample=12)
-    got = read_one(compress(dataset(pixels, 10), uid.JPEGExtended12Bit, frame), tmp_path).pixels
-    assert got.max() == 1023
-    assert got[:, 40:].min() == 1023
+    pixels[:, 32:] = 4000
+    ds = compress(dataset(pixels, **attributes), syntax, EXACT[syntax](pixels, 12))
+    got = read_one(ds, tmp_path)
+    assert np.abs(got.pixels[:, :24].astype(int) - 1000).max() <= 2
+    assert np.abs(got.pixels[:, 40:].astype(int) - 4000).max() <= 2
+    assert "precision_contradicts" in codes(got)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("syntax", EXACT, ids=lambda s: s.name)
+def test_signed_samples_that_a_codec_carries_as_unsigned(syntax, bits, tmp_path):
+    """Two's complement of 12 bits, in a codestream of 12 bits and of 16, lossless and lossy."""
+    if (syntax, bits) == (uid.JPEGExtended12Bit, 16):
+        pytest.skip("JPEG Extended has 12 bits at most")
+    pixels = np.full((48, 64), 900, np.int16)
+    pixels[:, 32:] = -700
+    carried = (pixels.view(np.uint16) & ((1 << bits) - 1)).astype(np.uint16)
+    ds = compress(dataset(pixels), syntax, EXACT[syntax](carried, bits))
+    got = read_one(ds, tmp_path).pixels
+    assert np.issubdtype(got.dtype, np.signedinteger)
+    assert np.abs(got[:, :24].astype(int) - 900).max() <= 8  # a lossy edge of 64,000 rings
+    assert np.abs(got[:, 40:].astype(int) + 700).max() <= 8
+
+
+def test_signed_samples_whose_unused_bits_were_left_empty(tmp_path):
+    """16 bits coded, 12 stored, nothing above them: bit 11 is the sign all the same."""
+    pixels = np.array([[-2048, -1, 0, 2047]] * 8, np.int16)
+    carried = pixels.view(np.uint16) & 0x0FFF
+    for syntax in (uid.JPEGLSLossless, uid.JPEGLosslessSV1, uid.JPEG2000Lossless):
+        ds = compress(dataset(pixels), syntax, EXACT[syntax](carried, 16))
+        np.testing.assert_array_equal(read_one(ds, tmp_path).pixels, pixels)
+
+
+def test_a_signed_codestream_of_unsigned_pixels(tmp_path):
+    """JPEG 2000 knows a sign; where Pixel Representation says unsigned, the bits are kept."""
+    pixels = film()
+    shifted = (pixels.astype(np.int16) << 4 >> 4).astype(np.int16)
+    frame = imagecodecs.jpeg2k_encode(
+        shifted, level=0, codecformat="j2k", reversible=True, bitspersample=12
+    )
+    got = read_one(compress(dataset(pixels), uid.JPEG2000Lossless, bytes(frame)), tmp_path)
+    np.testing.assert_array_equal(got.pixels, pixels)
+
+
+def test_a_declared_overlay_within_a_codestream_is_cut_off(tmp_path):
+    pixels = film()
+    burned = pixels.copy()
+    burned[5:9, 7:20] |= 1 << 12
+    for declared in (True, False):
+        ds = dataset(pixels)
+        if declared:
+            ds.add_new(0x60000100, "US", 16)
+            ds.add_new(0x60000102, "US", 12)
+        frame = EXACT[uid.JPEGLosslessSV1](burned, 16)
+        got = read_one(compress(ds, uid.JPEGLosslessSV1, frame), tmp_path)
+        np.testing.assert_array_equal(got.pixels, pixels if declared else burned)
+        expected = "unused_bits_removed" if declared else "precision_contradicts"
+        assert expected in codes(got)
+
+
+def test_saturated_metal_does_not_wrap_round_in_lossy_htj2k(tmp_path):
+    """An irreversible wavelet overshoots at metal; OpenJPEG is the oracle, PS3.5 the reason."""
+    for dtype, top in ((np.uint8, 255), (np.uint16, 65535)):
+        pixels = np.full((96, 96), top // 4, dtype)
+        pixels[30:60, 30:60] = top
+        frame = bytes(imagecodecs.htj2k_encode(pixels, level=0.02, reversible=False))
+        got = read_one(compress(dataset(pixels, 16), uid.HTJ2K, frame), tmp_path).pixels
+        np.testing.assert_array_equal(got, imagecodecs.jpeg2k_decode(frame))
+        assert got[33:57, 33:57].min() > 0.9 * top
 
 
 def test_high_bit_not_at_the_end_is_shifted_down(tmp_path):
