@@ -133,9 +133,6 @@ def test_a_codestream_without_items(tmp_path):
 
 
 def test_a_private_transfer_syntax_is_read_by_its_codestream(tmp_path):
-    ds = compressed()
-    ds.file_meta.TransferSyntaxUID = "1.2.3.4"
-    ds.file_meta.TransferSyntaxUID = uid.UID("1.2.3.4")
     path = save(compressed(), tmp_path / "film.dcm")
     data = path.read_bytes().replace(b"1.2.840.10008.1.2.4.70", b"1.2.840.99999.1.2.4.70", 1)
     path.write_bytes(data)
