@@ -10,7 +10,6 @@ from pydicom.tag import BaseTag
 from hoseg.dicom.read import PARSE_ERRORS, looks_like_dicom, silence_warnings
 from hoseg.dicom.source import Source
 from hoseg.dicom.values import text_of
-from hoseg.radiograph import Radiograph
 
 _HEAD_BYTES = 32_768  # SOP Instance UID is among the first elements of every object
 _SOP_INSTANCE = 0x00080018
@@ -34,12 +33,6 @@ def sop_instance(source: Source) -> bytes | None:
     except PARSE_ERRORS:
         return None
     return uid.encode("ascii", "replace") or None
-
-
-def study_key(radiograph: Radiograph) -> str:
-    """Return what groups images into studies: the Study Instance UID, else the folder."""
-    place = radiograph.source.split("!")[0].rpartition("/")[0]
-    return radiograph.attributes.study_uid or place
 
 
 def _after_instance(tag: BaseTag, vr: str | None, length: int) -> bool:

@@ -96,18 +96,3 @@ def to_grid(image: NDArray[Any], grid: Grid) -> NDArray[Any]:
     shrinks = grid.shape[0] <= window.shape[0] and grid.shape[1] <= window.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return cv2.resize(window, grid.shape[::-1], interpolation=interpolation)
-
-
-def from_grid(
-    channel: NDArray[np.uint8], grid: Grid, original_shape: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """Bring one channel (h, w) uint8 back to the original grid (H, W); zero outside the window."""
-    window = grid_window(grid)
-    inside: NDArray[np.uint8] = np.asarray(
-        cv2.resize(channel, window.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8
-    )
-    if window.shape == original_shape:
-        return inside
-    out = np.zeros(original_shape, np.uint8)
-    out[window.slices] = inside
-    return out

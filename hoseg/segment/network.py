@@ -217,11 +217,6 @@ def _round_unit(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     norm.bias.copy_((norm.bias - mean * scale).bfloat16() + mean * scale)
 
 
-def count_parameters(network: nn.Module) -> int:
-    """Number of trainable scalars."""
-    return sum(p.numel() for p in network.parameters())
-
-
 def _check_options(kind: type, options: Mapping[str, Any]) -> None:
     allowed = [name for name in inspect.signature(kind).parameters if name != "self"]
     for name, value in options.items():

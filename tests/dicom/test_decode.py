@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels import convert_color_space, pixel_array
 from pydicom.sequence import Sequence
 
-from hoseg.dicom import Limits, Source, decode, discover, load, sop_instance, study_key
+from hoseg.dicom import Limits, Source, decode, discover, load, sop_instance
 from hoseg.dicom.pixels import iter_frames, read_layout
 from hoseg.dicom.read import parse
 from hoseg.errors import InputError
@@ -224,13 +224,11 @@ def test_load_takes_folders_and_user_spacing(tmp_path):
     assert told.spacing.mm == (0.15, 0.15)
 
 
-def test_instance_and_study(tmp_path):
+def test_instance(tmp_path):
     ds = dataset(film())
     path = save(ds, tmp_path / "a.dcm")
     assert sop_instance(Source(path, "a")) == ds.SOPInstanceUID.encode()
     assert sop_instance(Source(tmp_path / "none", "none")) is None
-    (radiograph,) = read(path)
-    assert study_key(radiograph) == ds.StudyInstanceUID
 
 
 def test_our_pixels_equal_pydicoms_on_its_own_test_set():

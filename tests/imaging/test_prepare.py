@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hoseg.errors import SettingError
 from hoseg.imaging.prepare import ASSUMED_LONG_SIDE_MM, prepare, restore
-from hoseg.imaging.resample import GridWindow, from_grid, grid_window, make_grid, to_grid
+from hoseg.imaging.resample import GridWindow, grid_window, make_grid, to_grid
 from hoseg.radiograph import Display, Grid, Radiograph, Spacing, SpacingSource
 
 from .films import pelvis_like
@@ -117,13 +117,6 @@ def test_zero_probability_never_counts():
     prepared = prepare(film, 0.5)
     masks = restore(np.zeros((4, *prepared.grid.shape), np.uint8), prepared, (0.001,) * 4)
     assert not masks.any()
-
-
-def test_one_channel_back():
-    grid = make_grid(GridWindow(4, 6, 44, 66), (0.2, 0.2), (0.4, 0.4))
-    back = from_grid(np.full(grid.shape, 200, np.uint8), grid, (50, 70))
-    assert (back[4:44, 6:66] == 200).all()
-    assert back.sum() == 200 * 40 * 60
 
 
 def test_without_millimetres_the_scale_is_assumed_and_said():
