@@ -59,15 +59,20 @@ class View(StrEnum):
 
 
 class SpacingSource(StrEnum):
-    """Where millimetres come from, best first (DICOM PS3.3 C.7.6.3.1.3, 10.7.1.3)."""
+    """Where millimetres come from, in the order in which one is taken before the next.
 
+    DICOM PS3.3 C.7.6.3.1.3, 10.7.1.3. ``USER_OVERRIDE``: in place of what the file carries;
+    ``USER``: stated for a file that carries none.
+    """
+
+    USER_OVERRIDE = "user_override"
     FIDUCIAL = "fiducial"
     IMPLANT_HEAD = "implant_head"
-    USER = "user"
     GEOMETRY = "geometry"
     MAGNIFICATION = "magnification"
     ASSUMED_MAGNIFICATION = "assumed_magnification"
     UNTYPED = "untyped"
+    USER = "user"
 
 
 @dataclass(frozen=True)

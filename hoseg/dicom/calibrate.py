@@ -2,13 +2,15 @@
 
 The order is fixed (DICOM PS3.3 10.7.1.3; literature on magnification in the grading notes):
 
+0. What the user puts in place of all below (``--override-spacing-mm``), with a note.
 1. Pixel Spacing, calibration type FIDUCIAL: an object of known size at the depth of the bone.
 2. Pixel Spacing, calibration type GEOMETRY: already corrected to an assumed depth.
 3. Imager Pixel Spacing divided by the stated magnification, or by SID / SOD.
 4. (an implant head of known diameter: given by the user, handled by the grading stage)
 5. Imager Pixel Spacing alone: magnification 1.20 +/- 0.05 is assumed.
 6. Pixel Spacing without a type: nobody knows what it means; handled like 5 and flagged.
-7. Nothing: pixels only.
+7. What the user states for files that carry none (``--spacing-mm``).
+8. Nothing: pixels only.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ _SD = {
     SpacingSource.ASSUMED_MAGNIFICATION: ASSUMED_MAGNIFICATION_SD / ASSUMED_MAGNIFICATION,
     SpacingSource.UNTYPED: ASSUMED_MAGNIFICATION_SD / ASSUMED_MAGNIFICATION,
     SpacingSource.USER: 0.01,
+    SpacingSource.USER_OVERRIDE: 0.01,
 }
 
 # No hip lies on the detector: a smaller stated value is a default nobody filled in.
@@ -42,22 +45,40 @@ Pair = tuple[float, float]
 
 
 def calibrate(
-    dataset: Dataset, user_mm: Pair | None = None
+    dataset: Dataset, user_mm: Pair | None = None, *, override: bool = False
 ) -> tuple[Spacing | None, tuple[Note, ...]]:
     """Return the spacing at the plane of the hip and what should be known about it.
 
     Parameters
     ----------
     dataset: attributes of one image
-    user_mm: (row, column) spacing at the hip that the user states (mm); wins over all others
+    user_mm: (row, column) spacing at the hip that the user states (mm), for files that carry none
+    override: it stands in place of what a file carries, too
 
     Returns
     -------
     spacing: None when nothing usable is stated
     notes: ``spacing_invalid``, ``spacing_untyped``, ``magnification_assumed``, ...
     """
-    if user_mm is not None:
-        return _spacing(user_mm, 1.0, SpacingSource.USER), ()
+    spacing, notes = _stated(dataset)
+    if user_mm is None:
+        return spacing, notes
+    if spacing is None:
+        notes = tuple(note for note in notes if note.code != "spacing_missing")
+        return _spacing(user_mm, 1.0, SpacingSource.USER), notes
+    if not override:
+        return spacing, notes
+    text = (
+        f"The file says {spacing.row_mm:.4g} x {spacing.column_mm:.4g} mm at the hip "
+        f"({spacing.source.replace('_', ' ')}); the user put {user_mm[0]:.4g} x "
+        f"{user_mm[1]:.4g} mm in their place."
+    )
+    overridden = _spacing(user_mm, 1.0, SpacingSource.USER_OVERRIDE)
+    return overridden, (Note("spacing_overridden", text),)
+
+
+def _stated(dataset: Dataset) -> tuple[Spacing | None, tuple[Note, ...]]:
+    """Spacing that a file carries."""
     notes: list[Note] = []
     pixel_mm = _pair(dataset, "PixelSpacing", notes)
     imager_mm = _pair(dataset, "ImagerPixelSpacing", notes) or _pair(

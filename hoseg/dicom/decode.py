@@ -82,15 +82,19 @@ def load(
     spacing_mm: tuple[float, float] | float | None = None,
     limits: Limits | None = None,
     for_spacing_mm: float | None = None,
+    *,
+    override_spacing: bool = False,
 ) -> list[Radiograph]:
     """Read every radiograph at a path: a file, a folder, a DICOMDIR or a zip archive.
 
     Parameters
     ----------
     path: what to read
-    spacing_mm: distance between pixel centres at the hip (mm), (row, column) or one for both
+    spacing_mm: distance between pixel centres at the hip (mm), (row, column) or one for both,
+        for files that carry none
     limits: what may be read
     for_spacing_mm: as in ``decode``: for masks without pictures
+    override_spacing: ``spacing_mm`` stands in place of what a file carries, too
 
     Returns
     -------
@@ -107,6 +111,7 @@ def load(
         if len(sources) > 1 and source.problem and status_of(source.problem[0]) == "skipped":
             continue
         try:
+            source = replace(source, override_spacing=override_spacing)
             found += decode(source, limits, for_spacing_mm)
         except InputError as error:
             if len(sources) == 1 or status_of(error.code) != "skipped":
@@ -117,7 +122,7 @@ def load(
 def _describe(dataset: Dataset, source: Source) -> Radiograph:
     """Fill in all that does not depend on the frame; the pixels are still empty."""
     attributes = describe(dataset)
-    spacing, notes = calibrate(dataset, source.spacing_mm)
+    spacing, notes = calibrate(dataset, source.spacing_mm, override=source.override_spacing)
     display, display_notes = read_display(dataset)
     side, side_notes = find_side(dataset, attributes)
     view, view_notes = find_view(dataset, attributes, side)

@@ -44,7 +44,7 @@ def discover(
     ----------
     inputs: files, folders, DICOMDIR files or zip archives
     limits: what may be read
-    spacing_mm: (row, column) spacing that the user states for all of them (mm)
+    spacing_mm: (row, column) spacing at the hip that the user states for files that carry none (mm)
     out: folder that results go to; nothing below it is read, unless it is itself an input, or
         an input lies in it: then only what hoseg wrote there is left out
 

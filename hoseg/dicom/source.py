@@ -52,7 +52,8 @@ class Source:
         "archive.zip!inner/name" inside an archive
     member: name inside the archive, or None
     problem: (reason code, sentence) found on the way; ``decode`` raises it
-    spacing_mm: (row, column) given by the user, or None
+    spacing_mm: (row, column) at the hip given by the user, for files that carry none; or None
+    override_spacing: ``spacing_mm`` stands in place of what a file carries, too
     occurrence: which of the members of that name, from 0
     identity: the same text for the same bytes, however the user spelled the path; "" when the
         input was not discovered
@@ -65,6 +66,7 @@ class Source:
     spacing_mm: tuple[float, float] | None = None
     occurrence: int = 0
     identity: str = ""
+    override_spacing: bool = False
 
     def fail(self, reason: Reason, sentence: str) -> InputError:
         """Make the error that says what is wrong with this input."""

@@ -172,6 +172,8 @@ def _scale(finding: HipFinding) -> str:
         return "no calibration: pixels only, no rule in millimetres can fire"
     if finding.spacing_source in _ASSUMED:
         return "millimetres rest on an assumed magnification"
+    if finding.spacing_source == SpacingSource.USER_OVERRIDE.value:
+        return "the user's millimetres stand in place of those that the file carries"
     return ""
 
 

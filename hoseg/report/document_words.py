@@ -22,6 +22,7 @@ _CALIBRATIONS = {
     "fiducial": "calibrated with an object in the film",
     "implant_head": "from the known diameter of the implant head",
     "user": "given by the user",
+    "user_override": "given by the user IN PLACE of what the file carries",
     "geometry": "corrected by the device for an assumed depth",
     "magnification": "detector spacing over the stated magnification",
     "assumed_magnification": "detector spacing over an ASSUMED magnification of 1.20",

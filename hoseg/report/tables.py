@@ -56,8 +56,8 @@ _SPACING_SOURCE = Column(
     "spacing_source",
     "text",
     "code",
-    "where millimetres come from, best first: fiducial, "
-    "implant_head, user, geometry, magnification, assumed_magnification, untyped",
+    "where millimetres come from, in the order of precedence: user_override, fiducial, "
+    "implant_head, geometry, magnification, assumed_magnification, untyped, user",
 )
 
 IMAGE_COLUMNS: tuple[Column, ...] = (

@@ -17,7 +17,7 @@ from hoseg.datasets.labelled import usual_way_up
 from hoseg.dicom import decode
 from hoseg.dicom.archive import source_named
 from hoseg.errors import InputError, OutputError
-from hoseg.radiograph import Radiograph, Side, Structure
+from hoseg.radiograph import Radiograph, Side, SpacingSource, Structure
 from hoseg.report.paths import inside, located
 from hoseg.report.schema import ResultFile, read_result
 from hoseg.report.tables import Column, write_csv
@@ -139,6 +139,7 @@ def _radiograph(result: ResultFile, source: str) -> Radiograph:
     if place is None:
         raise InputError(result.source, "has moved; put it back to export its corrected mask")
     spacing = result.image.spacing if result.image else None
-    stated = (spacing.row_mm, spacing.column_mm) if spacing and spacing.source == "user" else None
-    frames = decode(replace(place, name=result.source, spacing_mm=stated))
+    by_user = spacing and spacing.source in (SpacingSource.USER, SpacingSource.USER_OVERRIDE)
+    stated = (spacing.row_mm, spacing.column_mm) if spacing and by_user else None
+    frames = decode(replace(place, name=result.source, spacing_mm=stated, override_spacing=True))
     return replace(frames[result.image.frame if result.image else 0], source=result.source)

@@ -98,11 +98,47 @@ def test_nothing_is_nothing():
     assert [n.code for n in notes] == ["spacing_missing"]
 
 
-def test_rows_and_columns_stay_apart_and_the_user_wins():
+def test_rows_and_columns_stay_apart():
     spacing, _ = calibrate(make(ImagerPixelSpacing=[0.24, 0.12]))
     assert spacing.mm == pytest.approx((0.2, 0.1))
-    spacing, notes = calibrate(make(**PIXEL), user_mm=(0.3, 0.4))
-    assert (spacing.mm, spacing.source, notes) == ((0.3, 0.4), SpacingSource.USER, ())
+
+
+CARRIED = (
+    PIXEL | IMAGER | {"PixelSpacingCalibrationType": "FIDUCIAL"},
+    IMAGER | {FACTOR: 1.25},
+    IMAGER,
+    PIXEL,
+)
+
+
+@pytest.mark.parametrize("attributes", CARRIED)
+def test_the_users_spacing_is_for_files_that_carry_none(attributes):
+    assert calibrate(make(**attributes), (0.3, 0.4)) == calibrate(make(**attributes))
+
+
+@pytest.mark.parametrize("attributes", CARRIED)
+def test_an_override_stands_in_place_of_what_a_file_carries_and_says_so(attributes):
+    carried, _ = calibrate(make(**attributes))
+    spacing, (note,) = calibrate(make(**attributes), (0.3, 0.4), override=True)
+    assert (spacing.mm, spacing.source) == ((0.3, 0.4), SpacingSource.USER_OVERRIDE)
+    assert note.code == "spacing_overridden"
+    assert f"{carried.row_mm:.4g}" in note.text
+    assert "0.3 x 0.4 mm" in note.text
+
+
+@pytest.mark.parametrize("override", [False, True])
+@pytest.mark.parametrize(
+    ("attributes", "codes"), [({}, []), ({"PixelSpacing": [0, 0]}, ["spacing_invalid"])]
+)
+def test_a_file_that_carries_none_takes_the_users(attributes, codes, override):
+    spacing, notes = calibrate(make(**attributes), (0.3, 0.4), override=override)
+    assert (spacing.mm, spacing.source) == ((0.3, 0.4), SpacingSource.USER)
+    assert [note.code for note in notes] == codes
+
+
+def test_the_order_in_which_millimetres_are_taken():
+    assert next(iter(SpacingSource)) == SpacingSource.USER_OVERRIDE
+    assert list(SpacingSource)[-1] == SpacingSource.USER
 
 
 @given(
