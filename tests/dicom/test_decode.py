@@ -219,7 +219,9 @@ def test_load_takes_folders_and_user_spacing(tmp_path):
     (stated,) = load(tmp_path)
     assert stated.spacing is not None
     assert stated.spacing.row_mm == pytest.approx(0.2 / 1.2)
-    (told,) = load(tmp_path, spacing_mm=0.15)
+    (carried,) = load(tmp_path, spacing_mm=0.15)
+    assert carried.spacing == stated.spacing
+    (told,) = load(tmp_path, spacing_mm=0.15, override_spacing=True)
     assert told.spacing is not None
     assert told.spacing.mm == (0.15, 0.15)
 

@@ -1,7 +1,7 @@
 // What the computer found, in words.
 
 const CALIBRATIONS = {
-  fiducial: "calibrated with an object in the film", implant_head: "from the implant head", user: "given by the user",
+  fiducial: "calibrated with an object in the film", implant_head: "from the implant head", user: "given by the user", user_override: "given by the user in place of what the file carries",
   geometry: "corrected by the device for an assumed depth", magnification: "detector spacing over the stated magnification",
   assumed_magnification: "detector spacing over an assumed magnification", untyped: "spacing of unknown meaning over an assumed magnification",
 };
