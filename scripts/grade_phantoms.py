@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from hoseg.words import BROOKER
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from grade.oracle import compare
 
-NAMES = ("0", "I", "II", "III", "IV", "none given")
+NAMES = (*BROOKER, "none given")
 
 
 def confusion(rows):

@@ -39,7 +39,7 @@ _DASHED: dict[str, Any] = {"color": _GREY, "linewidth": 1.2, "dashes": (4, 3)}
 
 
 @dataclass(frozen=True)
-class Series:
+class Curve:
     """One line or cloud of points.
 
     x, y: (n,) values; nan breaks a line
@@ -71,7 +71,7 @@ class Axis:
 def plot(
     x: Axis,
     y: Axis,
-    series: Sequence[Series],
+    series: Sequence[Curve],
     label: str,
     *,
     levels: Sequence[float] = (),

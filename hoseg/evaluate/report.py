@@ -216,7 +216,7 @@ def _lesions(
         known = [(s, y) for s, y in scored if s is not None and y is not None]
         if len({y for _, y in known}) == 2:
             x, y = stats.roc_curve([s for s, _ in known], [y for _, y in known])
-            series.append(charts.Series(x, y, label, colour))
+            series.append(charts.Curve(x, y, label, colour))
     axes = (charts.Axis("false-positive rate", 0, 1), charts.Axis("sensitivity", 0, 1))
     roc = Chart(
         charts.plot(*axes, series, "ROC of detecting ossification", diagonal=True),
@@ -327,7 +327,7 @@ def _abstention(hips: Sequence[HipScore], figures: Sequence[Figure]) -> Section:
         svg = charts.plot(
             charts.Axis("share of hips answered (coverage)", 0, 1),
             top,
-            [charts.Series(share, risk[0])],
+            [charts.Curve(share, risk[0])],
             "Risk against coverage",
         )
         caption = (
@@ -388,7 +388,7 @@ def _bland_altman(
     svg = charts.plot(
         charts.Axis("mean of both gaps (mm)", zero=True),
         charts.Axis(difference, zero=True),
-        [charts.Series(middle, error, line=False, dots=True)],
+        [charts.Curve(middle, error, line=False, dots=True)],
         f"Bland-Altman plot of the gap, {title.lower()}",
         levels=lines,
     )
@@ -448,7 +448,7 @@ def _reliability(lines: Sequence[tuple[str, np.ndarray]], what: str) -> str:
     for (name, sums), colour in zip(lines, charts.PALETTE, strict=False):
         count = np.where(sums[:, 0] > 0, sums[:, 0], np.nan)
         x, y = sums[:, 1] / count, sums[:, 2] / count
-        series.append(charts.Series(x, y, name, colour, dots=True))
+        series.append(charts.Curve(x, y, name, colour, dots=True))
     axes = (charts.Axis("probability", 0, 1), charts.Axis("share that is so", 0, 1))
     label = f"Reliability of the probabilities of {what}"
     return charts.plot(*axes, series, label, diagonal=True)

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from hoseg.evaluate import charts
-from hoseg.evaluate.charts import Axis, Series
+from hoseg.evaluate.charts import Axis, Curve
 
 UNIT = Axis("x", 0, 1), Axis("y", 0, 1)
 NAME = "李医生 $x_1$ <b>&"
@@ -15,10 +15,10 @@ NAME = "李医生 $x_1$ <b>&"
 def every_kind(label="chart"):
     return [
         charts.plot(
-            *UNIT, [Series([0, 0.5, 1], [0, 0.7, 1], NAME, dots=True)], label, diagonal=True
+            *UNIT, [Curve([0, 0.5, 1], [0, 0.7, 1], NAME, dots=True)], label, diagonal=True
         ),
         charts.plot(
-            Axis(zero=True), Axis(), [Series([1, 2], [3, 4], line=False)], label, levels=[1]
+            Axis(zero=True), Axis(), [Curve([1, 2], [3, 4], line=False)], label, levels=[1]
         ),
         charts.matrix([[1, 0], [2, 3]], ("0", NAME), "truth", "predicted"),
         charts.forest([(NAME, 0.5, 0.4, 0.6, 3), ("b", 0.7, None, None, 2)], UNIT[0], label),
@@ -62,7 +62,7 @@ def test_charts_of_one_page_share_no_id():
 
 
 def test_dots_lie_where_their_numbers_are():
-    svg = charts.plot(*UNIT, [Series([0, 0.5, 1], [0, 0.25, 1], line=False, dots=True)], "p")
+    svg = charts.plot(*UNIT, [Curve([0, 0.5, 1], [0, 0.25, 1], line=False, dots=True)], "p")
     left, right, top, bottom = 56, 380 - 14, 14, 300 - 48
     expected = [
         (left, bottom), ((left + right) / 2, bottom - 0.25 * (bottom - top)), (right, top)
@@ -71,8 +71,8 @@ def test_dots_lie_where_their_numbers_are():
 
 
 def test_a_range_holds_zero_when_asked():
-    near = charts.plot(Axis(), Axis(), [Series([10, 11], [5, 6])], "p")
-    with_zero = charts.plot(Axis(zero=True), Axis(zero=True), [Series([10, 11], [5, 6])], "p")
+    near = charts.plot(Axis(), Axis(), [Curve([10, 11], [5, 6])], "p")
+    with_zero = charts.plot(Axis(zero=True), Axis(zero=True), [Curve([10, 11], [5, 6])], "p")
     assert "0" not in texts(near)
     assert texts(with_zero).count("0") == 2
 

@@ -12,7 +12,7 @@ from skimage.measure import marching_cubes
 
 from hoseg.simulate.body.meshes import Mesh, Points
 
-Field = NDArray[np.float32]
+ScalarField = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def grid_about(points: Points, margin_mm: float, most: int = 150_000) -> VoxelGr
 
 def rough_noise(
     grid: VoxelGrid, wavelength_mm: float, bumps: float, rng: np.random.Generator
-) -> Field:
+) -> ScalarField:
     """Smooth noise on a grid: lumps of a wavelength and unit spread, bumps of a third of it."""
     white = rng.standard_normal(grid.shape, np.float32)
     total = np.zeros(grid.shape, np.float32)
@@ -49,7 +49,9 @@ def rough_noise(
     return total
 
 
-def nearest_on_line(grid: VoxelGrid, line: Points, flatten: Points) -> tuple[Field, Field]:
+def nearest_on_line(
+    grid: VoxelGrid, line: Points, flatten: Points
+) -> tuple[ScalarField, ScalarField]:
     """Where along a line each sample is nearest to it, and how far away.
 
     line: (N, 3) mm
@@ -99,7 +101,7 @@ def _nearest(share, distance, origin, step, line, flatten):  # type: ignore[no-u
                 distance[i, j, m] = np.sqrt(best)
 
 
-def piece_with(grid: VoxelGrid, field: Field, seed: Points) -> Field | None:
+def piece_with(grid: VoxelGrid, field: ScalarField, seed: Points) -> ScalarField | None:
     """The field with only that piece left above zero that holds a point; None without one.
 
     seed: (3,) mm
@@ -113,7 +115,7 @@ def piece_with(grid: VoxelGrid, field: Field, seed: Points) -> Field | None:
     return np.where((pieces > 0) & (pieces != own), np.float32(-0.05), field)
 
 
-def surface(grid: VoxelGrid, field: Field) -> Mesh | None:
+def surface(grid: VoxelGrid, field: ScalarField) -> Mesh | None:
     """Closed surface round the samples above zero; None when there are none."""
     inside = np.pad(field, 1, constant_values=-1.0)
     if not (inside > 0).any():

@@ -25,9 +25,9 @@ from hoseg.simulate.film.confounders import (
 )
 from hoseg.simulate.film.drawing import fractal_noise, oriented_noise
 from hoseg.simulate.film.labels import burnt_out, hidden_metal, small_metal, visible_ossification
-from hoseg.simulate.film.physics import Exposure, expose, sample_exposure, transmit
+from hoseg.simulate.film.physics import Exposure, Signal, expose, sample_exposure, transmit
 from hoseg.simulate.film.processing import Processing, process, sample_processing
-from hoseg.simulate.film.soft_tissue import Tissue, sample_body, soft_tissue
+from hoseg.simulate.film.soft_tissue import Body, Tissue, sample_body, soft_tissue
 from hoseg.simulate.patient.layers import Layers
 
 _MINERAL = (Material.CORTICAL, Material.TRABECULAR, Material.OSSIFICATION)
@@ -99,62 +99,96 @@ def render(
 ) -> SimulatedFilm:
     """Give a geometry a body, confounders, an exposure and a vendor's processing."""
     settings = settings or RenderSettings()
-    spacing = layers.frame.spacing_mm
-    shape = layers.shape
+    spacing_mm = layers.frame.spacing_mm
     body = sample_body(rng)
     kinds = sample_kinds(settings.confounders, rng)
     recipe = _recipe(settings, kinds, body.adiposity, rng)
-
-    if settings.soft_tissue:
-        tissue = soft_tissue(layers.frame, shape, body, rng)
-    else:
-        zero = np.zeros(shape, np.float32)
-        tissue = Tissue(np.full(shape, body.thickness_mm, np.float32), zero, zero)
-    cavity = _bladder_mm(layers)
-    _displace(tissue.fat_mm, cavity, tissue.body_mm)
-    extra = draw_confounders(layers.frame, shape, kinds, rng, cavity)
+    tissue = _tissue(layers, body, rng, plain=not settings.soft_tissue)
+    cavity_mm = _bladder_mm(layers)
+    _displace(tissue.fat_mm, cavity_mm, tissue.body_mm)
+    extra = draw_confounders(layers.frame, layers.shape, kinds, rng, cavity_mm)
     materials, lengths = _lengths(layers, tissue, extra, rng)
-    solid = np.zeros(shape, np.float32)
-    for row, material in zip(lengths, materials, strict=True):
-        if material in _MINERAL:
-            solid += row
-    body_mm = np.maximum(tissue.body_mm, solid + np.float32(4) * (solid > 0))
-
-    exposure = recipe.exposure
-    primary, without = transmit(
-        body_mm, materials, lengths, exposure.kvp, exposure.filtration_mm_al
-    )
-    exposed = field_mask(recipe.collimation, shape)
+    exposed = field_mask(recipe.collimation, layers.shape)
     if layers.known is not None and not layers.known.all():
         exposed &= layers.known
-    primary = blades(primary, exposed, recipe.collimation, spacing)
-    without = blades(without, exposed, recipe.collimation, spacing)
-    signal = expose(primary, without, exposure, spacing, rng)
-    metal = _metal(materials, lengths)
-    clean = process(signal.total, exposed, recipe.processing, spacing, metal)
+    signal = _signal(tissue.body_mm, (materials, lengths), exposed, recipe, spacing_mm, rng)
+    clean = process(
+        signal.total, exposed, recipe.processing, spacing_mm, _metal(materials, lengths)
+    )
     pixels = shutter(clean, exposed, recipe.collimation, recipe.processing.bits)
     if rng.random() < settings.text:
         pixels = burn_text(pixels, recipe.processing.bits, rng)
-
-    geometric = ((layers.masks & Structure.OSSIFICATION) > 0) & exposed
-    blank = burnt_out(
-        clean, exposed, recipe.processing.bits, spacing, dark_bone=recipe.processing.dark_bone
+    ossification = ((layers.masks & Structure.OSSIFICATION) > 0) & exposed
+    visible = visible_ossification(ossification, signal, spacing_mm)
+    masks, ignore = _labels(layers, visible, clean, exposed, recipe.processing, extra.loose)
+    return SimulatedFilm(
+        pixels, masks, ignore, ossification, layers.sacrum & exposed, exposed, spacing_mm, recipe
     )
-    visible = visible_ossification(geometric, signal, spacing) & ~blank
+
+
+def _tissue(layers: Layers, body: Body, rng: np.random.Generator, *, plain: bool) -> Tissue:
+    """Soft tissue of a build; ``plain`` is a slab of water as thick as the body."""
+    if not plain:
+        return soft_tissue(layers.frame, layers.shape, body, rng)
+    zero = np.zeros(layers.shape, np.float32)
+    return Tissue(np.full(layers.shape, body.thickness_mm, np.float32), zero, zero)
+
+
+def _signal(
+    body_mm: NDArray[np.float32],
+    inside: tuple[tuple[Material, ...], NDArray[np.float32]],
+    exposed: NDArray[np.bool_],
+    recipe: Recipe,
+    spacing_mm: float,
+    rng: np.random.Generator,
+) -> Signal:
+    """What the detector measures.
+
+    body_mm, exposed: (H, W) thickness of the body, and the exposed field
+    inside: materials and their path lengths (M, H, W)
+    """
+    materials, lengths = inside
+    solid = np.zeros(body_mm.shape, np.float32)
+    for row, material in zip(lengths, materials, strict=True):
+        if material in _MINERAL:
+            solid += row
+    body_mm = np.maximum(body_mm, solid + np.float32(4) * (solid > 0))  # bone has skin over it
+    exposure = recipe.exposure
+    primary, without = (
+        blades(plane, exposed, recipe.collimation, spacing_mm)
+        for plane in transmit(body_mm, materials, lengths, exposure.kvp, exposure.filtration_mm_al)
+    )
+    return expose(primary, without, exposure, spacing_mm, rng)
+
+
+def _labels(
+    layers: Layers,
+    visible: NDArray[np.bool_],
+    clean: NDArray[np.uint16],
+    exposed: NDArray[np.bool_],
+    processing: Processing,
+    loose: NDArray[np.bool_],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Masks and what is left open of a film, as ``SimulatedFilm`` says.
+
+    visible, exposed, loose: (H, W) ossification that stands out, exposed field, loose metal
+    clean: (H, W) the film before anything is burned into it
+    """
+    spacing_mm, bits = layers.frame.spacing_mm, processing.bits
+    ossified = ((layers.masks & Structure.OSSIFICATION) > 0) & exposed
     implant = ((layers.masks & Structure.IMPLANT) > 0) & exposed
-    unclear = small_metal(implant, spacing)
-    unclear |= hidden_metal(implant, clean, exposed, recipe.processing.bits, spacing)
+    blank = burnt_out(clean, exposed, bits, spacing_mm, dark_bone=processing.dark_bone)
+    unclear = small_metal(implant, spacing_mm)
+    unclear |= hidden_metal(implant, clean, exposed, bits, spacing_mm)
+    visible = visible & ~blank
     masks = np.where(exposed, layers.masks & ~np.uint8(Structure.OSSIFICATION), 0).astype(np.uint8)
     masks[blank] &= np.uint8(Structure.IMPLANT)
     masks |= visible.astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
     masks &= ~(unclear.astype(np.uint8) * np.uint8(Structure.IMPLANT))
     ignore = np.where(exposed, 0, 255).astype(np.uint8)
-    ignore |= (geometric & ~visible).astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
-    open_metal = unclear | (extra.loose & ~implant)
-    ignore |= open_metal.astype(np.uint8) * np.uint8(Structure.IMPLANT)
-    return SimulatedFilm(
-        pixels, masks, ignore, geometric, layers.sacrum & exposed, exposed, spacing, recipe
-    )
+    ignore |= (ossified & ~visible).astype(np.uint8) * np.uint8(Structure.OSSIFICATION)
+    ignore |= (unclear | (loose & ~implant)).astype(np.uint8) * np.uint8(Structure.IMPLANT)
+    return masks, ignore
 
 
 def _recipe(

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from hoseg.simulate.body.blobs import (
-    Field,
+    ScalarField,
     VoxelGrid,
     grid_about,
     nearest_on_line,
@@ -115,11 +115,11 @@ class _Body:
 
     route: Route
     grid: VoxelGrid
-    share: Field
-    distance: Field
-    noise: Field
+    share: ScalarField
+    distance: ScalarField
+    noise: ScalarField
 
-    def part(self, first: float, last: float) -> Field:
+    def part(self, first: float, last: float) -> ScalarField:
         """Field that is positive inside the ossification between two shares of the route."""
         route, t = self.route, np.clip(self.share, 0, 1)
         length = np.float32(route.length_mm)
@@ -164,7 +164,7 @@ def _spurs(
     split = {"pelvis": 1.0, "femur": 0.0, "both": float(rng.uniform(0.3, 0.7))}[form]
     roots = {"pelvis": route.line[0], "femur": route.line[-1]}
 
-    def parts(free: float) -> dict[str, Field]:
+    def parts(free: float) -> dict[str, ScalarField]:
         grown = 1 - free
         spans = {"pelvis": (0.0, grown * split), "femur": (1 - grown * (1 - split), 1.0)}
         pieces = {
@@ -239,7 +239,7 @@ def _checked(
     return Growth(brooker, (*spurs, *loose), gap, ends, chosen_mm)
 
 
-def _crossings(grid: VoxelGrid, field: Field) -> Points:
+def _crossings(grid: VoxelGrid, field: ScalarField) -> Points:
     """Points (N, 3) where a field changes sign between samples: the vertices of its surface."""
     found = []
     for axis in range(3):
