@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.errors import ModelError
-from hoseg.grade import Exposed, Film, HipFinding, Probabilities, combine, grade
-from hoseg.grade.attachment import Attachment
-from hoseg.grade.bones import Layer, layers
-from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, apply_class_model, read_class_model
-from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, network_in
+from hoseg.grade import GradingModels, HipFinding, combine, grade, read_grading_models
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import GateResult, check_attributes, check_picture, check_segmentation
+from hoseg.imaging.reading import Reading, dense_bright, is_turned
 from hoseg.infer.predictor import Options, Predictor, Segmenter
 from hoseg.infer.trial import segment
-from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation, Structure
-from hoseg.report.contours import Contours, trace
+from hoseg.radiograph import Note, Prepared, Radiograph, Structure
+from hoseg.report.contours import Contours, trace_contours
 from hoseg.report.overlay import Overlay, overlay, side_name
 from hoseg.report.schema import ResultFile, result_for_image
 from hoseg.segment.weights import Model
@@ -42,10 +38,9 @@ class ImageResult:
     status: "graded", "abstained" or "skipped"
     reason: stable code, empty when graded
     sentence: the reason in words
-    prepared, segmentation: None when the quality gate stopped before the network
+    prepared: as the network saw it, None when the gate stopped the film before that
+    reading: with what the network found, None when the gate stopped it before the network
     hips: findings, empty unless the picture shows a hip
-    shown: (H, W) ``display(radiograph)`` when it was needed on the way, else None
-    structures: each structure of the masks on the part of the film where it is, likewise
     """
 
     radiograph: Radiograph
@@ -53,31 +48,32 @@ class ImageResult:
     reason: str = ""
     sentence: str = ""
     prepared: Prepared | None = None
-    segmentation: Segmentation | None = None
+    reading: Reading | None = None
     hips: tuple[HipFinding, ...] = ()
-    shown: NDArray[np.uint8] | None = None
-    structures: dict[Structure, Layer] | None = None
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
         """(H, W) the film as displayed, dense bright, whatever the file says of its polarity."""
-        return _shown(self.radiograph, self.prepared) if self.shown is None else self.shown
+        if self.reading is not None:
+            return self.reading.grey
+        film, prepared = self.radiograph, self.prepared
+        return display(film if prepared is None else dense_bright(film, prepared))
 
     @property
     def turned(self) -> bool:
         """Whether the film is shown with its grey levels inverted against what the file says."""
-        return self.prepared is not None and _turned(self.radiograph, self.prepared)
+        return self.prepared is not None and is_turned(self.radiograph, self.prepared)
 
     @cached_property
     def contours(self) -> Contours:
         """Outlines of every structure, for all the pictures that show them."""
-        return trace(self.masks(), self.structures)
+        return trace_contours(self.masks(), None if self.reading is None else self.reading.layers)
 
     def masks(self) -> NDArray[np.uint8]:
         """(H, W) uint8 bits of ``Structure`` on the original grid; zeros without a segmentation."""
-        if self.segmentation is None:
+        if self.reading is None:
             return np.zeros(self.radiograph.shape, np.uint8)
-        return self.segmentation.masks
+        return self.reading.segmentation.masks
 
     def overlay(self) -> Overlay:
         """Draw the result on the film."""
@@ -97,10 +93,10 @@ class ImageResult:
             status=self.status,
             reason=self.reason,
             sentence=self.sentence,
-            model="" if self.segmentation is None else self.segmentation.model,
+            model="" if self.reading is None else self.reading.segmentation.model,
         )
         notes = [] if self.prepared is None else list(self.prepared.notes)
-        if self.segmentation is not None and len(self.contours[Structure.IMPLANT]):
+        if self.reading is not None and len(self.contours[Structure.IMPLANT]):
             notes.append(Note("implant_seen", "Metal or cement was found."))
         return result.model_copy(update={"notes": (*result.notes, *notes)})
 
@@ -129,7 +125,7 @@ class Pipeline:
     options: threads, precision, test-time augmentation
     seed: of the draws behind probabilities and intervals; each image starts from it
     grading: networks and regressions of the model folder that grading asks, for a predictor that
-        lives in another process; others bring their own
+        lives in another process; a ``Predictor`` knows its own
 
     Examples
     --------
@@ -169,7 +165,7 @@ class Pipeline:
         prepared = self.examine(radiograph)
         if isinstance(prepared, ImageResult):
             return prepared
-        return self.conclude(radiograph, *segment(self.predictor, radiograph, prepared))
+        return self.conclude(segment(self.predictor, radiograph, prepared))
 
     def examine(self, radiograph: Radiograph) -> Prepared | ImageResult:
         """Prepare a film for the network, or say why it does not get there."""
@@ -182,97 +178,42 @@ class Pipeline:
             return _stopped(radiograph, gate, prepared)
         return prepared
 
-    def conclude(
-        self, radiograph: Radiograph, prepared: Prepared, segmentation: Segmentation
-    ) -> ImageResult:
+    def conclude(self, reading: Reading) -> ImageResult:
         """Grade what the network found, or abstain."""
-        gate = check_segmentation(radiograph, prepared, segmentation)
+        gate = check_segmentation(reading)
         if not gate.ok:
-            return _stopped(radiograph, gate, prepared, segmentation)
-        grey = _shown(radiograph, prepared)
-        found = Probabilities(segmentation.probabilities, segmentation.grid)
-        structures = layers(segmentation.masks)
-        film, brought = Film(prepared.pixels, found, radiograph.orientation), self.grading
-        hips = grade(
-            segmentation.masks,
-            radiograph.spacing,
-            side=radiograph.side,
-            orientation=radiograph.orientation,
-            view=radiograph.view,
-            image=grey,
-            field=Exposed(prepared.field, prepared.grid),
-            probabilities=found,
-            attachment=Attachment(brought.attachment, film) if brought.attachment else None,
-            rng=np.random.default_rng(self.seed),
-            structures=structures,
-        )
-        if brought.classes is not None:
-            hips = apply_class_model(hips, film, brought.classes, brought.hip)
+            return _stopped(reading.radiograph, gate, reading.prepared, reading)
+        hips = grade(reading, self.grading, rng=np.random.default_rng(self.seed))
         graded = any(hip.abstained is None for hip in hips)
         return ImageResult(
-            radiograph,
-            "graded" if graded else "abstained",
-            "" if graded else str(hips[0].abstained),
-            "" if graded else hips[0].abstained_because,
-            prepared,
-            segmentation,
-            hips,
-            grey,
-            structures,
+            reading.radiograph,
+            status="graded" if graded else "abstained",
+            reason="" if graded else str(hips[0].abstained),
+            sentence="" if graded else hips[0].abstained_because,
+            prepared=reading.prepared,
+            reading=reading,
+            hips=hips,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class GradingModels:
-    """What a model folder brings to grading besides masks; each may be missing.
-
-    classes: calibrated P(class)
-    hip: network whose look at a hip the class model asks
-    attachment: network that tells attachment from superimposition
-    """
-
-    classes: ClassModel | None = None
-    hip: CloseUpNetwork | None = None
-    attachment: CloseUpNetwork | None = None
 
 
 def grading_models_of(models: Sequence[Model]) -> GradingModels:
-    """What a model folder brings to grading; an ensemble brings nothing of its own.
+    """What a model folder holds for grading; that of several together would be none's own.
 
     Raises ModelError when the card's class model is none, or lacks its network.
     """
     if len(models) != 1:
         return GradingModels()
     (model,) = models
-    classes = read_class_model(model.card.classes, str(model.path))
-    hip, attachment = (network_in(model.files, kind, str(model.path)) for kind in (HIP, ATTACHMENT))
-    if classes is not None and hip is None and set(classes.measurements) & set(BY_CLOSE_UP):
-        raise ModelError(
-            f"{model.path}: classes: its measurements need {HIP.file}, which the card does not "
-            "name. Fit them anew with scripts/fit_classes.py."
-        )
-    return GradingModels(classes, hip, attachment)
-
-
-def _turned(radiograph: Radiograph, prepared: Prepared) -> bool:
-    return prepared.inverted != radiograph.display.inverted
-
-
-def _shown(radiograph: Radiograph, prepared: Prepared | None) -> NDArray[np.uint8]:
-    """The film in its own window, with bone bright: readers compare films that way round."""
-    if prepared is not None and _turned(radiograph, prepared):
-        upright = replace(radiograph.display, inverted=prepared.inverted)
-        radiograph = replace(radiograph, display=upright)
-    return display(radiograph)
+    return read_grading_models(model.card.classes, model.files, str(model.path))
 
 
 def _stopped(
     radiograph: Radiograph,
     gate: GateResult,
     prepared: Prepared | None = None,
-    segmentation: Segmentation | None = None,
+    reading: Reading | None = None,
 ) -> ImageResult:
     """Result of an image that the quality gate does not let through."""
     reason = "" if gate.reason is None else gate.reason.value
     status: Status = "skipped" if gate.status == "skipped" else "abstained"
-    return ImageResult(radiograph, status, reason, gate.sentence, prepared, segmentation)
+    return ImageResult(radiograph, status, reason, gate.sentence, prepared, reading)

@@ -23,6 +23,11 @@ class Structure(IntFlag):
     IMPLANT = 4
     OSSIFICATION = 8
 
+    @property
+    def channel(self) -> int:
+        """Channel of a network that answers for this structure."""
+        return int(self).bit_length() - 1
+
 
 STRUCTURES: tuple[str, ...] = ("pelvis", "femur", "implant", "ossification")
 """Names in bit order: channel ``c`` of a network is bit ``1 << c`` of a mask."""
@@ -136,6 +141,22 @@ class Orientation:
     source: str = "assumed"
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """How a film shows the patient, as far as that is known.
+
+    spacing: mm at the plane of the hip, or None when nothing is known
+    side: stated for the image
+    view: radiographic projection
+    orientation: patient directions along the image axes
+    """
+
+    spacing: Spacing | None = None
+    side: Side = Side.UNKNOWN
+    view: View = View.UNKNOWN
+    orientation: Orientation = field(default_factory=Orientation)
+
+
 @dataclass(frozen=True, eq=False)
 class Display:
     """How stored values become grey levels (DICOM PS3.3 C.11.2 and C.11.6).
@@ -207,6 +228,11 @@ class Radiograph:
         """(rows, columns)."""
         return (int(self.pixels.shape[0]), int(self.pixels.shape[1]))
 
+    @property
+    def geometry(self) -> Geometry:
+        """How it shows the patient."""
+        return Geometry(self.spacing, self.side, self.view, self.orientation)
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -265,3 +291,47 @@ class Segmentation:
     grid: Grid
     model: str
     scores: tuple[tuple[str, float], ...] = ()
+
+    def probability(self, structure: Structure) -> NDArray[np.uint8]:
+        """(h, w) uint8, probability x 255 of one structure."""
+        return np.asarray(self.probabilities[structure.channel])
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One structure of a mask image, on the part of the image where it is.
+
+    mask: (h, w) uint8, non-zero inside
+    corner: (row, column) of the image at which the mask begins
+    """
+
+    mask: NDArray[np.uint8]
+    corner: tuple[int, int] = (0, 0)
+
+
+MaskLayers = dict[Structure, Layer]
+
+_ROWS_AT_ONCE = 128  # what the cache holds is read once
+
+
+def split_layers(masks: NDArray[np.uint8]) -> MaskLayers:
+    """Each structure of a mask image, on the box that holds it; an empty one on one pixel.
+
+    masks: (H, W) uint8, OR of the bits of ``Structure``
+    """
+    rows, columns = np.empty(masks.shape[0], np.uint8), np.zeros(masks.shape[1], np.uint8)
+    for first in range(0, len(masks), _ROWS_AT_ONCE):
+        strip = masks[first : first + _ROWS_AT_ONCE]
+        np.bitwise_or.reduce(strip, axis=1, out=rows[first : first + _ROWS_AT_ONCE])
+        columns |= np.bitwise_or.reduce(strip, axis=0)
+    layers = {}
+    for structure in Structure:
+        bit = np.uint8(structure)
+        row, column = np.flatnonzero(rows & bit), np.flatnonzero(columns & bit)
+        if not len(row):
+            layers[structure] = Layer(np.zeros((1, 1), np.uint8))
+            continue
+        corner = (int(row[0]), int(column[0]))
+        window = masks[corner[0] : int(row[-1]) + 1, corner[1] : int(column[-1]) + 1]
+        layers[structure] = Layer(np.asarray(np.bitwise_and(window, bit)), corner)
+    return layers

@@ -12,8 +12,9 @@ import time
 import cv2
 import numpy as np
 
-from hoseg.grade import Probabilities, grade
-from hoseg.radiograph import Grid, Spacing, SpacingSource
+from hoseg.grade import grade, grade_masks
+from hoseg.imaging.reading import Reading
+from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation, Spacing, SpacingSource
 
 SPACING_MM = 0.2
 
@@ -75,22 +76,25 @@ def main() -> None:
     small = cv2.resize(soft, shape[::-1], interpolation=cv2.INTER_AREA)
     values = np.stack([small] * 4)
     grid = Grid(shape, (0.5, 0.5), (step, step), (0.4, 0.4))
-    chances = Probabilities(values, grid)
     image = np.where(masks > 0, 3000, 1000).astype(np.uint16)
+    reading = Reading(
+        Radiograph(image, "phantom", spacing),
+        Prepared(np.zeros(shape, np.float32), np.ones(shape, bool), grid, masks.shape),
+        Segmentation(masks, values, grid, "phantom"),
+    )
+    geometry = reading.radiograph.geometry
     cases = {
-        "no ossification, no draws": lambda: grade(bare, spacing, draws=0),
-        "two spurs and an island, no draws": lambda: grade(masks, spacing, draws=0),
-        "the same with maturity": lambda: grade(masks, spacing, image=image, draws=0),
-        "the same, 200 draws of the spacing": lambda: grade(masks, spacing),
-        "the same, 200 draws with probabilities": lambda: grade(
-            masks, spacing, probabilities=chances
-        ),
+        "no ossification, no draws": lambda: grade_masks(bare, geometry, draws=0),
+        "two spurs and an island, no draws": lambda: grade_masks(masks, geometry, draws=0),
+        "the same with maturity": lambda: grade_masks(masks, geometry, image=image, draws=0),
+        "the same, 200 draws of the spacing": lambda: grade_masks(masks, geometry),
+        "the same, 200 draws with probabilities": lambda: grade(reading),
     }
     print(f"1500 x 1500 at {SPACING_MM} mm, one core, processor time, {options.repeats} repeats")
     for name, call in cases.items():
         median, slow = timed(call, options.repeats)
         print(f"{name:40} {median:7.1f} ms median {slow:7.1f} ms 90th percentile")
-    finding = grade(masks, spacing, probabilities=chances)[0]
+    finding = grade(reading)[0]
     print(f"finding: {finding.summary}")
 
 

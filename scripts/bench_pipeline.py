@@ -88,13 +88,13 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
 
     from hoseg.batch.item import jpeg_files
     from hoseg.dicom import Source, decode
-    from hoseg.grade import Exposed, Film, Probabilities, grade
-    from hoseg.grade.attachment import Attachment
-    from hoseg.grade.bones import layers
+    from hoseg.grade import grade
     from hoseg.imaging.display import display
     from hoseg.imaging.prepare import prepare
     from hoseg.imaging.quality import check_attributes, check_picture, check_segmentation
-    from hoseg.report.contours import trace
+    from hoseg.imaging.reading import Reading
+    from hoseg.radiograph import split_layers
+    from hoseg.report.contours import trace_contours
     from hoseg.report.overlay import overlay
     from hoseg.report.png import encode_png
     from hoseg.report.schema import to_json
@@ -104,37 +104,24 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
     (radiograph,) = decode(source)
     prepared = prepare(radiograph, pipeline.predictor.spacing_mm)
     (segmentation,) = pipeline.predictor.predict([prepared])
-    image = pipeline.conclude(radiograph, prepared, segmentation)
+    reading = Reading(radiograph, prepared, segmentation)
+    image = pipeline.conclude(reading)
     result = image.result()
     picture = image.overlay()
     masks = segmentation.masks
-    structures = layers(masks)
-    found = Probabilities(segmentation.probabilities, segmentation.grid)
-    looks = pipeline.grading.attachment
-    film = Film(prepared.pixels, found, radiograph.orientation)
     work: dict[str, Callable[[], object]] = {
         "decode": lambda: decode(source),
         "prepare": lambda: prepare(radiograph, pipeline.predictor.spacing_mm),
         "quality gate": lambda: (
             check_attributes(radiograph),
             check_picture(radiograph, prepared),
-            check_segmentation(radiograph, prepared, segmentation),
+            check_segmentation(reading),
         ),
         "forward and masks": lambda: pipeline.predictor.predict([prepared]),
         "display": lambda: display(radiograph),
-        "grade": lambda: grade(
-            masks,
-            radiograph.spacing,
-            view=radiograph.view,
-            image=image.grey,
-            field=Exposed(prepared.field, prepared.grid),
-            probabilities=found,
-            attachment=Attachment(looks, film) if looks else None,
-            rng=np.random.default_rng(0),
-            structures=structures,
-        ),
-        "structures": lambda: layers(masks),
-        "outlines": lambda: trace(masks, structures),
+        "grade": lambda: grade(reading, pipeline.grading, rng=np.random.default_rng(0)),
+        "structures": lambda: split_layers(masks),
+        "outlines": lambda: trace_contours(masks, reading.layers),
         "overlay": lambda: overlay(radiograph, masks, image.hips, (), image.grey, image.contours),
         "overlay PNG": picture.png,
         "masks PNG": lambda: encode_png(masks),

@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hoseg.grade import grade
-from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
+from hoseg.grade import grade_masks
+from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource
 from hoseg.words import BROOKER
 
 Chances = list[tuple[int, list[float]]]
@@ -31,12 +31,12 @@ def findings_of(folder: Path, truth: dict) -> dict[str, dict]:
     masks = cv2.imread(str(folder / "masks.png"), cv2.IMREAD_UNCHANGED)
     spacing = np.broadcast_to(truth["spacing_mm"], 2)
     shown = truth["orientation"]
-    found = grade(
-        masks,
+    geometry = Geometry(
         Spacing(float(spacing[0]), float(spacing[1]), 0.0, SpacingSource.USER),
         side=Side(truth.get("side", "unknown")),
         orientation=Orientation(Side(shown["columns"]), shown["rows_to_feet"], "attribute"),
     )
+    found = grade_masks(masks, geometry)
     return {finding.side.value: finding.model_dump(mode="json") for finding in found}
 
 

@@ -38,16 +38,23 @@ from hoseg.evaluate.case import BINS, CLASSES
 from hoseg.evaluate.figures import SEVERE
 from hoseg.evaluate.hips import match, true_hips
 from hoseg.evaluate.model import EvaluatedPipeline
-from hoseg.evaluate.stream import Segmented
-from hoseg.grade import Exposed, Film, GradeSettings, HipFinding, Probabilities, grade
+from hoseg.grade import GradeSettings, GradingModels, HipFinding, grade
 from hoseg.grade.chances import BY_CLOSE_UP, MEASUREMENTS, measure_hips, write_class_model
-from hoseg.grade.closeup import ATTACHMENT, HIP, CloseUpNetwork, Kind, close_up_of_hip
+from hoseg.grade.closeup import (
+    ATTACHMENT,
+    HIP,
+    AttachmentNetwork,
+    CloseUpNetwork,
+    Kind,
+    close_up_of_hip,
+)
+from hoseg.imaging.reading import Reading
 from hoseg.infer.predictor import Options, Predictor
-from hoseg.pipeline import GradingModels, Pipeline
+from hoseg.pipeline import Pipeline
 from hoseg.segment.card import read_card
 from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import add_file, load_model
-from hoseg.train.attachment import Onlooker, attachment_targets
+from hoseg.train.attachment import CloseUpRecorder, attachment_targets
 from hoseg.train.classes import fit_class_model, held_out_probabilities
 from hoseg.train.closeup import CloseUpSettings, class_targets, fit_close_up, to_onnx
 
@@ -84,7 +91,7 @@ class Piece:
     shown: its close-up
     hangs_on: (2,) whether on the pelvis, the femur; nan when far from it
     touching: (2,) whether it does on the film
-    by_share: (2,) doubts by the share of it that lies over the bone
+    by_share: (2,) probability of superimposition by the share of it that lies over the bone
     """
 
     film: int
@@ -107,8 +114,10 @@ def look_at(
     """
     pipeline = Pipeline(Predictor(model, "cpu", options=Options(threads=1, gate=False)))
     # Without the class model: the fit wants the draws, not an earlier fit.
-    network = None if attachment is None else CloseUpNetwork(ATTACHMENT, attachment)
-    pipeline.grading = GradingModels(attachment=network)
+    pipeline.grading = GradingModels()
+    if attachment is not None:
+        network = AttachmentNetwork(CloseUpNetwork(ATTACHMENT, attachment))
+        pipeline.grading = GradingModels(contacts=network)
     reader = EvaluatedPipeline(pipeline)
     hips: list[Hip] = []
     pieces: list[Piece] = []
@@ -120,27 +129,29 @@ def look_at(
                 continue
             truth = film.read()
             seen = reader.segment(truth.radiograph)
-            findings = reader.conclude(truth.radiograph, seen).hips
-            found = Probabilities(seen.segmentation.probabilities, seen.segmentation.grid)
-            plane = Film(seen.prepared.pixels, found, truth.radiograph.orientation)
-            hips += _hips(truth, findings, plane, number, source)
+            findings = reader.conclude(seen).hips
+            hips += _hips(truth, findings, seen.reading, number, source)
             if findings:
                 built = read_truth(film.path.parent / "truth.json").hips
-                pieces += _pieces(truth, built, seen, plane, (number, source))
+                pieces += _pieces(truth, built, seen.reading, (number, source))
     return hips, pieces
 
 
 def _hips(
-    truth: LabelledImage, findings: Sequence[HipFinding], film: Film, number: int, source: int
+    truth: LabelledImage,
+    findings: Sequence[HipFinding],
+    reading: Reading,
+    number: int,
+    source: int,
 ) -> list[Hip]:
-    rows = measure_hips(findings, film, BY_RULES)
+    rows = measure_hips(findings, reading, BY_RULES)
     true = true_hips(truth.hips, ())
     hips = []
     for hip, finding in zip(true, match(true, findings), strict=True):
         row = next((r for f, r in zip(findings, rows, strict=True) if f is finding), None)
         if finding is None or row is None or hip.brooker is None or finding.brooker is None:
             continue
-        shown, every = close_up_of_hip(finding, film), finding.brooker_every_contact
+        shown, every = close_up_of_hip(finding, reading), finding.brooker_every_contact
         if shown is None:
             continue
         drawn = np.array(finding.brooker_probabilities)
@@ -152,29 +163,19 @@ def _hips(
 def _pieces(
     truth: LabelledImage,
     built: Sequence[HipTruth],
-    seen: Segmented,
-    film: Film,
+    reading: Reading,
     place: tuple[int, int],
 ) -> list[Piece]:
-    onlooker, shot = Onlooker(film), truth.radiograph
-    masks = np.zeros(shot.shape, np.uint8) if truth.masks is None else truth.masks
-    grade(
-        seen.segmentation.masks,
-        shot.spacing,
-        side=shot.side,
-        orientation=shot.orientation,
-        field=Exposed(seen.prepared.field, seen.prepared.grid),
-        attachment=onlooker,
-        draws=0,
-    )
+    recorder = CloseUpRecorder()
+    masks = np.zeros(truth.radiograph.shape, np.uint8) if truth.masks is None else truth.masks
+    grade(reading, GradingModels(contacts=recorder), draws=0)
     components = [component for hip in built for component in hip.components]
     found = []
-    for contacts, pictures in zip(onlooker.contacts, onlooker.close_ups, strict=True):
+    for contacts, pictures in zip(recorder.contacts, recorder.close_ups, strict=True):
         targets = attachment_targets(contacts, masks, components)
-        touching = contacts.edges[:-2, -2:] <= GradeSettings().attach_mm
-        for i, shown in enumerate(pictures):
-            if not np.isnan(targets[i]).all():
-                found.append(Piece(*place, shown, targets[i], touching[i], contacts.doubts[i]))
+        touching = contacts.contact_mm <= GradeSettings().attach_mm
+        rows = zip(pictures, targets, touching, contacts.superimposition, strict=True)
+        found += [Piece(*place, *row) for row in rows if not np.isnan(row[1]).all()]
     return found
 
 
@@ -267,9 +268,9 @@ def main() -> None:
     films, source = np.array([h.film for h in hips]), np.array([h.source for h in hips])
     tried = {"draws": drawn, "measured": held_out_probabilities(values, truth, films, names)}
     if HIP.file in onnx:
-        looks = CloseUpNetwork(HIP, onnx[HIP.file]).log_odds(hip.shown for hip in hips)
-        names, values = names + BY_CLOSE_UP, np.hstack([values, looks])
-        tried["looked at"] = held_out_probabilities(values, truth, films, names)
+        by_close_up = CloseUpNetwork(HIP, onnx[HIP.file]).log_odds(hip.shown for hip in hips)
+        names, values = names + BY_CLOSE_UP, np.hstack([values, by_close_up])
+        tried["close-ups"] = held_out_probabilities(values, truth, films, names)
     model = fit_class_model(values, truth, names)
     read, every = np.array([(hip.read, hip.every_contact) for hip in hips]).T
     for index, folder in enumerate(args.films):

@@ -57,8 +57,8 @@ def test_a_class_model_comes_with_the_network_it_needs(tiny_model, tmp_path):
 
     folder = tmp_path / "tiny"
     shutil.copytree(tiny_model, folder)
-    brought = grading_models_of([load_model(folder)])
-    assert (brought.classes, brought.hip, brought.attachment) == (None, None, None)
+    found = grading_models_of([load_model(folder)])
+    assert (found.classes, found.hip, found.contacts) == (None, None, None)
     weights = ((0.0,) * 4,) * 4
     bare = ClassModel(BY_CLOSE_UP, (0.0,) * 4, (1.0,) * 4, weights, (0.0,) * 4, (0.2,) * 5, 100)
     card = read_card(folder / "card.json")
@@ -68,10 +68,10 @@ def test_a_class_model_comes_with_the_network_it_needs(tiny_model, tmp_path):
     torch.manual_seed(0)
     add_file(folder, "closeup.onnx", to_onnx(CloseUpNet(HIP, 2)))
     add_file(folder, "attachment.onnx", to_onnx(CloseUpNet(ATTACHMENT, 2)))
-    brought = grading_models_of([load_model(folder)])
-    assert brought.classes.measurements == BY_CLOSE_UP
-    assert brought.attachment.kind == ATTACHMENT
-    assert brought.hip.log_odds([np.zeros((5, 128, 128), np.uint8)]).shape == (1, 4)
+    found = grading_models_of([load_model(folder)])
+    assert found.classes.measurements == BY_CLOSE_UP
+    assert found.contacts.network.kind == ATTACHMENT
+    assert found.hip.log_odds([np.zeros((5, 128, 128), np.uint8)]).shape == (1, 4)
     add_file(folder, "closeup.onnx", b"something else")
     with pytest.raises(ModelError, match=r"closeup\.onnx.*cannot open"):
         grading_models_of([load_model(folder)])

@@ -54,22 +54,21 @@ def grade(
 
     from rich.console import Console
 
-    from hoseg.grade import check_masks
-    from hoseg.grade import grade as grade_masks
-    from hoseg.radiograph import Orientation, Side, View
+    from hoseg.grade import check_masks, grade_masks
+    from hoseg.radiograph import Geometry, Orientation, Side, View
     from hoseg.words import RESEARCH_USE
 
     columns = Side.RIGHT if mirrored else Side.LEFT
     pixels = _read(masks)
     check_masks(pixels, where=str(masks))
-    findings = grade_masks(
-        pixels,
+    geometry = Geometry(
         _spacing(spacing_mm, spacing_sd_mm),
-        side=Side(_one_of("--side", side, list(Side))),
-        view=View(_one_of("--view", view, list(View))),
-        orientation=Orientation(columns, source="user" if mirrored else "assumed"),
-        image=None if image is None else _grey(_read(image)),
+        Side(_one_of("--side", side, list(Side))),
+        View(_one_of("--view", view, list(View))),
+        Orientation(columns, source="user" if mirrored else "assumed"),
     )
+    grey = None if image is None else _grey(_read(image))
+    findings = grade_masks(pixels, geometry, image=grey)
     if as_json:
         typer.echo(json.dumps({"hips": [finding.model_dump(mode="json") for finding in findings]}))
         return

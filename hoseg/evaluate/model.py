@@ -5,7 +5,7 @@ from __future__ import annotations
 from hoseg.datasets.labelled import LabelledImage
 from hoseg.evaluate.score import Prediction
 from hoseg.evaluate.stream import Segmented
-from hoseg.grade import HipFinding, grade
+from hoseg.grade import HipFinding, grade_masks
 from hoseg.imaging.prepare import prepare
 from hoseg.infer.trial import segment
 from hoseg.pipeline import ImageResult, Pipeline
@@ -26,16 +26,15 @@ class EvaluatedPipeline:
         prepared = seen.prepared if isinstance(seen, ImageResult) else seen
         if prepared is None:
             prepared = prepare(radiograph, self._pipeline.predictor.spacing_mm)
-        prepared, found = segment(self._pipeline.predictor, radiograph, prepared)
-        return Segmented(found, prepared, refused)
+        return Segmented(segment(self._pipeline.predictor, radiograph, prepared), refused)
 
-    def conclude(self, radiograph: Radiograph, found: Segmented) -> Prediction:
+    def conclude(self, found: Segmented) -> Prediction:
         """Grade, or refuse."""
+        segmentation = found.reading.segmentation
         if found.refused:
-            return Prediction(found.segmentation, refused=found.refused)
-        result = self._pipeline.conclude(radiograph, found.prepared, found.segmentation)
-        refused = "" if result.hips else result.reason
-        return Prediction(found.segmentation, result.hips, refused)
+            return Prediction(segmentation, refused=found.refused)
+        result = self._pipeline.conclude(found.reading)
+        return Prediction(segmentation, result.hips, "" if result.hips else result.reason)
 
     def grade_truth(self, truth: LabelledImage) -> tuple[HipFinding, ...]:
         """Grade the true masks of a film; without masks there is nothing to grade.
@@ -44,12 +43,4 @@ class EvaluatedPipeline:
         """
         if truth.masks is None:
             return ()
-        film = truth.radiograph
-        return grade(
-            truth.masks,
-            film.spacing,
-            side=film.side,
-            orientation=film.orientation,
-            view=film.view,
-            draws=1,
-        )
+        return grade_masks(truth.masks, truth.radiograph.geometry, draws=1)

@@ -63,13 +63,13 @@ def score_case(
         truth.radiograph.view,
         implant=bool(np.any(found.masks & Structure.IMPLANT)),
         hips=tuple(_grades(hip, finding, prediction.refused) for hip, finding in pairs),
-        ho_score=suspicion(found.probabilities, found.grid),
+        ho_score=suspicion(found),
         dataset=truth.dataset,
     )
     if truth.masks is not None:
         case = _areas(case, truth, truth.masks, found, hips)
     heads = [hip.centre_px for hip in hips]
-    scores = [suspicion(found.probabilities, found.grid, heads, i) for i in range(len(hips))]
+    scores = [suspicion(found, heads, i) for i in range(len(hips))]
     scored = (replace(h, ho_score=s) for h, s in zip(case.hips, scores, strict=True))
     return replace(case, hips=tuple(scored))
 

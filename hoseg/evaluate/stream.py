@@ -18,7 +18,8 @@ from hoseg.evaluate.journal import EvaluationJournal
 from hoseg.evaluate.score import Prediction, score_case
 from hoseg.files import write_whole
 from hoseg.grade import HipFinding
-from hoseg.radiograph import Prepared, Radiograph, Segmentation
+from hoseg.imaging.reading import Reading
+from hoseg.radiograph import Radiograph
 
 PICTURES = "pictures"
 _AHEAD = 2  # films read before they are needed, and films waiting to be scored
@@ -26,15 +27,13 @@ _AHEAD = 2  # films read before they are needed, and films waiting to be scored
 
 @dataclass(frozen=True, eq=False)
 class Segmented:
-    """What the network found on a film.
+    """A film and what the network found on it.
 
-    prepared: the film as the network saw it
     refused: reason code when the quality gate stopped the film, which a user would not have
         seen graded; its masks are judged all the same
     """
 
-    segmentation: Segmentation
-    prepared: Prepared
+    reading: Reading
     refused: str = ""
 
 
@@ -44,7 +43,7 @@ class EvaluatedModel(Protocol):
     def segment(self, radiograph: Radiograph) -> Segmented:
         """Run the network; called from one thread."""
 
-    def conclude(self, radiograph: Radiograph, found: Segmented) -> Prediction:
+    def conclude(self, found: Segmented) -> Prediction:
         """Grade what the network found, or refuse; called from another thread."""
 
     def grade_truth(self, truth: LabelledImage) -> tuple[HipFinding, ...]:
@@ -122,11 +121,11 @@ def _score(
 ) -> CaseScore:
     """Grade, judge and draw one film."""
     try:
-        prediction = model.conclude(truth.radiograph, found)
+        prediction = model.conclude(found)
         case = score_case(truth, prediction, model.grade_truth(truth))
     except (InputError, SettingError) as error:
         return CaseScore(truth.case, truth.patient, error=str(error))
     name = hashlib.sha256(truth.case.encode()).hexdigest()[:16] + ".jpg"
-    picture = side_by_side(truth.radiograph, truth.masks, found.segmentation.masks)
+    picture = side_by_side(truth.radiograph, truth.masks, found.reading.segmentation.masks)
     write_whole(pictures / name, picture)
     return replace(case, picture=f"{PICTURES}/{name}")

@@ -1,12 +1,15 @@
-"""From masks and spacing to classes, with their trace and their uncertainty. No torch in it."""
+"""From masks and spacing to classes, with their trace and their uncertainty. No torch in it.
+
+``grade`` takes what a network read of a film, ``grade_masks`` masks that anyone drew; ``combine``
+decides which image of a study speaks for a hip.
+"""
 
 from hoseg.grade.abstain import REASONS
 from hoseg.grade.bones import check_masks
 from hoseg.grade.combine import combine
-from hoseg.grade.exposure import Exposed
-from hoseg.grade.film import Film, Probabilities
 from hoseg.grade.finding import Component, HipFinding, Landmarks, TraceLine
-from hoseg.grade.grading import grade
+from hoseg.grade.grading import grade, grade_masks
+from hoseg.grade.models import GradingModels, read_grading_models
 from hoseg.grade.rules import SYSTEMS, System
 from hoseg.grade.settings import GradeSettings
 
@@ -14,15 +17,15 @@ __all__ = [
     "REASONS",
     "SYSTEMS",
     "Component",
-    "Exposed",
-    "Film",
     "GradeSettings",
+    "GradingModels",
     "HipFinding",
     "Landmarks",
-    "Probabilities",
     "System",
     "TraceLine",
     "check_masks",
     "combine",
     "grade",
+    "grade_masks",
+    "read_grading_models",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from hoseg.grade.bones import Bones, sample
 from hoseg.grade.contacts import Contacts
 from hoseg.grade.hips import Hip
-from hoseg.grade.surroundings import Surroundings
+from hoseg.grade.surfaces import BoneSurfaces
 
 NEAR_RADII = 3.0
 """A hip whose head has no pelvis within so many radii has none in the picture."""
@@ -49,7 +49,7 @@ def nothing_to_grade(bones: Bones) -> Abstention | None:
 
 
 def check_hip(
-    bones: Bones, hip: Hip, around: Surroundings, contacts: Contacts
+    bones: Bones, hip: Hip, around: BoneSurfaces, contacts: Contacts
 ) -> Abstention | None:
     """Why one hip can't be graded, or None. Calibration is judged with the rules."""
     frame = around.frame
@@ -65,7 +65,7 @@ def check_hip(
     return None
 
 
-def hidden_share(around: Surroundings) -> float:
+def hidden_share(around: BoneSurfaces) -> float:
     """Share of the space between ilium and trochanter that lies under metal, 0-1.
 
     The space: a quarter ring about the head, from the joint zone to 2.2 radii, on the lateral

@@ -11,22 +11,23 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hoseg.errors import SettingError
-from hoseg.grade.exposure import Exposed, Visible, find_visible
-from hoseg.grade.outlines import Outline, fill, thin, trace
-from hoseg.radiograph import Structure
+from hoseg.grade.exposure import Visible
+from hoseg.grade.outlines import Outline, fill, thin, trace_outlines
+from hoseg.radiograph import Layer, MaskLayers, Structure
 
 MIN_BONE_MM2 = 200.0
 """Pieces of bone below this are specks of a network, unless they are a good part of the bone."""
 MIN_BONE_SHARE = 0.2
+MIN_OUTLINE_MM2 = 50.0
+"""Smaller pieces are not traced at all: whatever the rest of the bone, they are specks."""
 MIN_HOLE_MM2 = 150.0
 """Holes of the pelvis below this are flaws of a mask; the obturator foramen has 1,000 mm^2."""
 MIN_IMPLANT_MM2 = 10.0
 OVERVIEW_PX = 400
 """Long side of the overview, on which coarse questions are answered."""
-NOMINAL_RADIUS_MM = 24.0
-"""Largest disc that fits into an adult proximal femur: the yardstick without calibration."""
-
-_ROWS_AT_ONCE = 128
+ADULT_HEAD_MM = 24.0
+"""Radius of an adult's femoral head, and of the largest disc that fits into the proximal femur: the
+yardstick without calibration, and where an implant replaced the head."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,22 +38,6 @@ class Overview:
     femur: NDArray[np.uint8]
     implant: NDArray[np.uint8]
     step_mm: float
-
-    def points_mm(self, mask: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """(N, 2) positions of the pixels of a mask on this grid, (row, column) in mm."""
-        return np.asarray((np.argwhere(np.asarray(mask)) + 0.5) * self.step_mm, float)
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One structure on the part of the image where it is.
-
-    mask: (h, w) uint8, non-zero inside
-    corner: (row, column) of the image at which the mask begins
-    """
-
-    mask: NDArray[np.uint8]
-    corner: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,76 +144,37 @@ def check_masks(masks: NDArray[np.uint8], where: str = "") -> None:
         raise SettingError("mask pixel value", largest, allowed, where=where)
 
 
-def layers(masks: NDArray[np.uint8]) -> dict[Structure, Layer]:
-    """Each structure of a mask image, on the box that holds it; an empty one on one pixel."""
-    rows, columns = np.empty(masks.shape[0], np.uint8), np.zeros(masks.shape[1], np.uint8)
-    for first in range(0, len(masks), _ROWS_AT_ONCE):  # what the cache holds is read once
-        strip = masks[first : first + _ROWS_AT_ONCE]
-        np.bitwise_or.reduce(strip, axis=1, out=rows[first : first + _ROWS_AT_ONCE])
-        columns |= np.bitwise_or.reduce(strip, axis=0)
-    found = {}
-    for structure in Structure:
-        bit = np.uint8(structure)
-        row, column = np.flatnonzero(rows & bit), np.flatnonzero(columns & bit)
-        if not len(row):
-            found[structure] = Layer(np.zeros((1, 1), np.uint8))
-            continue
-        corner = (int(row[0]), int(column[0]))
-        window = masks[corner[0] : int(row[-1]) + 1, corner[1] : int(column[-1]) + 1]
-        found[structure] = Layer(np.asarray(np.bitwise_and(window, bit)), corner)
-    return found
-
-
-def prepare(
-    masks: NDArray[np.uint8],
+def prepare_bones(
+    layers: MaskLayers,
+    shape: tuple[int, int],
     spacing_mm: tuple[float, float] | None,
-    exposed: Exposed | None,
-    found: dict[Structure, Layer] | None = None,
+    visible: Visible | None,
 ) -> Bones:
     """Clean the bones of a mask image.
 
     Parameters
     ----------
-    masks
-        (H, W) uint8 in the bits of ``Structure``, checked.
+    layers
+        Its structures, from ``split_layers``.
+    shape
+        (rows, columns) of the image.
     spacing_mm
         (row, column) spacing, or None: then the femur's own width is the yardstick.
-    exposed
-        The exposed field, or None.
-    found
-        The structures of the mask image, where they are at hand.
+    visible
+        The exposed field, or None for the whole image.
     """
-    found = layers(masks) if found is None else found
-    shape = (int(masks.shape[0]), int(masks.shape[1]))
-    visible = None if exposed is None else find_visible(exposed, shape)
-    mm = np.array(spacing_mm if spacing_mm is not None else _nominal_mm(masks))
-    pixel_mm2, mean_mm = float(mm.prod()), float(np.sqrt(mm.prod()))
-    pelvic, femoral, metal = (
-        found[Structure.PELVIS],
-        found[Structure.FEMUR],
-        found[Structure.IMPLANT],
-    )
-    pelvis = _large(
-        trace(
-            pelvic.mask,
-            mean_mm,
-            corner=pelvic.corner,
-            min_area_px=50 / pixel_mm2,
-            min_hole_px=MIN_HOLE_MM2 / pixel_mm2,
-        ),
-        pixel_mm2,
-    )
-    femur = _large(
-        trace(femoral.mask, mean_mm, corner=femoral.corner, min_area_px=50 / pixel_mm2), pixel_mm2
-    )
+    femoral = layers[Structure.FEMUR]
+    mm = np.array(_nominal_mm(femoral, shape) if spacing_mm is None else spacing_mm)
+    pixel_mm2 = float(mm.prod())
+    pelvis = _outlines(layers[Structure.PELVIS], mm, MIN_OUTLINE_MM2, MIN_HOLE_MM2)
+    femur = _outlines(femoral, mm, MIN_OUTLINE_MM2)
+    pelvis, femur = _large(pelvis, pixel_mm2), _large(femur, pixel_mm2)
     if visible is not None:
         pelvis, femur = _exposed(pelvis, visible), _exposed(femur, visible)
-    floor_px = MIN_IMPLANT_MM2 / pixel_mm2
-    implant = trace(metal.mask, mean_mm, corner=metal.corner, min_area_px=floor_px)
     cleaned = (
-        Layer(fill(pelvis, pelvic.mask.shape, pelvic.corner), pelvic.corner),
-        Layer(fill(femur, femoral.mask.shape, femoral.corner), femoral.corner),
-        metal,
+        _filled(pelvis, layers[Structure.PELVIS]),
+        _filled(femur, femoral),
+        layers[Structure.IMPLANT],
     )
     return Bones(
         mm=mm,
@@ -239,10 +185,27 @@ def prepare(
         implant=cleaned[2],
         pelvis_outlines=tuple(pelvis),
         femur_outlines=tuple(femur),
-        implant_outlines=tuple(implant),
+        implant_outlines=tuple(_outlines(layers[Structure.IMPLANT], mm, MIN_IMPLANT_MM2)),
         visible=visible,
         overview=_overview(cleaned, shape, mm),
     )
+
+
+def _outlines(
+    layer: Layer, mm: NDArray[np.float64], least_mm2: float, least_hole_mm2: float = np.inf
+) -> list[Outline]:
+    pixel_mm2 = float(mm.prod())
+    return trace_outlines(
+        layer.mask,
+        float(np.sqrt(pixel_mm2)),
+        corner=layer.corner,
+        min_area_px=least_mm2 / pixel_mm2,
+        min_hole_px=least_hole_mm2 / pixel_mm2,
+    )
+
+
+def _filled(outlines: list[Outline], layer: Layer) -> Layer:
+    return Layer(fill(outlines, layer.mask.shape, layer.corner), layer.corner)
 
 
 def _exposed(outlines: list[Outline], visible: Visible) -> list[Outline]:
@@ -291,10 +254,11 @@ def inscribed_radius(mask: NDArray[np.uint8]) -> float:
     return float(cv2.distanceTransform(padded, cv2.DIST_L2, 5).max())
 
 
-def _nominal_mm(masks: NDArray[np.uint8]) -> tuple[float, float]:
-    """A yardstick without calibration: the femur's largest inscribed disc is 48 mm across."""
-    shrink = max(1, int(np.ceil(max(masks.shape) / OVERVIEW_PX)))
-    femur = np.bitwise_and(masks[::shrink, ::shrink], np.uint8(Structure.FEMUR))
-    radius_px = inscribed_radius(femur) * shrink
-    nominal = NOMINAL_RADIUS_MM / radius_px if radius_px > 0 else 1.0
+def _nominal_mm(femur: Layer, shape: tuple[int, int]) -> tuple[float, float]:
+    """A yardstick without calibration: the femur's largest inscribed disc is an adult head's."""
+    shrink = max(1, int(np.ceil(max(shape) / OVERVIEW_PX)))
+    row, column = (-first % shrink for first in femur.corner)  # every so-many-th of the image
+    few = np.ascontiguousarray(femur.mask[row::shrink, column::shrink])
+    radius_px = inscribed_radius(few) * shrink if few.size else 0.0
+    nominal = ADULT_HEAD_MM / radius_px if radius_px > 0 else 1.0
     return nominal, nominal

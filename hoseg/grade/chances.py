@@ -2,11 +2,11 @@
 
 The draws of ``hoseg.grade.uncertainty`` say how firmly a reading stands. They cannot say that a
 contact on the film is often none in space, nor that a hip without visible ossification may have
-some. A model folder may bring a ``ClassModel`` for that: four logistic regressions, one for each
+some. A model folder may hold a ``ClassModel`` for that: four logistic regressions, one for each
 of P(class >= 1) ... P(class >= 4), on a dozen numbers that grading has at hand and on what a small
-network says of a close-up of the hip (``hoseg.grade.closeup``). Both were fitted on simulated films
-whose hips were built in space (``hoseg.train.classes``). The rules still give the class and its
-trace; the model only says how likely each class is.
+network makes of a close-up of the hip (``hoseg.grade.closeup``). Both were fitted on simulated
+films whose hips were built in space (``hoseg.train.classes``). The rules still give the class and
+its trace; the model only says how likely each class is.
 
 A model's probabilities hold where classes are as frequent as on the films it was fitted on; it
 carries those shares (``ClassModel.shares``).
@@ -26,13 +26,20 @@ from scipy.special import expit
 
 from hoseg.errors import ModelError
 from hoseg.grade.closeup import HIP, CloseUpNetwork, close_up_of_hip
-from hoseg.grade.film import Film
 from hoseg.grade.finding import Component, HipFinding
 from hoseg.grade.summary import worded
-from hoseg.radiograph import STRUCTURES, Grid
+from hoseg.imaging.reading import Reading
+from hoseg.radiograph import Grid, Segmentation, Structure
 
 CLASSES = 5
 """Brooker 0-IV."""
+LENGTH_UNIT_MM, LONGEST_MM = 30.0, 100.0
+"""Unit and cap of an attached length. The unit decides nothing, since a model scales what it
+measures (``ClassModel.scale``); the cap keeps a mask along a whole shaft from outweighing all."""
+ROOT_UNIT_MM2, FREE_UNIT_MM2 = 10.0, 25.0
+"""Areas enter as ``log(1 + area / unit)``: nearly as they are below the unit, by their order of
+magnitude above it. 10 mm2 is a root 3.6 mm across, 25 mm2 what counts as a lesion. No fit chose
+these four: they were set, and released cards hold weights for measurements made with them."""
 WHOLLY_OVER = 0.95
 """An ossification with more than this share over a bone may lie anywhere before or behind it."""
 SUSPECT_MM2 = 25.0
@@ -111,7 +118,7 @@ def write_class_model(model: ClassModel) -> dict[str, Any]:
 
 def apply_class_model(
     findings: Sequence[HipFinding],
-    film: Film,
+    reading: Reading,
     model: ClassModel,
     network: CloseUpNetwork | None = None,
 ) -> tuple[HipFinding, ...]:
@@ -120,9 +127,9 @@ def apply_class_model(
     Hips that were not graded, were not drawn, or have no millimetres stay as they are. Other
     systems than Brooker keep the draws'.
 
-    network: what the model's measurements of a close-up come from
+    network: gives the model's measurements of a close-up
     """
-    values = measure_hips(findings, film, model.measurements, network)
+    values = measure_hips(findings, reading, model.measurements, network)
     return tuple(
         finding if row is None else _with_chances(finding, model.probabilities(row[None])[0])
         for finding, row in zip(findings, values, strict=True)
@@ -131,48 +138,43 @@ def apply_class_model(
 
 def measure_hips(
     findings: Sequence[HipFinding],
-    film: Film,
+    reading: Reading,
     names: Sequence[str],
     network: CloseUpNetwork | None = None,
 ) -> list[Values | None]:
     """(F,) measurements of each hip of a film; None where a hip has none.
 
     names: of the measurements wanted
-    network: looks at close-ups; without one their measurements are 0
+    network: classifies close-ups; without one their measurements are 0
     """
     heads = [finding.landmarks.head_px for finding in findings]
-    found = film.probabilities
     rows: list[Values | None] = []
     for index, finding in enumerate(findings):
         known = finding.brooker is not None and finding.brooker_probabilities
         if not known or finding.spacing_source == "none":
             rows.append(None)
             continue
-        shown = None if network is None else close_up_of_hip(finding, film)
-        looks = np.zeros(HIP.answers)
+        shown = None if network is None else close_up_of_hip(finding, reading)
+        by_close_up = np.zeros(HIP.answers)
         if network is not None and shown is not None:
-            looks = network.log_odds([shown])[0]
-        hip = _Hip(finding, _log_odds(suspicion(found.values, found.grid, heads, index)), looks)
+            by_close_up = network.log_odds([shown])[0]
+        suspect = _log_odds(suspicion(reading.segmentation, heads, index))
+        hip = _Hip(finding, suspect, by_close_up)
         rows.append(np.array([MEASUREMENTS[name](hip) for name in names]))
     return rows
 
 
 def suspicion(
-    probabilities: NDArray[np.uint8],
-    grid: Grid,
-    heads: Sequence[tuple[float, float] | None] = (),
-    index: int = 0,
+    found: Segmentation, heads: Sequence[tuple[float, float] | None] = (), index: int = 0
 ) -> float:
     """The probability that the most suspect 0.25 cm2 of a film, or near one hip, reach, in [0, 1].
 
     A threshold on it asks for as much ossification as counts as a lesion.
 
-    probabilities: (C, h, w) x 255, ossification among them
-    grid: where these pixels lie on the film
     heads: (row, column) of the femoral head of each hip of the film, None where not known
     index: the hip; what is nearer to another head is not its own
     """
-    plane = probabilities[STRUCTURES.index("ossification")]
+    plane, grid = found.probability(Structure.OSSIFICATION), found.grid
     own = nearest_hip(heads, index, grid).view(np.uint8)
     counts = cv2.calcHist([plane], [0], own, [256], [0, 256]).ravel()
     floor = max(1.0, round(SUSPECT_MM2 / (grid.spacing_mm[0] * grid.spacing_mm[1])))
@@ -222,12 +224,12 @@ class _Hip:
     """What a measurement looks at.
 
     suspect: log odds of ``suspicion``
-    looks: (4,) log odds of class >= 1 ... >= 4 by the close-up
+    by_close_up: (4,) log odds of class >= 1 ... >= 4 by the close-up
     """
 
     finding: HipFinding
     suspect: float
-    looks: Values
+    by_close_up: Values
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -241,26 +243,26 @@ class _Hip:
 
 def _attached_length(hip: _Hip) -> float:
     lengths = [c.length_mm or 0.0 for c in hip.components if c.attached_to]
-    return min(max(lengths, default=0.0), 100.0) / 30
+    return min(max(lengths, default=0.0), LONGEST_MM) / LENGTH_UNIT_MM
 
 
 def _rooted(hip: _Hip) -> float:
     """Of ossifications attached to both bones, the area over the bone that has less of it."""
     bridges = [c for c in hip.components if len(c.attached_to) == 2]
     roots = [min(c.overlap_pelvis, c.overlap_femur) * (c.area_mm2 or 0.0) for c in bridges]
-    return float(np.log1p(max(roots, default=0.0) / 10))
+    return float(np.log1p(max(roots, default=0.0) / ROOT_UNIT_MM2))
 
 
 def _off_bone(hip: _Hip) -> float:
     areas = [
         (1 - max(c.overlap_pelvis, c.overlap_femur)) * (c.area_mm2 or 0.0) for c in hip.components
     ]
-    return float(np.log1p(sum(areas) / 25))
+    return float(np.log1p(sum(areas) / FREE_UNIT_MM2))
 
 
 def _over_femur(hip: _Hip) -> float:
     areas = [c.overlap_femur * (c.area_mm2 or 0.0) for c in hip.components]
-    return float(np.log1p(max(areas, default=0.0) / 10))
+    return float(np.log1p(max(areas, default=0.0) / ROOT_UNIT_MM2))
 
 
 def _femoral_root(hip: _Hip) -> float:
@@ -282,10 +284,10 @@ MEASUREMENTS: dict[str, Callable[[_Hip], float]] = {
     "off_bone": _off_bone,
     "over_femur": _over_femur,
     "opposing_spurs": lambda hip: float(hip.finding.pattern == "opposing_spurs"),
-    "closeup_from_1": lambda hip: float(hip.looks[0]),
-    "closeup_from_2": lambda hip: float(hip.looks[1]),
-    "closeup_from_3": lambda hip: float(hip.looks[2]),
-    "closeup_from_4": lambda hip: float(hip.looks[3]),
+    "closeup_from_1": lambda hip: float(hip.by_close_up[0]),
+    "closeup_from_2": lambda hip: float(hip.by_close_up[1]),
+    "closeup_from_3": lambda hip: float(hip.by_close_up[2]),
+    "closeup_from_4": lambda hip: float(hip.by_close_up[3]),
 }
 """What a class model may look at, by name. Those without a close-up were chosen by adding, and
 dropping, one at a time for the log loss of hips left out; the filled fraction, sites, distances and
@@ -293,6 +295,6 @@ density added nothing to these.
 """
 
 BY_CLOSE_UP = tuple(name for name in MEASUREMENTS if name.startswith("closeup"))
-"""Those that a network's look at a close-up gives."""
+"""Those that the network for close-ups gives."""
 
 _MODEL_JSON: TypeAdapter[ClassModel] = TypeAdapter(ClassModel)

@@ -20,17 +20,17 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hoseg.grade.ossification import Ossification
-from hoseg.grade.surroundings import FAR_MM, Points, Surroundings, beyond, closest
+from hoseg.grade.surfaces import FAR_MM, BoneSurfaces, Points, beyond, closest
 
 NEAR_MM = 4.0
 """Beyond this no error of reading makes a contact."""
-SUPERIMPOSED = ((0.0, 0.02, 0.1, 0.2, 0.9, 1.0), (0.45, 0.45, 0.3, 0.0, 0.0, 0.35))
-"""Chance that a contact is superimposition only, by the share of the ossification that lies over
-the bone. A spur has a root over its bone: of 338 contacts on simulated films, 5 of 27 were real
-with up to 2 % over the bone, 21 of 39 with 2-10 %, 45 of 54 with 10-20 %, 175 of 190 with 20-95 %
-(taken as certain) and 18 of 28 with more. Never above one half: where no network looks, every
-contact counts."""
-LIMIT = 0.5
+SUPERIMPOSITION_BY_SHARE = ((0.0, 0.02, 0.1, 0.2, 0.9, 1.0), (0.45, 0.45, 0.3, 0.0, 0.0, 0.35))
+"""Probability that a contact is superimposition only, by the share of the ossification that lies
+over the bone. A spur has a root over its bone: of 338 contacts on simulated films, 5 of 27 were
+real with up to 2 % over the bone, 21 of 39 with 2-10 %, 45 of 54 with 10-20 %, 175 of 190 with
+20-95 % (taken as certain) and 18 of 28 with more. Never above one half: where no network classifies
+contacts, every contact counts."""
+SUPERIMPOSED_ABOVE = 0.5
 """A contact that is likelier superimposition than attachment does not count."""
 
 
@@ -41,14 +41,24 @@ class Contacts:
     items: the ossifications
     to_pelvis, to_femur: (n,) distance of each to the bone (mm), 0 for an overlap
     edges: (n + 2, n + 2) contact distances (mm); node n is the pelvis, n + 1 the femur
-    doubts: (n, 2) chance that contact with the pelvis, the femur is superimposition only
+    superimposition: (n, 2) probability that contact with the pelvis, the femur is only that
     """
 
     items: tuple[Ossification, ...]
     to_pelvis: NDArray[np.float64]
     to_femur: NDArray[np.float64]
     edges: NDArray[np.float64]
-    doubts: NDArray[np.float64]
+    superimposition: NDArray[np.float64]
+
+    @property
+    def contact_mm(self) -> NDArray[np.float64]:
+        """(n, 2) contact distance of each ossification to the pelvis, the femur (mm)."""
+        return self.edges[:-2, -2:]
+
+    @property
+    def near(self) -> NDArray[np.bool_]:
+        """(n, 2) which are near enough that an error of reading could make a contact."""
+        return np.asarray(self.contact_mm < NEAR_MM)
 
     @cached_property
     def reach(self) -> NDArray[np.float64]:
@@ -58,10 +68,10 @@ class Contacts:
     @property
     def superimposed(self) -> NDArray[np.bool_]:
         """(n, 2) contacts with the pelvis, the femur that do not count."""
-        return self.doubts > LIMIT
+        return self.superimposition > SUPERIMPOSED_ABOVE
 
-    def as_read(self) -> Contacts:
-        """The same with the contacts undone that do not count."""
+    def counted(self) -> Contacts:
+        """The same without the contacts that are superimposition."""
         return self.without(self.superimposed) if self.superimposed.any() else self
 
     def only(self, kept: list[int]) -> Contacts:
@@ -72,11 +82,11 @@ class Contacts:
             self.to_pelvis[kept],
             self.to_femur[kept],
             self.edges[np.ix_(nodes, nodes)],
-            self.doubts[kept],
+            self.superimposition[kept],
         )
 
     def without(self, apart: NDArray[np.bool_]) -> Contacts:
-        """The same with some contacts, (n, 2) with the pelvis and the femur, undone."""
+        """The same without some contacts, (n, 2) with the pelvis and the femur."""
         n, edges = len(self.items), self.edges.copy()
         edges[:n, n:][apart] = FAR_MM
         edges[n:, :n] = edges[:n, n:].T
@@ -96,8 +106,8 @@ class Contacts:
     def touching_without(
         self, tolerances_mm: NDArray[np.float64], apart: NDArray[np.bool_]
     ) -> list[Touching]:
-        """The same at each of (P,) tolerances, with (P, n, 2) contacts with the bones undone."""
-        edges = np.where(apart, FAR_MM, self.edges[: len(self.items), -2:])
+        """The same at each of (P,) tolerances, without (P, n, 2) contacts with the bones."""
+        edges = np.where(apart, FAR_MM, self.contact_mm)
         pelvic, femoral = self._to_bones(edges) <= tolerances_mm[:, None]
         lesions = {mm: self._lesions(mm) for mm in set(tolerances_mm.tolist())}
         return [
@@ -154,7 +164,7 @@ class Touching:
 
 
 def find_contacts(
-    items: list[Ossification], around: Surroundings, bound_mm: float = np.inf
+    items: list[Ossification], around: BoneSurfaces, bound_mm: float = np.inf
 ) -> Contacts:
     """Measure what touches what about one hip; distances beyond the bound are not measured."""
     n = len(items)
@@ -179,13 +189,30 @@ def find_contacts(
             edges[i, j] = edges[j, i] = _between(points, items[j].surface_tree)
     edges[:n, n] = edges[n, :n] = to_pelvis
     edges[:n, n + 1] = edges[n + 1, :n] = contact
-    return Contacts(tuple(items), to_pelvis, to_femur, edges, _doubts(items, edges))
-
-
-def _doubts(items: list[Ossification], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Doubts by the share of each ossification that lies over the bone."""
     shares = np.array([item.shares_over for item in items], float).reshape(-1, 2)
-    return np.where(edges[:-2, -2:] < NEAR_MM, np.interp(shares, *SUPERIMPOSED), 0.0)
+    superimposition = np.interp(shares, *SUPERIMPOSITION_BY_SHARE)
+    found = Contacts(tuple(items), to_pelvis, to_femur, edges, superimposition)
+    return replace(found, superimposition=np.where(found.near, superimposition, 0.0))
+
+
+def carry_over(known: Contacts, contacts: Contacts) -> NDArray[np.float64]:
+    """(n, 2) superimposition of contacts at one threshold of the network, known from another.
+
+    An ossification takes that of the one nearest to it among those whose box meets its own; its
+    own where there is none.
+    """
+    if not known.items:
+        return contacts.superimposition
+    found = contacts.superimposition.copy()
+    boxes = np.array([item.bbox_px for item in known.items])
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    for i, item in enumerate(contacts.items):
+        box = np.array(item.bbox_px)
+        meets = ((boxes[:, :2] < box[2:]) & (boxes[:, 2:] > box[:2])).all(axis=1)
+        if meets.any():
+            away = np.hypot(*(middles - (box[:2] + box[2:]) / 2).T)
+            found[i] = known.superimposition[np.where(meets, away, np.inf).argmin()]
+    return np.where(contacts.near, found, 0.0)
 
 
 def _between(a: Points, b: cKDTree) -> float:

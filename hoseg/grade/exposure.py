@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.imaging.resample import grid_window
+from hoseg.imaging.resample import GridWindow, grid_window
 from hoseg.radiograph import Grid
 
 RIM_PX = 2
@@ -16,18 +16,6 @@ RIM_PX = 2
 
 
 _Index = NDArray[np.intp] | int
-
-
-@dataclass(frozen=True, eq=False)
-class Exposed:
-    """The exposed field.
-
-    inside: (h, w) bool, True where exposed
-    grid: where its pixels lie on the image; None = they are the image's own
-    """
-
-    inside: NDArray[np.bool_]
-    grid: Grid | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,22 +72,27 @@ class Visible:
         return not self._sum(*cells[0], *cells[1])
 
 
-def find_visible(exposed: Exposed, shape: tuple[int, ...]) -> Visible | None:
-    """Prepare the exposed field of an image of a shape; None when all of it was exposed."""
-    window = ((0, shape[0]), (0, shape[1]))
-    if exposed.grid is not None:
-        part = grid_window(exposed.grid)
-        window = ((part.top, part.bottom), (part.left, part.right))
-    if exposed.inside.all() and window == ((0, shape[0]), (0, shape[1])):
+def find_visible(
+    field: NDArray[np.bool_], shape: tuple[int, int], grid: Grid | None = None
+) -> Visible | None:
+    """Prepare the exposed field of an image for questions; None when all of it was exposed.
+
+    Parameters
+    ----------
+    field
+        (h, w) bool, True where exposed.
+    shape
+        (rows, columns) of the image.
+    grid
+        Where the field's pixels lie on the image; None = they are the image's own.
+    """
+    window = GridWindow(0, 0, *shape) if grid is None else grid_window(grid)
+    if field.all() and window.shape == shape:
         return None
-    chains, _ = cv2.findContours(
-        exposed.inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
-    dark = cv2.fillPoly(np.ones(exposed.inside.shape, np.uint8), chains, (0,))
-    rows, columns = (
-        _cells(whole, *edges, count)
-        for whole, edges, count in zip(shape, window, dark.shape, strict=False)
-    )
+    chains, _ = cv2.findContours(field.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    dark = cv2.fillPoly(np.ones(field.shape, np.uint8), chains, (0,))
+    rows = _cells(shape[0], window.top, window.bottom, field.shape[0])
+    columns = _cells(shape[1], window.left, window.right, field.shape[1])
     return Visible(np.asarray(cv2.integral(dark), np.int32), rows, columns)
 
 

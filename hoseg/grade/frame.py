@@ -1,4 +1,16 @@
-"""The frame of a hip: its landmarks, directions, and whether the picture shows enough of it."""
+"""The frame of a hip: landmarks, directions, sites, and whether the picture shows enough of it.
+
+In the frame (lateral across the shaft, distal along it, in mm from the head's centre) the plane is
+divided into five sites. Lateral, central and trochanteric follow CORR 1990;252:156 and PubMed
+16124962; medial and supra-acetabular are this project's.
+
+- trochanteric: distal to the tip of the greater trochanter, lateral of the shaft axis
+- medial: below the neck's axis (centre of the head to the shaft axis a radius below the tip),
+  medial of the shaft axis
+- supra-acetabular: above the head, medial of the trochanter tip
+- lateral: proximal to the tip, lateral of the line halfway between tip and head's edge
+- central: the rest, around the neck
+"""
 
 from __future__ import annotations
 
@@ -7,14 +19,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.bones import Bones
+from hoseg.grade.bones import ADULT_HEAD_MM, Bones
 from hoseg.grade.hips import Hip
 from hoseg.radiograph import Orientation
 
-ADULT_HEAD_MM = 24.0
-"""Radius of an adult's head."""
 MIN_FEMUR_DISCS = 1.25
 """A femur smaller than so many discs of its head is a sliver that the field cut off."""
+
+SITES = ("lateral", "central", "medial", "trochanteric", "supra_acetabular")
+MIN_SITE_SHARE = 0.25
+"""An ossification has every site that holds at least this share of it."""
 
 Vector = NDArray[np.float64]
 
@@ -247,3 +261,32 @@ def _ilium_seen(bones: Bones, place: tuple[Vector, float, Vector]) -> bool:
 
 def _near(points: Vector, target: Vector, distance: float) -> bool:
     return bool(len(points)) and bool(np.hypot(*(points - target).T).min() < distance)
+
+
+def find_sites(points_mm: Vector, frame: Frame) -> tuple[str, ...]:
+    """Sites of an ossification from (N, 2) positions of its pixels; ("central",) at worst."""
+    shares = np.bincount(_regions(points_mm, frame), minlength=len(SITES)) / max(len(points_mm), 1)
+    chosen = shares >= min(MIN_SITE_SHARE, shares.max())
+    return tuple(name for name, use in zip(SITES, chosen, strict=True) if use)
+
+
+def _regions(points_mm: Vector, frame: Frame) -> NDArray[np.intp]:
+    """Index into ``SITES`` of each of (N, 2) points."""
+    u, v = frame.local(points_mm)
+    unit, axis = frame.unit, max(frame.axis_offset, 0.5 * frame.unit)
+    tip_u, tip_v = axis, 0.0
+    if frame.trochanter is not None:
+        tips = frame.local(frame.trochanter[None])
+        tip_u, tip_v = float(tips[0][0]), float(tips[1][0])
+    neck_v = (tip_v + unit) * u / axis
+    edge_u = 0.5 * (tip_u + unit)
+    return np.select(
+        [
+            (v > tip_v) & (u > axis),
+            (v > np.maximum(neck_v, 0.3 * unit)) & (u <= axis),
+            (v < -unit) & (u < edge_u),
+            (v <= tip_v) & (u >= edge_u),
+        ],
+        [3, 2, 4, 0],
+        default=1,
+    )

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from hoseg.grade.bones import tree
 from hoseg.grade.contacts import Contacts
 from hoseg.grade.ossification import Ossification
-from hoseg.grade.surroundings import Points, Surroundings, closest
+from hoseg.grade.surfaces import BoneSurfaces, Points, closest
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Ends:
     """
 
     item: Ossification
-    around: Surroundings
+    around: BoneSurfaces
     _known: dict[int, Gap] = field(default_factory=dict)
 
     @cached_property
@@ -81,7 +81,7 @@ def _swapped(gap: Gap) -> Gap:
     return gap if gap.ends_px is None else Gap(gap.mm, gap.ends_px[::-1])
 
 
-def find_ends(contacts: Contacts, around: Surroundings) -> tuple[Ends, ...]:
+def find_ends(contacts: Contacts, around: BoneSurfaces) -> tuple[Ends, ...]:
     """The ossifications of one hip as ends of gaps."""
     return tuple(Ends(item, around) for item in contacts.items)
 

@@ -9,10 +9,10 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.bones import Bones, Layer, inscribed_radius, sample, tree, within
+from hoseg.grade.bones import Bones, inscribed_radius, sample, tree, within
 from hoseg.grade.circle import Circle, candidates
 from hoseg.grade.outlines import Outline
-from hoseg.radiograph import Orientation, Side
+from hoseg.radiograph import Geometry, Layer, Side
 
 APART = 3.5
 """Pieces lie this many inscribed radii off the long axis of a femur when they are of another."""
@@ -212,7 +212,7 @@ def _medial(bones: Bones, pieces: list[Outline], head: Circle | None) -> int:
     return int(np.sign(vote)) if abs(vote) > 0.1 else 0
 
 
-def sides(hips: list[Hip], given: Side, orientation: Orientation) -> list[tuple[Side, str]]:
+def sides(hips: list[Hip], geometry: Geometry) -> list[tuple[Side, str]]:
     """The patient's side of each hip, with where that comes from.
 
     A stated side settles a picture of one hip. With two hips the orientation decides; where it is
@@ -222,11 +222,10 @@ def sides(hips: list[Hip], given: Side, orientation: Orientation) -> list[tuple[
     ----------
     hips
         By column.
-    given
-        The side stated for the image, or unknown.
-    orientation
-        Patient directions of the image.
+    geometry
+        The side stated for the image, and the patient directions.
     """
+    given, orientation = geometry.side, geometry.orientation
     known = orientation.columns is not Side.UNKNOWN
     if len(hips) == 1 and given is not Side.UNKNOWN:
         return [(given, "given")]

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.grade.contacts import Contacts, Touching
+from hoseg.grade.frame import find_sites
 from hoseg.grade.gap import NO_GAP, Ends, Gap, find_ends, find_gap
 from hoseg.grade.ossification import Ossification
-from hoseg.grade.sites import find_sites
-from hoseg.grade.surroundings import Surroundings
+from hoseg.grade.surfaces import BoneSurfaces
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Places:
     ends: tuple[Ends, ...]
 
 
-def find_places(contacts: Contacts, around: Surroundings) -> Places:
+def find_places(contacts: Contacts, around: BoneSurfaces) -> Places:
     """Where the ossifications of one hip lie."""
     native_mm = around.native_mm if contacts.items else np.nan
     sites = [find_sites(item.pixels_mm, around.frame) for item in contacts.items]
@@ -90,7 +90,7 @@ def find_places(contacts: Contacts, around: Surroundings) -> Places:
     return Places(_trochanter_region(contacts, around), medial, native_mm, ends)
 
 
-def measure(contacts: Contacts, around: Surroundings, tolerance_mm: float) -> Measured:
+def measure(contacts: Contacts, around: BoneSurfaces, tolerance_mm: float) -> Measured:
     """Measure one hip.
 
     Parameters
@@ -139,7 +139,7 @@ def measure_touching(
     return Measured(quantities, gap, touching)
 
 
-def _trochanter_region(contacts: Contacts, around: Surroundings) -> float:
+def _trochanter_region(contacts: Contacts, around: BoneSurfaces) -> float:
     frame = around.frame
     if frame.trochanter is None or not contacts.items:
         return np.nan

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hoseg.grade.bones import Bones, sample, tree
-from hoseg.grade.outlines import thin, trace
+from hoseg.grade.outlines import thin, trace_outlines
 from hoseg.grade.settings import GradeSettings
 
 OPENING_MM = 0.4
@@ -206,7 +206,7 @@ def _ossification(
 ) -> Ossification:
     corner = np.array(piece.corner)
     mean_mm = float(np.sqrt((bones.mm * step).prod()))
-    outline = max(trace(piece.mask, mean_mm), key=lambda edge: edge.area_px)
+    outline = max(trace_outlines(piece.mask, mean_mm), key=lambda edge: edge.area_px)
     outline_px = origin + step * (outline.points_px + corner)
     outline_mm = outline_px * bones.mm
     stride = max(1, int(np.sqrt(piece.area / SAMPLES)))

@@ -41,7 +41,7 @@ class Outline:
     hole: bool = False
 
 
-def trace(
+def trace_outlines(
     mask: NDArray[np.uint8],
     spacing_mm: float,
     *,

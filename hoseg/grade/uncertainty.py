@@ -2,15 +2,15 @@
 
 Each draw scales all lengths by a factor from the spacing's interval, adds the error of reading a
 distance off a film to the gap and to the contact tolerance, takes the ossification mask at
-another threshold of the network, and undoes contacts that may be superimposition only. Thresholds
-are shifted for the whole picture at once, because the errors of a network are correlated: a faint
-lesion is faint all over. The hip is measured once for each combination of threshold, tolerance
-stratum and undone contacts that is drawn; the draws only look up.
+another threshold of the network, and leaves out contacts that may be superimposition only.
+Thresholds are shifted for the whole picture at once, because the errors of a network are
+correlated: a faint lesion is faint all over. The hip is measured once for each combination of
+threshold, tolerance stratum and counted contacts that is drawn; the draws only look up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 
@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from hoseg.grade.contacts import Contacts
-from hoseg.grade.measure import Measured, Quantities
+from hoseg.grade.measure import Measured, Quantities, find_places, measure_touching
 from hoseg.grade.rules import UNDECIDED, System, decide
+from hoseg.grade.surfaces import BoneSurfaces
 
 LEVELS = 7
+"""Thresholds of the network that are tried; odd, so that the one in use is among them."""
 STEPS = 5
+"""Strata of the contact tolerance."""
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -56,32 +59,16 @@ class Draws:
         return float(low), float(high)
 
 
-@dataclass(frozen=True)
-class Spread:
-    """How much each source varies.
-
-    relative_sd: of the spacing
-    measuring_sd_mm: of a distance read off a film
-    attach_mm: the contact tolerance
-    calibrated: without calibration lengths stay unknown
-    """
-
-    relative_sd: float
-    measuring_sd_mm: float
-    attach_mm: float
-    calibrated: bool
-
-
 def thresholds(used: float, logit_sd: float) -> NDArray[np.float64]:
     """(LEVELS,) equally likely thresholds about the one in use; the middle one is it."""
     quantiles = (np.arange(LEVELS) + 0.5) / LEVELS
     return np.asarray(expit(logit(np.clip(used, 0.02, 0.98)) + logit_sd * ndtri(quantiles)))
 
 
-def draw(
-    at: Callable[[int, NDArray[np.float64], NDArray[np.bool_]], list[Measured]],
+def draw_hip(
     levels: Sequence[Contacts],
-    spread: Spread,
+    around: BoneSurfaces,
+    relative_sd: float,
     rng: np.random.Generator,
     count: int,
 ) -> Draws:
@@ -89,23 +76,25 @@ def draw(
 
     Parameters
     ----------
-    at
-        (threshold level, (P,) contact tolerances in mm, (P, n, 2) contacts undone) -> the hip
-        measured in each of these P ways.
     levels
-        The hip's contacts at each threshold level, equally likely.
-    spread
-        Sizes of the errors.
+        Its contacts at each threshold of the network, equally likely.
+    around
+        Its bone surfaces.
+    relative_sd
+        Standard deviation of the spacing as a fraction of it.
     rng
         Source of randomness.
     count
         Number of draws.
     """
-    scale = np.clip(1 + spread.relative_sd * rng.standard_normal(count), 0.2, 5.0)
-    error = spread.measuring_sd_mm * rng.standard_normal(count)
+    if not any(contacts.items for contacts in levels):
+        levels = levels[:1]  # nothing to draw about
+    settings = around.settings
+    scale = np.clip(1 + relative_sd * rng.standard_normal(count), 0.2, 5.0)
+    error = settings.measuring_sd_mm * rng.standard_normal(count)
     level = rng.integers(len(levels), size=count)
     # One error for gap and tolerance: a gap read too small is a contact claimed too early.
-    tolerance = np.clip((spread.attach_mm - error) / scale, 0.1, None)
+    tolerance = np.clip((settings.attach_mm - error) / scale, 0.1, None)
     quantiles = np.quantile(tolerance, (np.arange(STEPS) + 0.5) / STEPS)
     step = np.abs(tolerance[:, None] - quantiles[None]).argmin(axis=1)
     luck = rng.random((count, max(len(contacts.items) for contacts in levels), 2))
@@ -114,19 +103,41 @@ def draw(
     rows, gap_mm = np.empty((count, len(names))), np.empty(count)
     for own, contacts in enumerate(levels):
         drawn = np.flatnonzero(level == own)
-        apart = luck[drawn, : len(contacts.items)] < contacts.doubts
-        found = at(own, quantiles[step[drawn]], apart)
+        measure_at = _MeasureOnce(contacts, around)
+        apart = luck[drawn, : len(contacts.items)] < contacts.superimposition
+        found = measure_at(quantiles[step[drawn]], apart)
         numbers = np.array([read(measured.quantities) for measured in found], float)
         rows[drawn] = numbers.reshape(-1, len(names))
-        as_read = at(own, quantiles, np.array([contacts.superimposed] * STEPS))
-        gap_mm[drawn] = np.array([measured.gap.mm for measured in as_read])[step[drawn]]
+        counted = measure_at(quantiles, np.array([contacts.superimposed] * STEPS))
+        gap_mm[drawn] = np.array([measured.gap.mm for measured in counted])[step[drawn]]
     arrays = dict(zip(names, rows.T.copy(), strict=True))
     arrays["longest_mm"] *= scale
     arrays["longest_island_mm"] *= scale
     for gap in (arrays["gap_mm"], gap_mm):
         is_open = (gap > 0) & np.isfinite(gap)
         gap[is_open] = np.maximum((gap * scale + error)[is_open], 0.01)
-    return Draws(arrays if spread.calibrated else hide_lengths(arrays), gap_mm)
+    return Draws(arrays if around.bones.calibrated else hide_lengths(arrays), gap_mm)
+
+
+class _MeasureOnce:
+    """One hip at one threshold; what has the same contacts is measured once."""
+
+    def __init__(self, contacts: Contacts, around: BoneSurfaces) -> None:
+        self._contacts = contacts
+        self._places = find_places(contacts, around)
+        self._known: dict[tuple[object, ...], Measured] = {}
+
+    def __call__(
+        self, tolerances_mm: NDArray[np.float64], apart: NDArray[np.bool_]
+    ) -> list[Measured]:
+        """The hip at (P,) contact tolerances, without (P, n, 2) contacts with the bones."""
+        found = []
+        for touching in self._contacts.touching_without(tolerances_mm, apart):
+            key = touching.key
+            if key not in self._known:
+                self._known[key] = measure_touching(self._contacts.items, touching, self._places)
+            found.append(self._known[key])
+        return found
 
 
 def hide_lengths(arrays: Arrays) -> Arrays:

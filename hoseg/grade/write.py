@@ -13,17 +13,17 @@ from hoseg.grade.bones import Bones
 from hoseg.grade.classify import Classification, classify
 from hoseg.grade.contacts import Contacts
 from hoseg.grade.finding import Component, Grade, HipFinding, Landmarks, Point
+from hoseg.grade.frame import find_sites
 from hoseg.grade.hips import Hip
 from hoseg.grade.maturity import cortex_level, maturity, relative_density
 from hoseg.grade.measure import Measured, Quantities, measure
 from hoseg.grade.ossification import Ossification, Speck
 from hoseg.grade.rules import BROOKER, SYSTEMS, UNDECIDED, decide
 from hoseg.grade.settings import GradeSettings
-from hoseg.grade.sites import find_sites
 from hoseg.grade.summary import summarise, worded
-from hoseg.grade.surroundings import FAR_MM, Surroundings
+from hoseg.grade.surfaces import FAR_MM, BoneSurfaces
 from hoseg.grade.uncertainty import Draws, hide_lengths
-from hoseg.radiograph import Side, Spacing, View
+from hoseg.radiograph import Geometry, Side, View
 
 DERIVABLE = tuple(system for system in SYSTEMS if not system.needs)
 NOT_DERIVABLE = {system.name: system.needs for system in SYSTEMS if system.needs}
@@ -34,15 +34,15 @@ class Context:
     """What all hips of an image share."""
 
     bones: Bones
-    spacing: Spacing | None
-    view: View
+    geometry: Geometry
     image: NDArray[np.generic] | None
     settings: GradeSettings
 
     @property
     def spacing_source(self) -> str:
         """Where millimetres come from."""
-        return "none" if self.spacing is None else self.spacing.source.value
+        spacing = self.geometry.spacing
+        return "none" if spacing is None else spacing.source.value
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class HipCase:
     """
 
     hip: Hip
-    around: Surroundings
+    around: BoneSurfaces
     shown: Contacts
     contacts: Contacts
     measured: Measured
@@ -86,7 +86,7 @@ def write_finding(context: Context, case: HipCase) -> HipFinding:
     finding = HipFinding(
         side=case.side[0],
         side_source=case.side[1],
-        view=context.view,
+        view=context.geometry.view,
         classes={c.system: c.grade for c in found},
         class_probabilities=probabilities,
         counterfactuals={c.system: c.counterfactual for c in found if c.counterfactual},
@@ -107,7 +107,7 @@ def write_finding(context: Context, case: HipCase) -> HipFinding:
         abstained=None if why is None else why.code,
         abstained_because="" if why is None else why.text,
         at_least=None if why is None else _at_least(case, brooker),
-        provisional=_provisional(context.view),
+        provisional=_provisional(context.geometry.view),
         settings=context.settings,
     )
     return worded(finding)
@@ -118,7 +118,7 @@ def write_nothing(context: Context, why: Abstention, side: Side) -> HipFinding:
     finding = HipFinding(
         side=side,
         side_source="unknown" if side is Side.UNKNOWN else "given",
-        view=context.view,
+        view=context.geometry.view,
         classes=dict.fromkeys(system.name for system in DERIVABLE),
         not_derivable=NOT_DERIVABLE,
         pattern="none",
@@ -126,7 +126,7 @@ def write_nothing(context: Context, why: Abstention, side: Side) -> HipFinding:
         spacing_source=context.spacing_source,
         abstained=why.code,
         abstained_because=why.text,
-        provisional=_provisional(context.view),
+        provisional=_provisional(context.geometry.view),
         settings=context.settings,
     )
     return finding.model_copy(update={"summary": summarise(finding)})
@@ -141,8 +141,8 @@ def _classifications(
     contact = np.inf
     nothing_over_bone = case.contacts.items and not case.shown.superimposed.any()
     if context.bones.calibrated and nothing_over_bone and not quantities.bridges:
-        edges = case.contacts.edges[:-2, -2:]
-        contact = case.contacts.bridge_mm if quantities.spurs else float(edges.min())
+        nearest_mm = float(case.contacts.contact_mm.min())
+        contact = case.contacts.bridge_mm if quantities.spurs else nearest_mm
         contact = contact if contact < FAR_MM else np.inf
     return [classify(system, quantities, (contact, tolerance)) for system in DERIVABLE]
 
@@ -171,7 +171,7 @@ def _every_contact(context: Context, case: HipCase, brooker: Grade | None) -> in
 
 def _superimposed(case: HipCase) -> NDArray[np.bool_]:
     """(n, 2) contacts of ``case.shown`` with the pelvis, the femur that do not count."""
-    touching = case.shown.edges[:-2, -2:] <= case.around.settings.attach_mm
+    touching = case.shown.contact_mm <= case.around.settings.attach_mm
     return np.asarray(touching & case.shown.superimposed)
 
 
@@ -197,7 +197,7 @@ def _components(context: Context, case: HipCase) -> tuple[Component, ...]:
     lesions = case.measured.touching.lesions
     result = []
     for i, item in enumerate(contacts.items):
-        touching = contacts.edges[i, -2:] <= tolerance
+        touching = contacts.contact_mm[i] <= tolerance
         density = None
         if context.image is not None:
             density = relative_density(context.image, item, bones, cortex)

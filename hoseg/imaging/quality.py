@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.radiograph import Attributes, Prepared, Radiograph, Segmentation
+from hoseg.imaging.reading import Reading
+from hoseg.radiograph import Attributes, Prepared, Radiograph, Structure
 from hoseg.reasons import Reason
 
 ADULT_YEARS = 16
@@ -162,26 +163,22 @@ def check_picture(radiograph: Radiograph, prepared: Prepared) -> GateResult:
     return PASS
 
 
-def check_segmentation(
-    radiograph: Radiograph, prepared: Prepared, segmentation: Segmentation
-) -> GateResult:
+def check_segmentation(reading: Reading) -> GateResult:
     """Check whether the network found the bones of an adult hip.
 
     Sizes are checked in mm when the film has millimetres, else in the assumed ones, except for the
     size of the femur, which then says nothing.
-
-    Parameters
-    ----------
-    radiograph: the original
-    prepared: what the network saw
-    segmentation: what it answered
     """
+    prepared, segmentation = reading.prepared, reading.segmentation
     scores = dict(segmentation.scores)
     if (hip := scores.get("hip", 1.0)) < 0.5:
         return GateResult(Reason.NOT_A_HIP, f"the network's hip score is {hip:.2f}")
     mm = prepared.grid.spacing_mm
     pixel_mm2 = mm[0] * mm[1]
-    pelvis, femur = (segmentation.probabilities[c] >= 128 for c in (0, 1))
+    pelvis, femur, implant = (
+        segmentation.probability(structure) >= 128
+        for structure in (Structure.PELVIS, Structure.FEMUR, Structure.IMPLANT)
+    )
     enough = [np.count_nonzero(b) * pixel_mm2 >= _SMALLEST_BONE_MM2 for b in (pelvis, femur)]
     if not any(enough):
         return GateResult(Reason.NOT_A_HIP, "neither pelvis nor femur was found")
@@ -189,22 +186,25 @@ def check_segmentation(
         return GateResult(Reason.NO_PELVIS, "no pelvis was found beside the femur")
     if not enough[1]:
         return GateResult(Reason.NO_FEMUR, "no femur was found beside the pelvis")
-    implant = segmentation.probabilities[2] >= 128  # between an endoprosthetic socket and its femur
+    # The femur, or metal: an endoprosthetic socket and its femur need not touch.
     if (apart_mm := _distance_mm(pelvis, femur | implant, mm)) > _FARTHEST_JOINT_MM:
         return GateResult(Reason.NOT_A_HIP, f"pelvis and femur are {apart_mm:.0f} mm apart")
     exposures = 1
     if not prepared.field.all():
         exposures = cv2.connectedComponents(prepared.field.view(np.uint8))[0] - 1
-    for name, bone, channel in (("pelvis", pelvis, 0), ("femur", femur, 1)):
+    for name, bone, structure in (
+        ("pelvis", pelvis, Structure.PELVIS),
+        ("femur", femur, Structure.FEMUR),
+    ):
         if (share := fragment_share(bone, 2 * exposures)) > _LARGEST_FRAGMENT_SHARE:
             return GateResult(
                 Reason.NOT_A_HIP, f"{share:.0%} of the {name} found lies in fragments"
             )
-        unsure = _unsure_share(segmentation.probabilities[channel])
+        unsure = _unsure_share(segmentation.probability(structure))
         if unsure > _LARGEST_UNSURE_SHARE:
             text = f"the network is unsure of {unsure:.0%} of the {name}"
             return GateResult(Reason.OUTSIDE_EXPERIENCE, text)
-    if radiograph.spacing is None:
+    if reading.radiograph.spacing is None:
         return PASS
     radius_mm = _inner_radius_mm(femur, mm)
     low, high = _FEMUR_RADIUS_MM

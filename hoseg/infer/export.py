@@ -13,7 +13,7 @@ from hoseg.errors import OutputError, SettingError
 from hoseg.extras import require
 from hoseg.infer.engine import CpuEngine, deployment_of
 from hoseg.infer.options import Options
-from hoseg.infer.parity import ParityResult, attachment_of, check_engine, processor_name
+from hoseg.infer.parity import ParityResult, check_engine, grading_of, processor_name
 from hoseg.infer.reference import load_reference, make_reference
 from hoseg.infer.runtimes import Wish, derived
 from hoseg.segment.weights import Model
@@ -79,7 +79,7 @@ def _check(model: Model, runtime: str, path: Path, reference: Path) -> ParityRes
     module = import_module(f"hoseg.infer.runtimes.{runtime}_cpu")
     forward = module.open_file(path, Wish("cpu", "float32", 1))
     engine = CpuEngine((forward,), deployment_of((model,), Options(films=1)))
-    return check_engine(engine, load_reference(reference), attachment_of(model))
+    return check_engine(engine, load_reference(reference), grading_of(model))
 
 
 def _report(model: Model, package: str, path: Path, result: ParityResult) -> str:

@@ -21,15 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hoseg
-from hoseg.grade import Film, Probabilities, grade
-from hoseg.grade.attachment import Attachment
-from hoseg.grade.closeup import ATTACHMENT, CloseUpNetwork, network_in
+from hoseg.grade import GradingModels, grade, read_grading_models
+from hoseg.imaging.reading import Reading
 from hoseg.infer import runtimes
 from hoseg.infer.engine import Engine
 from hoseg.infer.reference import Reference, reference_of
 from hoseg.infer.runtimes import Runtime
 from hoseg.infer.runtimes.derived import cache_root
-from hoseg.radiograph import STRUCTURES, Prepared, Segmentation, Spacing, SpacingSource, View
+from hoseg.radiograph import (
+    STRUCTURES,
+    Prepared,
+    Radiograph,
+    Segmentation,
+    Spacing,
+    SpacingSource,
+    View,
+)
 from hoseg.segment.weights import Model
 
 MIN_AGREEMENT = 0.9995
@@ -67,35 +74,35 @@ def check_parity(row: Runtime, model: Model, open_engine: Callable[[], Engine]) 
         return known
     reference = reference_of(model)
     clock = time.process_time if row.device == "cpu" else time.perf_counter
-    result = check_engine(open_engine(), reference, attachment_of(model), clock)
+    result = check_engine(open_engine(), reference, grading_of(model), clock)
     _keep_result(path, result)
     return result
 
 
-def attachment_of(model: Model) -> CloseUpNetwork | None:
-    """The network by which a model tells which contacts count, if it has one."""
-    return network_in(model.files, ATTACHMENT, str(model.path))
+def grading_of(model: Model) -> GradingModels:
+    """What a model's folder holds for grading: classes hang on which contacts count."""
+    return read_grading_models(model.card.classes, model.files, str(model.path))
 
 
 def check_engine(
     engine: Engine,
     reference: Reference,
-    network: CloseUpNetwork | None = None,
+    grading: GradingModels = GradingModels(),
     clock: Callable[[], float] = time.process_time,
 ) -> ParityResult:
     """Send the reference films through an engine and compare.
 
-    network: tells which contacts of a hip count, where the model has one
+    grading: what the model's folder holds for grading
     clock: seconds, for the time of a film
     """
     answers, film_ms = _timed_answers(engine, reference, clock)
-    return compare(reference, answers, network, film_ms)
+    return compare(reference, answers, grading, film_ms)
 
 
 def compare(
     reference: Reference,
     answers: Sequence[Segmentation],
-    network: CloseUpNetwork | None = None,
+    grading: GradingModels = GradingModels(),
     film_ms: float = 0.0,
 ) -> ParityResult:
     """Compare answers with those of the reference, pixel by pixel and hip by hip."""
@@ -106,7 +113,7 @@ def compare(
     changed = 0
     if agreement >= MIN_AGREEMENT:  # otherwise it has failed already
         changed = sum(
-            count_changed_hips(film, truth, found, network)
+            count_changed_hips(film, truth, found, grading)
             for film, truth, found in zip(reference.films, reference.answers, answers, strict=True)
         )
     passed = agreement >= MIN_AGREEMENT and changed == 0
@@ -122,23 +129,22 @@ def count_changed_hips(
     film: Prepared,
     truth: Segmentation,
     found: Segmentation,
-    network: CloseUpNetwork | None = None,
+    grading: GradingModels = GradingModels(),
 ) -> int:
     """Hips of one film whose class, in any system, or presence differs between two answers."""
-    if network is None and np.array_equal(truth.masks, found.masks):
+    if grading.contacts is None and np.array_equal(truth.masks, found.masks):
         return 0
-    pairs = zip_longest(*(_classes(film, answer, network) for answer in (truth, found)))
+    pairs = zip_longest(*(_classes(film, answer, grading) for answer in (truth, found)))
     return sum(a != b for a, b in pairs)
 
 
 def _classes(
-    film: Prepared, answer: Segmentation, network: CloseUpNetwork | None
+    film: Prepared, answer: Segmentation, grading: GradingModels
 ) -> list[tuple[tuple[str, int | str | None], ...]]:
     """(system, class) pairs of every hip, hips in the order of their columns."""
     spacing = Spacing(*film.grid.spacing_mm, 0.0, SpacingSource.USER)
-    seen = Film(film.pixels, Probabilities(answer.probabilities, answer.grid))
-    attachment = None if network is None else Attachment(network, seen)
-    hips = grade(answer.masks, spacing, view=View.AP_PELVIS, attachment=attachment, draws=0)
+    radiograph = Radiograph(film.pixels, "reference", spacing, view=View.AP_PELVIS)
+    hips = grade(Reading(radiograph, film, answer), grading, draws=0)
     return [tuple(hip.classes.items()) for hip in hips]
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from hoseg.imaging.prepare import Assume, prepare
+from hoseg.imaging.reading import Reading
 from hoseg.infer.predictor import Segmenter
 from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation
 
@@ -25,9 +26,7 @@ LONG_SIDES_MM = (400.0, 280.0, 200.0, 140.0)
 """Long sides of the exposed field to try: from a pelvis to a single hip on fluoroscopy."""
 
 
-def segment(
-    segmenter: Segmenter, radiograph: Radiograph, prepared: Prepared
-) -> tuple[Prepared, Segmentation]:
+def segment(segmenter: Segmenter, radiograph: Radiograph, prepared: Prepared) -> Reading:
     """Segment a film, trying scales and polarities where these were assumed.
 
     A film with millimetres and a certain polarity passes through the network once.
@@ -43,14 +42,14 @@ def segment(
     The film as the network is surest of it, and what it found there.
     """
     (found,) = segmenter.predict([prepared])
-    best = (prepared, found)
+    best = Reading(radiograph, prepared, found)
     codes = {note.code for note in prepared.notes}
     if SCALE_ASSUMED in codes:
         for side_mm in LONG_SIDES_MM[1:]:
-            best = _surer(segmenter, radiograph, best, Assume(long_side_mm=side_mm))
+            best = _surer(segmenter, best, Assume(long_side_mm=side_mm))
     if POLARITY_UNCERTAIN in codes:
-        best = _surer(segmenter, radiograph, best, Assume(not prepared.inverted, _long_side(best)))
-        best = (_settled(best[0], radiograph.display.inverted), best[1])
+        best = _surer(segmenter, best, Assume(not prepared.inverted, _long_side_mm(best)))
+        best = replace(best, prepared=_settled(best.prepared, radiograph.display.inverted))
     return best
 
 
@@ -61,9 +60,9 @@ def doubt(found: Segmentation) -> float:
     return unsure / (1 + np.count_nonzero(probabilities > 0.5))
 
 
-def _long_side(reading: tuple[Prepared, Segmentation]) -> float:
+def _long_side_mm(reading: Reading) -> float:
     """Return the long side of the field (mm) as this reading has it."""
-    grid = reading[0].grid
+    grid = reading.prepared.grid
     return max(n * mm for n, mm in zip(grid.shape, grid.spacing_mm, strict=True))
 
 
@@ -76,15 +75,10 @@ def _settled(prepared: Prepared, stated: bool) -> Prepared:
     return replace(prepared, notes=notes)
 
 
-def _surer(
-    segmenter: Segmenter,
-    radiograph: Radiograph,
-    best: tuple[Prepared, Segmentation],
-    assume: Assume,
-) -> tuple[Prepared, Segmentation]:
+def _surer(segmenter: Segmenter, best: Reading, assume: Assume) -> Reading:
     """Return the reading under other assumptions when the network is surer of it."""
-    prepared = prepare(radiograph, segmenter.spacing_mm, assume)
+    prepared = prepare(best.radiograph, segmenter.spacing_mm, assume)
     (found,) = segmenter.predict([prepared])
-    if doubt(found) >= doubt(best[1]):
+    if doubt(found) >= doubt(best.segmentation):
         return best
-    return prepared, found
+    return Reading(best.radiograph, prepared, found)

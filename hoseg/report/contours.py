@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.bones import Layer, layers
-from hoseg.radiograph import Structure
+from hoseg.radiograph import MaskLayers, Structure, split_layers
 
 Contour = NDArray[np.int32]
 """(N, 1, 2) (column, row) of the border pixels of a piece or a hole, straight runs shortened."""
@@ -17,14 +16,14 @@ Contour = NDArray[np.int32]
 Contours = dict[Structure, Sequence[Contour]]
 
 
-def trace(masks: NDArray[np.uint8], found: dict[Structure, Layer] | None = None) -> Contours:
+def trace_contours(masks: NDArray[np.uint8], layers: MaskLayers | None = None) -> Contours:
     """Closed outlines of every structure and of its holes.
 
     masks: (H, W) uint8, bits of ``Structure``
-    found: ``layers(masks)`` when they are at hand already: each structure where it occurs
+    layers: ``split_layers(masks)`` when they are at hand already
     """
     contours: Contours = {}
-    for structure, layer in (layers(masks) if found is None else found).items():
+    for structure, layer in (split_layers(masks) if layers is None else layers).items():
         lines, _ = cv2.findContours(
             layer.mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=layer.corner[::-1]
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.radiograph import Side, Structure
-from hoseg.report.contours import trace
+from hoseg.report.contours import trace_contours
 from hoseg.report.lettering import text_mask
 from hoseg.report.palette import COLOURS, FILL_STRENGTH, GAP_RGB
 from hoseg.report.schema import ResultFile
@@ -76,7 +76,7 @@ def _draw_structures(drawn: NDArray[np.uint8], masks: NDArray[np.uint8]) -> None
     inside = (masks & np.uint8(Structure.OSSIFICATION)) != 0
     fill = np.array(_bgr(COLOURS[Structure.OSSIFICATION]))
     drawn[inside] = (1 - FILL_STRENGTH) * drawn[inside] + FILL_STRENGTH * fill
-    for structure, contours in trace(masks).items():
+    for structure, contours in trace_contours(masks).items():
         cv2.drawContours(drawn, contours, -1, _bgr(COLOURS[structure]), _LINE_PX, cv2.LINE_AA)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hoseg.grade import HipFinding
 from hoseg.imaging.display import display
 from hoseg.radiograph import Radiograph, Side, Structure
-from hoseg.report.contours import Contours, trace
+from hoseg.report.contours import Contours, trace_contours
 from hoseg.report.lettering import FreeSpace, text_mask
 from hoseg.report.palette import (
     BLACK,
@@ -79,7 +79,7 @@ def overlay(
     hips: findings whose points are (row, column) on the film
     remarks: further lines for the strip, e.g. why nothing was graded
     grey: (H, W) ``display(radiograph)`` when it is at hand already
-    contours: ``trace(masks)`` when they are at hand already
+    contours: ``trace_contours(masks)`` when they are at hand already
 
     Raises
     ------
@@ -89,7 +89,7 @@ def overlay(
     if masks.shape != radiograph.shape:
         raise ValueError(f"masks {masks.shape} do not fit the film {radiograph.shape}")
     grey = display(radiograph) if grey is None else grey
-    contours = trace(masks) if contours is None else contours
+    contours = trace_contours(masks) if contours is None else contours
     picture = fewer_greys(grey)
     size = _font_px(radiograph.shape)
     _draw_structures(picture, masks, contours, max(1, round(size / 9)))
@@ -118,7 +118,7 @@ def thumbnail(grey: NDArray[np.uint8], masks: NDArray[np.uint8]) -> NDArray[np.u
     size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
     small = cv2.cvtColor(_shrink(grey, size), cv2.COLOR_GRAY2RGB)
     bits = np.asarray(cv2.resize(masks, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    for structure, contours in trace(bits).items():
+    for structure, contours in trace_contours(bits).items():
         cv2.drawContours(small, contours, -1, COLOURS[structure], 1, cv2.LINE_AA)
     return np.asarray(small)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.radiograph import Structure
-from hoseg.report.contours import Contour, Contours, trace
+from hoseg.report.contours import Contour, Contours, trace_contours
 from hoseg.report.schema import ResultFile
 
 CASE_FILE = "case.js"
@@ -30,9 +30,9 @@ def case_script(
     """Text of ``case.js``.
 
     masks: (H, W) uint8, bits of ``Structure``
-    contours: ``trace(masks)`` when they are at hand already
+    contours: ``trace_contours(masks)`` when they are at hand already
     """
-    contours = trace(masks) if contours is None else contours
+    contours = trace_contours(masks) if contours is None else contours
     case = {
         "id": result.folder,
         "rows": masks.shape[0],

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from hoseg.errors import OutputError, SettingError
 from hoseg.files import write_whole, written_whole
-from hoseg.grade import HipFinding, grade
-from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, Structure
+from hoseg.grade import HipFinding, grade_masks
+from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource, Structure
 from hoseg.simulate.body.own_anatomy import AnatomySettings
 from hoseg.simulate.body.projector import Camera
 from hoseg.simulate.dicom_out import Acquisition, sample_variant, write_dicom
@@ -129,15 +129,9 @@ def simulate_film(index: int, settings: FolderSettings) -> FolderSample:
     layers = project_on(scene, camera)
     film = render(layers, np.random.default_rng([settings.seed, 1, index]))
     spacing = Spacing(settings.spacing_mm, settings.spacing_mm, 0.0, SpacingSource.USER)
-    findings = grade(
-        film.masks,
-        spacing,
-        side=scene.centred,
-        orientation=Orientation(Side.LEFT, True, "attribute"),
-        view=scene.view,
-        field=film.field,
-        draws=20,
-    )
+    orientation = Orientation(Side.LEFT, True, "attribute")
+    geometry = Geometry(spacing, scene.centred, scene.view, orientation)
+    findings = grade_masks(film.masks, geometry, field=film.field, draws=20)
     return FolderSample(film, layers, scene, camera, findings)
 
 

@@ -1,4 +1,4 @@
-"""What simulated ossifications hang on, for the network of ``hoseg.grade.attachment``."""
+"""What simulated ossifications hang on, for ``hoseg.grade.closeup.AttachmentNetwork``."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from numpy.typing import NDArray
 
 from hoseg.datasets.simulated import ComponentTruth
 from hoseg.grade.closeup import close_up_of_ossification
-from hoseg.grade.contacts import NEAR_MM, Contacts
-from hoseg.grade.film import Film
+from hoseg.grade.contacts import Contacts
 from hoseg.grade.ossification import Ossification
+from hoseg.imaging.reading import Reading
 from hoseg.radiograph import Side, Structure
 
 BONES = ("pelvis", "femur")
 
 
 @dataclass(frozen=True, eq=False)
-class Onlooker:
-    """Given to ``grade`` as ``attachment``, it changes nothing and takes close-ups.
+class CloseUpRecorder:
+    """A contact classifier that changes nothing and keeps the close-ups of what it is asked.
 
-    film: what they are taken of
     contacts: of each hip
     close_ups: of each ossification of each hip
     """
 
-    film: Film
     contacts: list[Contacts] = field(default_factory=list)
     close_ups: list[list[NDArray[np.uint8]]] = field(default_factory=list)
 
-    def doubts(self, contacts: Contacts, side: Side) -> NDArray[np.float64]:
-        """Those that the contacts have anyhow."""
+    def superimposition(
+        self, contacts: Contacts, side: Side, reading: Reading
+    ) -> NDArray[np.float64]:
+        """What the contacts have anyhow."""
         self.contacts.append(contacts)
-        shown = [close_up_of_ossification(item, side, self.film) for item in contacts.items]
+        shown = [close_up_of_ossification(item, side, reading) for item in contacts.items]
         self.close_ups.append(shown)
-        return contacts.doubts
+        return contacts.superimposition
 
 
 def attachment_targets(
@@ -63,7 +63,7 @@ def attachment_targets(
     targets = np.array(
         [hangs_on[_parts_under(item, labels)].any(axis=0) for item in contacts.items], np.float32
     ).reshape(-1, len(BONES))
-    targets[contacts.edges[:-2, -2:] >= NEAR_MM] = np.nan
+    targets[~contacts.near] = np.nan
     return targets
 
 

@@ -13,6 +13,7 @@ from hoseg.datasets.labelled import GradedHip, LabelledImage
 from hoseg.evaluate.score import Prediction
 from hoseg.evaluate.stream import Segmented
 from hoseg.grade.finding import HipFinding, Landmarks
+from hoseg.imaging.reading import Reading
 from hoseg.radiograph import (
     Grid,
     Prepared,
@@ -133,11 +134,12 @@ class PhantomReader:
         soft = np.stack([ndimage.gaussian_filter(p, 2) for p in planes])
         probabilities = (255 * np.clip(soft * 0.96 + 0.02, 0, 1)).astype(np.uint8)
         grid = Grid(SHAPE, (0.0, 0.0), (1.0, 1.0), (SPACING_MM, SPACING_MM))
-        film = radiograph.pixels
-        prepared = Prepared(film, np.ones(SHAPE, bool), grid, SHAPE)
-        return Segmented(Segmentation(masks, probabilities, grid, self.label), prepared)
+        prepared = Prepared(radiograph.pixels, np.ones(SHAPE, bool), grid, SHAPE)
+        found = Segmentation(masks, probabilities, grid, self.label)
+        return Segmented(Reading(radiograph, prepared, found))
 
-    def conclude(self, radiograph, found):
+    def conclude(self, found):
+        radiograph = found.reading.radiograph
         rng, truth = self._rng(radiograph), self._truth[radiograph.source]
         hips = []
         for hip in truth.hips:
@@ -151,7 +153,7 @@ class PhantomReader:
             chances = np.full(5, (1 - sure) / 4) + np.eye(5)[grade] * (sure - (1 - sure) / 4)
             gap = None if hip.gap_mm is None else max(0.0, hip.gap_mm + rng.normal(-0.4, 1.2))
             hips.append(finding(hip.side, grade, chances, gap, head=hip.centre_px))
-        return Prediction(found.segmentation, tuple(hips))
+        return Prediction(found.reading.segmentation, tuple(hips))
 
     def grade_truth(self, truth):
         return tuple(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hoseg.grade import grade
-from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource
+from hoseg.grade import grade_masks
+from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource
 
 from .phantoms import distance, make_phantom
 
@@ -39,7 +39,7 @@ class Row:
 def grade_phantom(phantom, **options):
     spacing = Spacing(*phantom.spacing_mm, 0.0, SpacingSource.USER)
     orientation = Orientation(columns=Side(phantom.columns_to), source="attribute")
-    return grade(phantom.masks, spacing, orientation=orientation, **options)
+    return grade_masks(phantom.masks, Geometry(spacing, orientation=orientation), **options)
 
 
 def compare(seed):

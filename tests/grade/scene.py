@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
-from hoseg.grade import grade
-from hoseg.radiograph import Spacing, SpacingSource
+from hoseg.grade import GradingModels, grade, grade_masks
+from hoseg.imaging.reading import Reading
+from hoseg.radiograph import (
+    Geometry,
+    Grid,
+    Prepared,
+    Radiograph,
+    Segmentation,
+    Spacing,
+    SpacingSource,
+    Structure,
+)
 
 from .phantoms import FEMUR, IMPLANT, OSSIFICATION, PELVIS, make_anatomy
 from .shapes import Ellipse, Pose, paint
@@ -74,21 +85,47 @@ class Scene:
             paint(hole, moved, spacing, PELVIS)
         return mask & ~hole
 
-    def grade(self, spacing=(0.5, 0.5), pose=Pose(), **options):
-        """The finding of its only hip."""
-        options.setdefault("draws", 0)
-        findings = grade(self.masks(spacing, pose), known(spacing), **options)
-        assert len(findings) == 1
-        return findings[0]
+    def grade(self, spacing=(0.5, 0.5), pose=Pose(), draws=0, image=None, **stated):
+        """The finding of its only hip; ``stated`` are its side, view and orientation."""
+        masks, geometry = self.masks(spacing, pose), known(spacing, **stated)
+        (finding,) = grade_masks(masks, geometry, image=image, draws=draws)
+        return finding
+
+    def classified(self, classifier, draws=0):
+        """The same where a classifier says which contacts count."""
+        models = GradingModels(contacts=classifier)
+        (finding,) = grade(read(self.masks(), known((0.5, 0.5))), models, draws=draws)
+        return finding
 
 
 def _turns(pose):
     return pose.angle != 0 or pose.mirrored or pose.shift != (0.0, 0.0)
 
 
-def known(spacing, relative_sd=0.0):
-    """A calibrated spacing."""
-    return Spacing(*spacing, relative_sd, SpacingSource.FIDUCIAL)
+def known(spacing, relative_sd=0.0, **stated):
+    """A calibrated film of any side, view and orientation."""
+    return Geometry(Spacing(*spacing, relative_sd, SpacingSource.FIDUCIAL), **stated)
+
+
+def read(masks, geometry=Geometry(), *, step=1.0, field=None, found=None):
+    """A reading of masks whose network saw a grid ``step`` times coarser.
+
+    Grey levels are 1 on bone, -1 elsewhere; probabilities are certain unless ``found``, (4, h, w)
+    uint8, says otherwise.
+    """
+    shape = tuple(round(n / step) for n in masks.shape)
+    small = cv2.resize(masks, shape[::-1], interpolation=cv2.INTER_NEAREST)
+    if found is None:
+        found = np.stack([np.where(small & bit, 255, 0) for bit in Structure]).astype(np.uint8)
+    mm = (0.5, 0.5) if geometry.spacing is None else geometry.spacing.mm
+    offset = (step - 1) / 2
+    grid = Grid(shape, (offset, offset), (step, step), (mm[0] * step, mm[1] * step))
+    levels = np.where(small & 3, 1, -1).astype(np.float32)
+    film = Radiograph(
+        masks, "film", geometry.spacing, geometry.side, geometry.view, geometry.orientation
+    )
+    prepared = Prepared(levels, np.ones(shape, bool) if field is None else field, grid, masks.shape)
+    return Reading(film, prepared, Segmentation(masks, found, grid, "network"))
 
 
 def opposing_boxes(gap_mm, tip=TIP):

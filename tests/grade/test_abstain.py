@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from hoseg.errors import SettingError
-from hoseg.grade import REASONS, GradeSettings, HipFinding, Probabilities, grade
-from hoseg.radiograph import Grid, Orientation, Side, Spacing, SpacingSource
+from hoseg.grade import REASONS, GradeSettings, HipFinding, grade_masks
+from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource
 
 from .phantoms import FEMUR, IMPLANT, PELVIS
 from .scene import TIP, Scene, known, opposing_boxes
@@ -17,8 +17,8 @@ from .shapes import Capsule, Ellipse, Pose, disc
 HALF = known((0.5, 0.5))
 
 
-def only(masks, **options):
-    (finding,) = grade(masks, options.pop("spacing", HALF), draws=0, **options)
+def only(masks, geometry=HALF, **options):
+    (finding,) = grade_masks(masks, geometry, draws=0, **options)
     return finding
 
 
@@ -27,7 +27,7 @@ def test_nothing_no_femur_no_pelvis():
     assert only(np.zeros_like(masks)).abstained == "no_hip"
     assert only(masks & ~np.uint8(FEMUR)).abstained == "no_femur"
     assert only(masks & ~np.uint8(PELVIS)).abstained == "no_pelvis"
-    assert only(np.zeros_like(masks), side=Side.LEFT).side is Side.LEFT
+    assert only(np.zeros_like(masks), Geometry(side=Side.LEFT)).side is Side.LEFT
 
 
 def test_a_pelvis_far_away_is_no_pelvis():
@@ -69,16 +69,16 @@ def test_a_sliver_of_a_femur_is_cropped_even_where_the_field_is_not_known():
 
 
 def test_without_calibration_only_millimetre_rules_are_left_out():
-    spurs = only(Scene(opposing_boxes(8.0)).masks(), spacing=None)
+    spurs = only(Scene(opposing_boxes(8.0)).masks(), Geometry())
     assert spurs.abstained == "no_calibration"
     assert (spurs.at_least, spurs.gap_mm) == (2, None)
     assert spurs.gap_px == pytest.approx(16.0, abs=0.1)
     assert spurs.spacing_source == "none"
-    bridge = only(Scene(opposing_boxes(0.0)).masks(), spacing=None)
+    bridge = only(Scene(opposing_boxes(0.0)).masks(), Geometry())
     assert (bridge.abstained, bridge.brooker, bridge.della_valle) == (None, 4, "C")
-    nothing = only(Scene().masks(), spacing=None)
+    nothing = only(Scene().masks(), Geometry())
     assert (nothing.abstained, nothing.brooker, nothing.della_valle) == (None, 0, "A")
-    island = only(Scene((Ellipse((70.0, -30.0), (9.0, 4.0)),)).masks(), spacing=None)
+    island = only(Scene((Ellipse((70.0, -30.0), (9.0, 4.0)),)).masks(), Geometry())
     assert (island.abstained, island.brooker, island.della_valle) == (None, 1, None)
     assert island.components[0].area_mm2 is None
     assert island.components[0].area_px > 100
@@ -122,16 +122,16 @@ def test_a_prosthetic_head_gives_the_joint_and_a_ball_does_not():
     arrays(
         np.uint8, st.tuples(st.integers(16, 60), st.integers(16, 60)), elements=st.integers(0, 15)
     ),
-    st.sampled_from([None, HALF, known((5.0, 3.0)), known((0.05, 0.06))]),
+    st.sampled_from([Geometry(), HALF, known((5.0, 3.0)), known((0.05, 0.06))]),
 )
 def test_noise_never_crashes(masks, spacing):
-    for finding in grade(masks, spacing, draws=5):
+    for finding in grade_masks(masks, spacing, draws=5):
         assert finding.abstained is None or finding.abstained in REASONS
         assert HipFinding.model_validate_json(finding.model_dump_json()).side is finding.side
 
 
 @settings(max_examples=15)
-@given(seed=st.integers(0, 10_000), spacing=st.sampled_from([None, HALF]))
+@given(seed=st.integers(0, 10_000), spacing=st.sampled_from([Geometry(), HALF]))
 def test_battered_masks_never_crash(seed, spacing):
     rng = np.random.default_rng(seed)
     angle = rng.uniform(-3.1, 3.1)
@@ -149,7 +149,7 @@ def test_battered_masks_never_crash(seed, spacing):
         else:
             masks[r : r + h // 4, c : c + w // 4] |= bit
     masks[rng.random(masks.shape) < 0.002] ^= np.uint8(rng.integers(1, 16))
-    for finding in grade(masks, spacing, draws=5):
+    for finding in grade_masks(masks, spacing, draws=5):
         assert finding.abstained is None or finding.abstained in REASONS
         assert HipFinding.model_validate_json(finding.model_dump_json()).side is finding.side
 
@@ -170,7 +170,8 @@ def test_holes_and_specks_of_a_network_do_not_matter():
 
 def test_upside_down():
     masks = np.ascontiguousarray(Scene(opposing_boxes(12.0)).masks()[::-1])
-    finding = only(masks, orientation=Orientation(rows_to_feet=False, source="attribute"))
+    upside_down = Orientation(rows_to_feet=False, source="attribute")
+    finding = only(masks, known((0.5, 0.5), orientation=upside_down))
     assert (finding.brooker, finding.side) == (2, Side.LEFT)
 
 
@@ -186,20 +187,17 @@ def test_upside_down():
 )
 def test_wrong_masks(masks, words):
     with pytest.raises(SettingError, match=words):
-        grade(masks, HALF)
+        grade_masks(masks, HALF)
 
 
 def test_wrong_companions():
     masks = np.zeros((50, 60), np.uint8)
     with pytest.raises(SettingError, match="image shape"):
-        grade(masks, HALF, image=np.zeros((60, 50)))
+        grade_masks(masks, HALF, image=np.zeros((60, 50)))
     with pytest.raises(SettingError, match="field shape"):
-        grade(masks, HALF, field=np.zeros((50, 61), bool))
-    grid = Grid((10, 10), (0, 0), (5, 6), (1, 1))
-    with pytest.raises(SettingError, match="probabilities"):
-        grade(masks, HALF, probabilities=Probabilities(np.zeros((3, 10, 10), np.uint8), grid))
+        grade_masks(masks, HALF, field=np.zeros((50, 61), bool))
     with pytest.raises(SettingError, match="draws"):
-        grade(masks, HALF, draws=-1)
+        grade_masks(masks, HALF, draws=-1)
 
 
 @pytest.mark.parametrize("value", [0.0, -0.1, np.nan, np.inf])

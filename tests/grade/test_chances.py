@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hoseg.errors import ModelError
-from hoseg.grade import Film, Probabilities, grade
+from hoseg.grade import grade_masks
 from hoseg.grade.chances import (
     BY_CLOSE_UP,
     MEASUREMENTS,
@@ -16,11 +16,11 @@ from hoseg.grade.chances import (
     suspicion,
     write_class_model,
 )
-from hoseg.radiograph import Grid, Spacing, SpacingSource
+from hoseg.radiograph import Geometry, Grid, Segmentation
 
-from .scene import Scene, opposing_boxes
+from .scene import Scene, known, opposing_boxes, read
 
-SPACING = Spacing(0.5, 0.5, 0.0, SpacingSource.FIDUCIAL)
+KNOWN = known((0.5, 0.5))
 STEPS = np.log([9.0, 3.0, 1.0, 1 / 3])
 """Log odds of 0.9, 0.75, 0.5 and 0.25."""
 
@@ -31,21 +31,19 @@ def constant(bias=tuple(STEPS), weights=((0.0,),) * 4, names=("drawn_from_1",)):
 
 
 def plane(values, step=(1.0, 1.0), spacing_mm=(0.5, 0.5)):
-    """Probabilities x 255 of ossification; nothing else is found."""
+    """What a network found that gives ossification these probabilities x 255, and nothing else."""
     stack = np.zeros((4, *values.shape), np.uint8)
     stack[3] = values
-    return Probabilities(stack, Grid(values.shape, (0.0, 0.0), step, spacing_mm))
+    grid = Grid(values.shape, (0.0, 0.0), step, spacing_mm)
+    return Segmentation(np.zeros(values.shape, np.uint8), stack, grid, "network")
 
 
-def seen(values):
-    """The same, on a film that is grey all over."""
-    found = plane(values)
-    return Film(np.zeros(values.shape, np.float32), found)
-
-
-def film(ossification=()):
+def film(ossification=(), geometry=KNOWN, **options):
+    """A film's findings, and the film: its network gives nothing but ossification."""
     masks = Scene(ossification).masks()
-    return grade(masks, SPACING), seen(np.where(masks & 8, 250, 0))
+    found = np.zeros((4, *masks.shape), np.uint8)
+    found[3] = np.where(masks & 8, 250, 0)
+    return grade_masks(masks, geometry, **options), read(masks, geometry, found=found)
 
 
 def test_probabilities_are_differences_of_the_four_regressions():
@@ -71,8 +69,8 @@ def test_regressions_that_cross_give_no_negative_probability():
 
 
 def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
-    findings, probabilities = film(opposing_boxes(9.0))
-    (before,), (after,) = findings, apply_class_model(findings, probabilities, constant())
+    findings, reading = film(opposing_boxes(9.0))
+    (before,), (after,) = findings, apply_class_model(findings, reading, constant())
     assert after.brooker_probabilities == pytest.approx((0.1, 0.15, 0.25, 0.25, 0.25))
     assert after.brooker == before.brooker == 3
     assert (after.trace, after.classes) == (before.trace, before.classes)
@@ -85,36 +83,33 @@ def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
 
 
 def test_a_caveat_says_that_another_class_is_much_likelier():
-    findings, probabilities = film(opposing_boxes(9.0))
+    findings, reading = film(opposing_boxes(9.0))
     mostly_two = constant(bias=(5.0, 5.0, -2.0, -5.0))
-    codes = [n.code for n in apply_class_model(findings, probabilities, mostly_two)[0].caveats]
+    codes = [n.code for n in apply_class_model(findings, reading, mostly_two)[0].caveats]
     assert "other_class_likelier" in codes
     mostly_three = constant(bias=(5.0, 5.0, 2.0, -5.0))
-    codes = [n.code for n in apply_class_model(findings, probabilities, mostly_three)[0].caveats]
+    codes = [n.code for n in apply_class_model(findings, reading, mostly_three)[0].caveats]
     assert "other_class_likelier" not in codes
 
 
 def test_hips_without_a_class_without_draws_or_without_millimetres_stay_as_they_are():
-    masks = Scene(opposing_boxes(9.0)).masks()
-    probabilities = seen(np.where(masks & 8, 250, 0))
-    for findings in (
-        grade(masks, None),
-        grade(masks & ~np.uint8(2), SPACING),
-        grade(masks, SPACING, draws=0),
-    ):
-        assert measure_hips(findings, probabilities, ("suspect",)) == [None]
-        assert apply_class_model(findings, probabilities, constant()) == findings
+    spurs = opposing_boxes(9.0)
+    _, reading = film(spurs)
+    no_femur = grade_masks(Scene(spurs).masks() & ~np.uint8(2), KNOWN)
+    for findings in (film(spurs, Geometry())[0], no_femur, film(spurs, draws=0)[0]):
+        assert measure_hips(findings, reading, ("suspect",)) == [None]
+        assert apply_class_model(findings, reading, constant()) == findings
 
 
 def test_measurements_of_known_hips():
     names = tuple(MEASUREMENTS)
-    findings, probabilities = film(opposing_boxes(9.0))
-    spurs = dict(zip(names, measure_hips(findings, probabilities, names)[0], strict=True))
+    findings, reading = film(opposing_boxes(9.0))
+    spurs = dict(zip(names, measure_hips(findings, reading, names)[0], strict=True))
     assert spurs["opposing_spurs"] == 1
     assert spurs["drawn_from_1"] == spurs["drawn_from_2"] == 1
     assert spurs["suspect_alone"] == 0
-    findings, probabilities = film()
-    none = dict(zip(names, measure_hips(findings, probabilities, names)[0], strict=True))
+    findings, reading = film()
+    none = dict(zip(names, measure_hips(findings, reading, names)[0], strict=True))
     silent = np.log(0.5 / 254.5)
     assert none["suspect_alone"] == pytest.approx(silent)
     assert {n for n, v in none.items() if v} == {"suspect", "suspect_alone"}
@@ -131,18 +126,14 @@ def test_what_a_network_says_of_the_close_up_is_a_measurement():
     assert measure_hips(findings, picture, BY_CLOSE_UP)[0].tolist() == [0, 0, 0, 0]
 
 
-def suspect(probabilities, *about):
-    return suspicion(probabilities.values, probabilities.grid, *about)
-
-
 def test_suspicion_is_what_a_quarter_of_a_square_centimetre_reaches():
     values = np.zeros((40, 100), np.uint8)
     values[5:15, 5:15] = 200  # 100 px of 0.25 mm2: 25 mm2
-    assert suspect(plane(values)) == pytest.approx(200 / 255)
-    assert suspect(plane(values), [None], 0) == pytest.approx(200 / 255)
+    assert suspicion(plane(values)) == pytest.approx(200 / 255)
+    assert suspicion(plane(values), [None], 0) == pytest.approx(200 / 255)
     values[5, 5] = 90
-    assert suspect(plane(values)) == pytest.approx(90 / 255)
-    assert suspect(plane(np.full((9, 9), 255, np.uint8))) == 0  # less than 25 mm2 in all
+    assert suspicion(plane(values)) == pytest.approx(90 / 255)
+    assert suspicion(plane(np.full((9, 9), 255, np.uint8))) == 0  # less than 25 mm2 in all
 
 
 def test_suspicion_belongs_to_the_nearer_head():
@@ -150,9 +141,9 @@ def test_suspicion_belongs_to_the_nearer_head():
     values[5:15, 5:15] = 200
     probabilities = plane(values, step=(2.0, 2.0))
     heads = [(40.0, 40.0), (40.0, 160.0)]
-    assert suspect(probabilities, heads, 0) == pytest.approx(200 / 255)
-    assert suspect(probabilities, heads, 1) == 0
-    assert suspect(probabilities, [None, heads[1]], 1) == pytest.approx(200 / 255)
+    assert suspicion(probabilities, heads, 0) == pytest.approx(200 / 255)
+    assert suspicion(probabilities, heads, 1) == 0
+    assert suspicion(probabilities, [None, heads[1]], 1) == pytest.approx(200 / 255)
 
 
 def test_the_nearest_hip_splits_the_film_between_the_heads():

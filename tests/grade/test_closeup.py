@@ -2,20 +2,18 @@
 
 import pickle
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from hoseg.errors import ModelError
-from hoseg.grade import Film, Probabilities, grade
+from hoseg.grade import grade_masks
 from hoseg.grade.closeup import HIP, LEVELS, SIZE_PX, CloseUpNetwork, close_up_of_hip
-from hoseg.radiograph import Grid, Orientation, Side, Spacing, SpacingSource
+from hoseg.radiograph import Orientation, Side
 from hoseg.train.closeup import CloseUpNet, to_onnx
 
-from .scene import Scene, opposing_boxes
+from .scene import Scene, known, opposing_boxes, read
 
-SPACING = Spacing(0.5, 0.5, 0.0, SpacingSource.FIDUCIAL)
 MIDDLE = (SIZE_PX - 1) / 2
 
 
@@ -25,24 +23,13 @@ def close_up_onnx() -> bytes:
     return to_onnx(CloseUpNet(HIP, 2))
 
 
-def seen(masks, orientation, step=1.0):
-    """A film on a grid ``step`` times coarser; grey levels are 1 on bone, -1 elsewhere."""
-    shape = tuple(round(n / step) for n in masks.shape)
-    small = cv2.resize(masks, shape[::-1], interpolation=cv2.INTER_NEAREST)
-    planes = np.stack([np.where(small & bit, 255, 0) for bit in (1, 2, 4, 8)]).astype(np.uint8)
-    offset = (step - 1) / 2
-    grid = Grid(shape, (offset, offset), (step, step), (0.5 * step, 0.5 * step))
-    levels = np.where(small & 3, 1, -1).astype(np.float32)
-    return Film(levels, Probabilities(planes, grid), orientation)
-
-
 def shown(flip=None, side=Side.LEFT, orientation=Orientation(), step=1.0):
     masks = Scene(opposing_boxes(9.0)).masks()
     if flip is not None:
         masks = np.ascontiguousarray(np.flip(masks, flip))
-    (finding,) = grade(masks, SPACING, side=side, orientation=orientation)
-    picture = close_up_of_hip(finding, seen(masks, orientation, step))
-    return finding, picture
+    geometry = known((0.5, 0.5), side=side, orientation=orientation)
+    (finding,) = grade_masks(masks, geometry)
+    return finding, close_up_of_hip(finding, read(masks, geometry, step=step))
 
 
 def test_the_head_is_in_the_middle_and_millimetres_are_kept():
@@ -79,8 +66,8 @@ def test_the_grid_of_the_network_makes_no_difference():
 
 def test_without_a_head_there_is_none():
     masks = Scene().masks() & ~np.uint8(2)
-    (finding,) = grade(masks, SPACING)
-    assert close_up_of_hip(finding, seen(masks, Orientation())) is None
+    (finding,) = grade_masks(masks, known((0.5, 0.5)))
+    assert close_up_of_hip(finding, read(masks)) is None
 
 
 def test_a_network_answers_the_same_alone_in_company_and_in_another_process(close_up_onnx):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
 from hoseg.grade.contacts import Contacts
-from hoseg.grade.surroundings import FAR_MM
+from hoseg.grade.surfaces import FAR_MM
 
 
 def contacts(n: int, rng: np.random.Generator) -> Contacts:

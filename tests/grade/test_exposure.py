@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoseg.grade.exposure import RIM_PX, Exposed, find_visible
+from hoseg.grade.exposure import RIM_PX, find_visible
 from hoseg.imaging.resample import GridWindow, make_grid
 
 
@@ -31,7 +31,7 @@ def test_points_see_what_a_painted_field_shows(seed, step, share):
     grid = make_grid(window, (1.0, 1.0), (step, step))
     noise = cv2.GaussianBlur(rng.random(grid.shape), (0, 0), 2)
     inside = noise < np.quantile(noise, share)
-    visible = find_visible(Exposed(inside, grid), shape)
+    visible = find_visible(inside, shape, grid)
     points = np.argwhere(np.ones(shape, bool)).astype(float)
     truth = painted(inside, shape, window)
     assert np.array_equal(visible.at(points).reshape(shape), truth)
@@ -42,7 +42,7 @@ def test_points_see_what_a_painted_field_shows(seed, step, share):
 
 
 def test_points_outside_the_image_see_nothing():
-    visible = find_visible(Exposed(np.tri(30, 40) > 0), (30, 40))
+    visible = find_visible(np.tri(30, 40) > 0, (30, 40))
     assert not visible.at(np.array([[-1.0, 3.0], [30.0, 3.0], [5.0, -0.6], [5.0, 40.0]])).any()
 
 
@@ -50,7 +50,7 @@ def test_points_outside_the_image_see_nothing():
 def test_a_field_all_exposed_is_no_field_unless_it_is_a_part(cropped):
     window = GridWindow(0, 0, 30 - 5 * cropped, 40)
     grid = make_grid(window, (1.0, 1.0), (2.0, 2.0))
-    visible = find_visible(Exposed(np.ones(grid.shape, bool), grid), (30, 40))
+    visible = find_visible(np.ones(grid.shape, bool), (30, 40), grid)
     assert (visible is None) != cropped
     if visible is not None:
         seen = visible.at(np.array([[24.0 - RIM_PX, 5.0], [25.0 - RIM_PX, 5.0]]))

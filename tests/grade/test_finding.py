@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from hoseg.cli.grade import app
 from hoseg.errors import HosegError, InputError, SettingError
-from hoseg.grade import combine, grade
-from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, View
+from hoseg.grade import combine, grade_masks
+from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource, View
 
 from .scene import TIP, Scene, known, opposing_boxes
 from .shapes import Capsule, Ellipse, Pose
@@ -89,13 +89,15 @@ def test_patterns(pattern, shapes):
 
 
 def test_two_hips_and_their_sides():
-    right, left = grade(two_hips(), HALF, draws=0)
+    right, left = grade_masks(two_hips(), HALF, draws=0)
     assert (right.side, right.brooker) == (Side.RIGHT, 3)
     assert (left.side, left.brooker) == (Side.LEFT, 0)
     assert right.gap_mm == pytest.approx(6.0, abs=0.1)
-    flipped = grade(np.ascontiguousarray(two_hips()[:, ::-1]), HALF, draws=0)
+    flipped = grade_masks(np.ascontiguousarray(two_hips()[:, ::-1]), HALF, draws=0)
     assert [(f.side, f.brooker) for f in flipped] == [(Side.RIGHT, 0), (Side.LEFT, 3)]
-    unknown = grade(two_hips(), HALF, orientation=Orientation(columns=Side.UNKNOWN), draws=0)
+    unknown = grade_masks(
+        two_hips(), known((0.5, 0.5), orientation=Orientation(columns=Side.UNKNOWN)), draws=0
+    )
     assert {finding.side for finding in unknown} == {Side.UNKNOWN}
 
 
@@ -109,8 +111,8 @@ def test_a_stated_side_settles_one_hip():
 
 
 def finding(gap, view=View.AP_PELVIS, source=SpacingSource.FIDUCIAL, side=Side.LEFT):
-    spacing = Spacing(0.5, 0.5, 0.02, source)
-    return grade(Scene(opposing_boxes(gap)).masks(), spacing, side=side, view=view, draws=20)[0]
+    geometry = Geometry(Spacing(0.5, 0.5, 0.02, source), side, view)
+    return grade_masks(Scene(opposing_boxes(gap)).masks(), geometry, draws=20)[0]
 
 
 def test_a_study_reads_the_ap_view_and_says_what_the_others_say():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hoseg.grade import grade
+from hoseg.grade import grade_masks
 from hoseg.radiograph import Orientation, Side
 
 from .phantoms import OSSIFICATION
@@ -32,16 +32,16 @@ def key(finding):
 def test_mirroring_swaps_the_sides_and_nothing_else(gap, with_island):
     scene = Scene((*spurs(gap), *((island(14, at=(90.0, -45.0)),) if with_island else ())))
     masks = scene.masks()
-    base = grade(masks, known((0.5, 0.5)), draws=0)[0]
-    flipped = grade(np.ascontiguousarray(masks[:, ::-1]), known((0.5, 0.5)), draws=0)[0]
+    base = grade_masks(masks, known((0.5, 0.5)), draws=0)[0]
+    flipped = grade_masks(np.ascontiguousarray(masks[:, ::-1]), known((0.5, 0.5)), draws=0)[0]
     assert (base.side, flipped.side) == (Side.LEFT, Side.RIGHT)
     assert key(flipped) == key(base)
     assert flipped.gap_mm == pytest.approx(base.gap_mm, abs=0.05)
     assert [c.sites for c in flipped.components] == [c.sites for c in base.components]
     assert [c.attached_to for c in flipped.components] == [c.attached_to for c in base.components]
     turned = Orientation(columns=Side.RIGHT, source="attribute")
-    again = grade(
-        np.ascontiguousarray(masks[:, ::-1]), known((0.5, 0.5)), orientation=turned, draws=0
+    again = grade_masks(
+        np.ascontiguousarray(masks[:, ::-1]), known((0.5, 0.5), orientation=turned), draws=0
     )
     assert again[0].side is Side.LEFT
 
@@ -67,7 +67,7 @@ def test_rotation_translation_and_resampling(gap, degrees, shift, row_mm, ratio)
 def test_padding(top, left, gap):
     masks = Scene(spurs(gap)).masks()
     padded = np.pad(masks, ((top, 0), (left, 25)))
-    base, moved = (grade(m, known((0.5, 0.5)), draws=0)[0] for m in (masks, padded))
+    base, moved = (grade_masks(m, known((0.5, 0.5)), draws=0)[0] for m in (masks, padded))
     assert key(base) == key(moved)
     assert moved.gap_mm == pytest.approx(base.gap_mm, abs=1e-6)
     assert np.allclose(np.subtract(moved.gap_points_px, base.gap_points_px), (top, left), atol=1e-6)
@@ -77,12 +77,12 @@ def test_padding(top, left, gap):
 @given(row=st.integers(2, 410), column=st.integers(2, 370), gap=st.floats(3, 25))
 def test_a_speck_below_the_floor_changes_nothing(row, column, gap):
     masks = Scene(spurs(gap)).masks()
-    base = grade(masks, known((0.5, 0.5)), draws=0)[0]
+    base = grade_masks(masks, known((0.5, 0.5)), draws=0)[0]
     near = masks[max(0, row - 8) : row + 10, max(0, column - 8) : column + 10] & OSSIFICATION
     if near.any():
         return
     masks[row : row + 2, column : column + 2] |= OSSIFICATION
-    found = grade(masks, known((0.5, 0.5)), draws=0)[0]
+    found = grade_masks(masks, known((0.5, 0.5)), draws=0)[0]
     assert key(found) == key(base)
     # The box that holds all ossification begins elsewhere: the last bit may differ.
     assert found.gap_mm == pytest.approx(base.gap_mm, abs=1e-9)
@@ -105,6 +105,6 @@ def test_resampling_a_drawn_mask_keeps_class_and_gap(gap):
     for factor in (2, 3):
         coarse = np.ascontiguousarray(fine[factor // 2 :: factor, factor // 2 :: factor])
         spacing = 0.25 * factor
-        found = grade(coarse, known((spacing, spacing)), draws=0)[0]
+        found = grade_masks(coarse, known((spacing, spacing)), draws=0)[0]
         assert found.brooker == (3 if gap < 10 else 2)
         assert found.gap_mm == pytest.approx(gap, abs=spacing)

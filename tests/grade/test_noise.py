@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hoseg.grade import grade
+from hoseg.grade import grade_masks
 from hoseg.grade.circle import MAX_CIRCLES, MAX_POINTS, candidates
-from hoseg.grade.outlines import MAX_OUTLINES, trace
-from hoseg.radiograph import Spacing, SpacingSource
+from hoseg.grade.outlines import MAX_OUTLINES, trace_outlines
+from hoseg.radiograph import Geometry, Spacing, SpacingSource
 
 
 def grains(size_px, bits=4, shape=(320, 300)):
@@ -21,8 +21,8 @@ def grains(size_px, bits=4, shape=(320, 300)):
 
 @pytest.mark.parametrize("size_px", [0.6, 2.0, 6.0])
 def test_noise_gives_findings_or_reasons(size_px):
-    spacing = Spacing(0.6, 0.6, 0.03, SpacingSource.USER)
-    findings = grade(grains(size_px), spacing, draws=20)
+    geometry = Geometry(Spacing(0.6, 0.6, 0.03, SpacingSource.USER))
+    findings = grade_masks(grains(size_px), geometry, draws=20)
     assert findings
     assert all(finding.brooker is not None or finding.abstained for finding in findings)
 
@@ -30,7 +30,7 @@ def test_noise_gives_findings_or_reasons(size_px):
 def test_only_the_largest_outlines_are_traced():
     mask = grains(0.6, bits=1)
     assert cv2.connectedComponents(mask)[0] > 2 * MAX_OUTLINES
-    outlines = trace(mask, 0.6)
+    outlines = trace_outlines(mask, 0.6)
     assert len(outlines) == MAX_OUTLINES
 
 

@@ -2,17 +2,15 @@ import cv2
 import numpy as np
 import pytest
 
-from hoseg.grade import Probabilities, grade
+from hoseg.grade import grade, grade_masks
 from hoseg.grade.uncertainty import LEVELS, thresholds
-from hoseg.radiograph import Grid, Spacing, SpacingSource
 
-from .scene import Scene, known, opposing_boxes
+from .scene import Scene, known, opposing_boxes, read
 from .shapes import Ellipse
 
 
 def sure(scene, relative_sd, **options):
-    spacing = Spacing(0.5, 0.5, relative_sd, SpacingSource.FIDUCIAL)
-    return grade(scene.masks(), spacing, **options)[0]
+    return grade_masks(scene.masks(), known((0.5, 0.5), relative_sd), **options)[0]
 
 
 def chances(finding, system="brooker"):
@@ -58,8 +56,10 @@ def test_a_wider_spacing_interval_widens_the_gap_interval():
 
 def test_the_same_generator_gives_the_same_draws_and_none_is_repeatable():
     scene = Scene(opposing_boxes(9.5))
-    runs = [sure(scene, 0.03, rng=np.random.default_rng(3)) for _ in range(2)]
+    film = read(scene.masks(), known((0.5, 0.5), 0.03))
+    runs = [grade(film, rng=np.random.default_rng(3)) for _ in range(2)]
     assert runs[0] == runs[1]
+    assert grade(film) == grade(film) != runs[0]
     assert sure(scene, 0.03) == sure(scene, 0.03)
 
 
@@ -74,20 +74,20 @@ def test_no_ossification_is_certain():
     assert chances(sure(Scene(), 0.05)) == {0: 1.0, 1: 0.0, 2: 0.0, 3: 0.0, 4: 0.0}
 
 
-def maps(masks, level, sharp):
-    """Probabilities at half the resolution: bones certain, ossification up to ``level``."""
+def unsure(masks, level, sharp):
+    """A reading at half the resolution: bones certain, ossification up to ``level``."""
     soft = cv2.GaussianBlur((masks >> 3 & 1).astype(np.float32), (0, 0), sharp)
     half = cv2.resize(soft, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     bones = [cv2.resize(masks >> bit & 1, half.shape[::-1]) * 255 for bit in range(3)]
     values = np.stack([*bones, (half * level * 255)]).astype(np.uint8)
-    return Probabilities(values, Grid(half.shape, (0.5, 0.5), (2.0, 2.0), (1.0, 1.0)))
+    return read(masks, known((0.5, 0.5)), step=2.0, found=values)
 
 
 def test_a_faint_island_may_be_none():
     scene = Scene((Ellipse((70.0, -30.0), (11.0, 5.0)),))
     masks = scene.masks()
-    faint = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 0.62, 1.5))[0]
-    firm = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 1.0, 1.5))[0]
+    faint = grade(unsure(masks, 0.62, 1.5))[0]
+    firm = grade(unsure(masks, 1.0, 1.5))[0]
     assert faint.brooker == firm.brooker == 1
     assert 0.05 < chances(faint)[0] < 0.9
     assert chances(firm)[1] == 1.0
@@ -97,7 +97,7 @@ def test_a_blurred_network_widens_the_gap_interval():
     masks = Scene(opposing_boxes(12.0)).masks()
     widths = []
     for sharp in (0.5, 5.0):
-        found = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 1.0, sharp))[0]
+        found = grade(unsure(masks, 1.0, sharp))[0]
         assert found.gap_mm == pytest.approx(12.0, abs=0.1)
         widths.append(np.diff(found.gap_interval_mm)[0])
     assert widths[1] > widths[0]
@@ -106,7 +106,7 @@ def test_a_blurred_network_widens_the_gap_interval():
 def test_fewer_draws_than_thresholds():
     masks = Scene(opposing_boxes(9.5)).masks()
     for draws in (1, 3):
-        found = grade(masks, known((0.5, 0.5)), probabilities=maps(masks, 1.0, 1.5), draws=draws)[0]
+        found = grade(unsure(masks, 1.0, 1.5), draws=draws)[0]
         assert sum(chances(found).values()) == pytest.approx(1.0)
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from hoseg.grade import grade
-from hoseg.grade.bones import prepare
+from hoseg.grade import grade_masks
+from hoseg.grade.bones import prepare_bones
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.hips import find_hips
+from hoseg.radiograph import split_layers
 
 from .phantoms import FEMUR, IMPLANT, OSSIFICATION, PELVIS
 from .scene import ANATOMY, TIP, Scene, island, known, opposing_boxes
@@ -101,23 +102,23 @@ def test_superimposition_is_called_iv_only_with_a_warning():
 
 def test_one_stray_pixel_changes_no_class():
     masks = Scene(opposing_boxes(10.5)).masks((0.5, 0.5))
-    base = grade(masks, known((0.5, 0.5)), draws=0)[0]
+    base = grade_masks(masks, known((0.5, 0.5)), draws=0)[0]
     upper, lower = base.gap_points_px
     row, column = round((upper[0] + lower[0]) / 2), round(upper[1])
     for bit in (PELVIS, FEMUR, OSSIFICATION):
         for r in (round(upper[0] + 0.6), row, round(lower[0] - 0.6)):
             stray = masks.copy()
             stray[r, column] |= bit
-            found = grade(stray, known((0.5, 0.5)), draws=0)[0]
+            found = grade_masks(stray, known((0.5, 0.5)), draws=0)[0]
             assert found.brooker == base.brooker
             assert found.gap_mm == pytest.approx(base.gap_mm, abs=0.5)
 
 
 def test_a_hair_of_pixels_bridges_nothing():
     masks = Scene(opposing_boxes(8.0)).masks((0.2, 0.2))
-    upper, lower = grade(masks, known((0.2, 0.2)), draws=0)[0].gap_points_px
+    upper, lower = grade_masks(masks, known((0.2, 0.2)), draws=0)[0].gap_points_px
     masks[round(upper[0]) : round(lower[0]) + 1, round(upper[1])] |= OSSIFICATION
-    finding = grade(masks, known((0.2, 0.2)), draws=0)[0]
+    finding = grade_masks(masks, known((0.2, 0.2)), draws=0)[0]
     assert finding.brooker == 3
     assert finding.gap_mm == pytest.approx(8.0, abs=0.3)
 
@@ -149,5 +150,5 @@ def test_a_dark_band_across_the_film_keeps_the_femurs_apart():
     for x in (70.0, 230.0):
         paint(masks, Ellipse((x, 80.0), (26.0, 30.0)), (0.5, 0.5), FEMUR)
         paint(masks, Capsule((x, 160.0), (x + 10.0, 240.0), 11.0), (0.5, 0.5), FEMUR)
-    hips = find_hips(prepare(masks, (0.5, 0.5), None))
+    hips = find_hips(prepare_bones(split_layers(masks), masks.shape, (0.5, 0.5), None))
     assert [len(hip.outlines) for hip in hips] == [2, 2]

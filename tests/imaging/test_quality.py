@@ -15,6 +15,7 @@ from hoseg.imaging.quality import (
     check_segmentation,
     fragment_share,
 )
+from hoseg.imaging.reading import Reading
 from hoseg.radiograph import (
     Attributes,
     Note,
@@ -116,7 +117,7 @@ def answer(radiograph: Radiograph, pelvis, femur, *, implant=(), level: int = 25
             probabilities[channel][disc(prepared.grid.shape, row, column, radius)] = level
     masks = np.zeros(radiograph.shape, np.uint8)
     found = Segmentation(masks, probabilities, prepared.grid, "m", tuple(scores.items()))
-    return check_segmentation(radiograph, prepared, found)
+    return check_segmentation(Reading(radiograph, prepared, found))
 
 
 PELVIS = [(250, 250, 90)]

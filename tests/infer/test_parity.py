@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from hoseg.errors import DeviceError, SettingError
+from hoseg.grade import GradingModels
+from hoseg.grade.closeup import AttachmentNetwork
 from hoseg.infer import parity, reference, selection
 from hoseg.infer.options import Options
 from hoseg.infer.predictor import Predictor
@@ -88,7 +90,7 @@ def test_a_changed_class_fails_however_few_pixels():
 
 
 class DoubtsFaintBone:
-    """A network of attachment that trusts a contact where the ossification is dense."""
+    """A network for attachment that trusts a contact where the ossification is dense."""
 
     def log_odds(self, close_ups):
         dense = [shown[4].max() > 200 for shown in close_ups]
@@ -98,10 +100,11 @@ class DoubtsFaintBone:
 def test_a_contact_that_no_longer_counts_is_a_changed_class():
     truth, found = answer(hip(True)), answer(hip(True))
     found.probabilities[3] //= 2
+    doubts = GradingModels(contacts=AttachmentNetwork(DoubtsFaintBone()))
     film = make_film(truth.masks.shape, truth.masks.shape)
     assert parity.count_changed_hips(film, truth, found) == 0
-    assert parity.count_changed_hips(film, truth, truth, DoubtsFaintBone()) == 0
-    assert parity.count_changed_hips(film, truth, found, DoubtsFaintBone()) == 1
+    assert parity.count_changed_hips(film, truth, truth, doubts) == 0
+    assert parity.count_changed_hips(film, truth, found, doubts) == 1
 
 
 def test_worst_dice_is_of_the_worst_structure():

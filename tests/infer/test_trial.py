@@ -60,9 +60,9 @@ def disc_film(width_mm: float, *, inverted: bool = False, spacing: bool = False)
 
 def run(film: Radiograph) -> tuple[Bones, Prepared]:
     bones = Bones()
-    prepared, found = segment(bones, film, prepare(film, bones.spacing_mm))
-    assert found.grid == prepared.grid
-    return bones, prepared
+    reading = segment(bones, film, prepare(film, bones.spacing_mm))
+    assert reading.segmentation.grid == reading.prepared.grid
+    return bones, reading.prepared
 
 
 @pytest.mark.parametrize("width_mm", [400, 280, 200, 140])

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from hoseg.grade import grade
+from hoseg.grade import grade_masks
 from hoseg.radiograph import (
     Display,
-    Orientation,
+    Geometry,
     Radiograph,
     Side,
     Spacing,
@@ -119,9 +119,7 @@ def test_small_and_large_films_are_drawn(width):
 
 
 def test_a_real_finding_is_drawn():
-    finding = grade(
-        masks(), film().spacing, orientation=Orientation(), view=View.AP_HIP, side=Side.RIGHT
-    )
+    finding = grade_masks(masks(), Geometry(film().spacing, Side.RIGHT, View.AP_HIP))
     assert isinstance(overlay(film(), masks(), finding), Overlay)
 
 

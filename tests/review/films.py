@@ -15,9 +15,10 @@ from hoseg.batch.item import Task, entry_of, write_image
 from hoseg.batch.journal import Journal
 from hoseg.batch.run import JOURNAL
 from hoseg.dicom import Source, decode
-from hoseg.grade import grade
+from hoseg.grade import grade_masks
+from hoseg.imaging.reading import Reading
 from hoseg.pipeline import ImageResult
-from hoseg.radiograph import Grid, Radiograph, Segmentation
+from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation
 from hoseg.review import write_page
 
 SCRIPT = "<script>alert(1)</script>"
@@ -89,17 +90,13 @@ def read(film: Film, radiograph: Radiograph, masks: np.ndarray) -> ImageResult:
     """What the pipeline would make of a network that finds exactly these masks."""
     grid = Grid((1, 1), (0.0, 0.0), (1.0, 1.0), (1.0, 1.0))
     segmentation = Segmentation(masks, np.zeros((4, 1, 1), np.uint8), grid, MODEL)
+    prepared = Prepared(np.zeros((1, 1), np.float32), np.ones((1, 1), bool), grid, masks.shape)
+    reading = Reading(radiograph, prepared, segmentation)
     if film.reason:
         sentence = "No hip was found."
-        return ImageResult(radiograph, "abstained", film.reason, sentence, None, segmentation)
-    hips = grade(
-        masks,
-        radiograph.spacing,
-        side=radiograph.side,
-        orientation=radiograph.orientation,
-        view=radiograph.view,
-    )
-    return ImageResult(radiograph, "graded", "", "", None, segmentation, hips)
+        return ImageResult(radiograph, "abstained", film.reason, sentence, None, reading)
+    hips = grade_masks(masks, radiograph.geometry)
+    return ImageResult(radiograph, "graded", reading=reading, hips=hips)
 
 
 def as_exported(film: Film, mask: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hoseg.radiograph import Structure
-from hoseg.report.contours import trace
+from hoseg.report.contours import trace_contours
 from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review.case import blinded_script, case_script, polygons, to_script_json
 
@@ -59,7 +59,7 @@ def test_runs_give_back_the_ossification():
 
 
 def outlines_of(mask):
-    return polygons(trace(mask)[Structure.PELVIS])
+    return polygons(trace_contours(mask)[Structure.PELVIS])
 
 
 def test_outlines_enclose_the_mask():

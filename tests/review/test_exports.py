@@ -14,7 +14,7 @@ from hoseg.cli.app import app
 from hoseg.datasets import open_dataset
 from hoseg.errors import InputError, OutputError
 from hoseg.evaluate.readers import compare_readers, read_grades
-from hoseg.grade import grade
+from hoseg.grade import grade_masks
 from hoseg.radiograph import Side, Structure
 from hoseg.report.schema import read_result
 from hoseg.report.tables import FINDING_COLUMNS, finding_rows, write_csv
@@ -103,14 +103,7 @@ def test_sides_survive_the_way_into_a_dataset(run, tmp_path):
     assert export_dataset(run, tmp_path / "data") == 4
     for film in open_dataset(tmp_path / "data").films:
         read = film.read()
-        shown = read.radiograph
-        hips = grade(
-            read.masks,
-            shown.spacing,
-            side=shown.side,
-            orientation=shown.orientation,
-            view=shown.view,
-        )
+        hips = grade_masks(read.masks, read.radiograph.geometry)
         assert {hip.side: hip.brooker for hip in hips} == expected[film.case]
 
 

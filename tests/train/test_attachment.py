@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from hoseg.datasets.simulated import ComponentTruth
-from hoseg.grade import Film, Probabilities
-from hoseg.radiograph import Grid, Orientation, Side
-from hoseg.train.attachment import Onlooker, attachment_targets
+from hoseg.grade.contacts import Contacts
+from hoseg.radiograph import Geometry, Side
+from hoseg.train.attachment import CloseUpRecorder, attachment_targets
+from tests.grade.scene import read
 
 UPPER, LOWER, FREE = (10, 40), (40, 40), (40, 80)
 """Corners of three ossifications, 20 pixels high and wide."""
@@ -29,11 +30,12 @@ def item(corner):
     return SimpleNamespace(bbox_px=(row, column, row + 20, column + 20), outline_px=outline)
 
 
-def contacts(*pairs, doubts=None):
+def contacts(*pairs, superimposition=None):
     """(corner, distances to pelvis and femur in mm) of each ossification."""
     edges = np.full((len(pairs) + 2, len(pairs) + 2), FAR)
     edges[:-2, -2:] = np.reshape([distances for _, distances in pairs], (-1, 2))
-    return SimpleNamespace(items=[item(corner) for corner, _ in pairs], edges=edges, doubts=doubts)
+    items = tuple(item(corner) for corner, _ in pairs)
+    return Contacts(items, *edges[:-2, -2:].T, edges, superimposition)
 
 
 def component(corner, *bones):
@@ -76,17 +78,13 @@ def test_no_ossification_is_taught_nothing():
     assert attachment_targets(contacts(), film(UPPER), [component(UPPER)]).shape == (0, 2)
 
 
-def test_an_onlooker_changes_no_doubt_and_takes_every_close_up():
-    masks = film(UPPER, FREE)
-    planes = np.zeros((4, *masks.shape), np.uint8)
-    planes[3] = np.where(masks, 255, 0)
-    grid = Grid(masks.shape, (0.0, 0.0), (1.0, 1.0), (0.5, 0.5))
-    shot = Film(np.zeros(masks.shape, np.float32), Probabilities(planes, grid), Orientation())
-    onlooker, doubts = Onlooker(shot), np.array([[0.1, 0.2], [0.3, 0.4]])
-    two = contacts((UPPER, (NEAR, FAR)), (FREE, (FAR, FAR)), doubts=doubts)
-    assert onlooker.doubts(two, Side.LEFT) is doubts
-    (pictures,) = onlooker.close_ups
-    assert onlooker.contacts == [two]
+def test_a_recorder_changes_nothing_and_takes_every_close_up():
+    recorder, told = CloseUpRecorder(), np.array([[0.1, 0.2], [0.3, 0.4]])
+    two = contacts((UPPER, (NEAR, FAR)), (FREE, (FAR, FAR)), superimposition=told)
+    reading = read(film(UPPER, FREE), Geometry())
+    assert recorder.superimposition(two, Side.LEFT, reading) is told
+    (pictures,) = recorder.close_ups
+    assert recorder.contacts == [two]
     for shown in pictures:  # 20 pixels of 0.5 mm are 10 pixels of a close-up, which has both
         assert (shown[5] > 127).sum() == pytest.approx(100, abs=21)
         assert (shown[4] > 127).sum() == pytest.approx(200, abs=21)

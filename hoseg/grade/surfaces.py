@@ -21,7 +21,7 @@ COARSE, FEW = 16, 64
 
 
 @dataclass(frozen=True, eq=False)
-class Surroundings:
+class BoneSurfaces:
     """The bone surfaces about one hip, ready for distance queries. Points in mm.
 
     pelvis, femur: all edges inside the field
@@ -92,15 +92,9 @@ class Surroundings:
         return allowed
 
 
-def surroundings(bones: Bones, hip: Hip, frame: Frame, settings: GradeSettings) -> Surroundings:
+def find_surfaces(bones: Bones, hip: Hip, frame: Frame, settings: GradeSettings) -> BoneSurfaces:
     """Collect the bone surfaces about one hip."""
-    return Surroundings(
-        bones,
-        frame,
-        settings,
-        pelvis=bones.pelvis_surface,
-        femur=bones.surface(hip.outlines),
-    )
+    return BoneSurfaces(bones, frame, settings, bones.pelvis_surface, bones.surface(hip.outlines))
 
 
 def nearest_mm(point: Points, points: Points) -> float:
