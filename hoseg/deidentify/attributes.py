@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pydicom.datadict import dictionary_has_tag, repeater_has_tag
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.sr.codedict import codes
@@ -21,11 +21,24 @@ from pydicom.uid import ExplicitVRLittleEndian, UID_dictionary
 
 import hoseg
 from hoseg.deidentify.annex_e import Rule, rule_for
+from hoseg.deidentify.identifiers import identifiers_of
 from hoseg.deidentify.pseudonyms import Pseudonyms
+from hoseg.deidentify.terms import terms_of
 
 TEMPORAL = ("DA", "DT", "TM")
 DATED = ("DA", "DT")
 TEXT = ("LO", "LT", "SH", "ST", "UC", "UR", "UT", "AE", "CS")
+NUMERIC = ("IS", "DS")
+BINARY = ("OB", "OW", "OD", "OF", "OL", "OV", "UN")
+# Bytes without which the pixels cannot be shown; any others may hold anything.
+_PICTURE = {
+    "PixelData",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "LUTData",
+    *(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
+    *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
+}
 _DUMMY = {
     "AE": "ANONYMOUS",
     "AS": "000D",
@@ -36,32 +49,6 @@ _DUMMY = {
     "DS": "0",
     "IS": "0",
 }
-# Their words are searched for in everything that stays.
-_IDENTIFIERS = {
-    "PatientName",
-    "OtherPatientNames",
-    "PatientBirthName",
-    "PatientMotherBirthName",
-    "PatientID",
-    "OtherPatientIDs",
-    "AccessionNumber",
-    "PatientBirthDate",
-    "PatientAddress",
-    "PatientTelephoneNumbers",
-    "MedicalRecordLocator",
-    "ReferringPhysicianName",
-    "PerformingPhysicianName",
-    "OperatorsName",
-    "PhysiciansOfRecord",
-    "NameOfPhysiciansReadingStudy",
-    "RequestingPhysician",
-    "ResponsiblePerson",
-    "InstitutionName",
-    "InstitutionAddress",
-    "AdmissionID",
-    "StationName",
-}
-_SHORTEST_IDENTIFIER = 4
 _OLDEST_AGE = 89
 
 
@@ -125,7 +112,7 @@ class _Worker:
         self.policy = policy
         self.pseudonyms = pseudonyms
         self.patient = patient_identity(dataset)
-        self.identifiers = _identifiers(dataset)
+        self.identifiers = identifiers_of(dataset)
         self.counts: Counter[str] = Counter()
 
     def clean(self, dataset: Dataset) -> Dataset:
@@ -135,17 +122,20 @@ class _Worker:
             if _is_dropped(tag.group) or not _is_known(int(tag)):
                 self.counts["removed"] += 1
                 continue
-            element = self._element(dataset[tag])
+            raw = dataset.get_item(tag)
+            written = raw.value if isinstance(raw, RawDataElement) else None
+            element = self._element(dataset[tag], written)
             if element is not None:
                 kept.add(element)
         return kept
 
-    def _element(self, element: DataElement) -> DataElement | None:
+    def _element(self, element: DataElement, written: bytes | None) -> DataElement | None:
+        """What becomes of an element; ``written`` are its bytes where they are known."""
         rule = rule_for(element.tag)
         if rule is None:
-            return self._unlisted(element)
+            return self._unlisted(element, written)
         if rule.characteristic and self.policy.keep_characteristics:
-            return None if self._identifies(element) else _capped_age(element)
+            return None if self._identifies(element, written) else _capped_age(element)
         if element.VR in DATED and self.policy.shift_dates and element.tag.group != 0x0010:
             return self._shifted(element)
         return self._apply(element, rule)
@@ -165,7 +155,7 @@ class _Worker:
         self.counts["replaced"] += 1
         return _with(element, _DUMMY.get(element.VR, "ANONYMIZED"))
 
-    def _unlisted(self, element: DataElement) -> DataElement | None:
+    def _unlisted(self, element: DataElement, written: bytes | None) -> DataElement | None:
         """Attributes that the table leaves alone may still hold a name, a time or an identifier."""
         if element.VR == "SQ":
             return self._sequence(element)
@@ -173,12 +163,15 @@ class _Worker:
             return self._mapped(element)
         if element.VR in DATED and self.policy.shift_dates:
             return self._shifted(element)
-        if element.VR in ("PN", "UN", *TEMPORAL):
+        if element.VR in ("PN", *TEMPORAL) or _says_where_or_when(element):
             self.counts["removed"] += 1
             return None
-        if element.VR in TEXT and self._identifies(element):
-            self.counts["scrubbed"] += 1
+        if element.VR in BINARY and element.keyword not in _PICTURE:
+            self.counts["removed"] += 1
             return None
+        if self._identifies(element, written):
+            self.counts["scrubbed"] += 1
+            return _with(element, None) if element.VR in NUMERIC else None
         return element
 
     def _sequence(self, element: DataElement) -> DataElement:
@@ -200,11 +193,26 @@ class _Worker:
         self.counts["dates"] += sum(bool(value) for value in moved)
         return _with(element, moved if len(moved) > 1 else moved[0])
 
-    def _identifies(self, element: DataElement) -> bool:
-        if self.identifiers is None or element.is_empty:
+    def _identifies(self, element: DataElement, written: bytes | None) -> bool:
+        if element.is_empty or element.keyword == "SpecificCharacterSet":
             return False
-        values = element.value if element.VM > 1 else [element.value]
-        return any(self.identifiers.search(str(value)) for value in values)
+        values = [str(value) for value in (element.value if element.VM > 1 else [element.value])]
+        if element.VR in NUMERIC:
+            return any(self.identifiers.is_number(value) for value in values)
+        if element.VR not in TEXT or set(values) <= terms_of(element.keyword):
+            return False
+        return self.identifiers.found_in("\\".join(values), written)
+
+
+def _says_where_or_when(element: DataElement) -> bool:
+    """Addresses of other systems, and dates of life in another calendar: not in the table."""
+    if element.VR == "UR":
+        return element.keyword not in ("CodingSchemeURL", "URNCodeValue")
+    return element.keyword in (
+        "PatientBirthDateInAlternativeCalendar",
+        "PatientDeathDateInAlternativeCalendar",
+        "PatientAlternativeCalendar",
+    )
 
 
 def _is_dropped(group: int) -> bool:
@@ -230,22 +238,6 @@ def _capped_age(element: DataElement) -> DataElement:
     if match[2] == "Y" and int(match[1]) > _OLDEST_AGE:
         return _with(element, f"{_OLDEST_AGE + 1:03d}Y")
     return element
-
-
-def _identifiers(dataset: Dataset) -> re.Pattern[str] | None:
-    """Pattern of every identifier of this patient, found at any level; None without any."""
-    found: set[str] = set()
-    for element in dataset.iterall():
-        if element.VR != "PN" and element.keyword not in _IDENTIFIERS:
-            continue
-        values = element.value if element.VM > 1 else [element.value]
-        for value in values:
-            text = str(value or "")
-            found |= {text.strip(), *re.split(r"[\^=\s,]+", text)} if element.VR == "PN" else {text}
-    long_enough = [re.escape(word) for word in found if len(word) >= _SHORTEST_IDENTIFIER]
-    if not long_enough:
-        return None
-    return re.compile(rf"(?<!\w)({'|'.join(sorted(long_enough))})(?!\w)", re.IGNORECASE)
 
 
 def _declare(dataset: Dataset, policy: Policy) -> None:
