@@ -32,7 +32,8 @@ LATIN = (
     ),
     Person(
         "Latin", "ISO_IR 100", "Müller^Jörg^^Dr.",
-        ("MUELLER", "Muller, J.", "Jörg 2020", "JOERG_L", "Müllers Hüfte", "PAT-00471a", "jmueller"),
+        ("MUELLER", "Muller, J.", "Jörg 2020", "JOERG_L", "Müllers Hüfte", "PAT-00471a",
+         "jmueller"),
         ("Mühle", "Dr. 7", "Jo 471"), "PAT-00471A",
     ),
     Person(
@@ -40,7 +41,9 @@ LATIN = (
         ("LI", "an_2", "Li, An", "LiAn", "film of LI.", "AN: left", "id 17"),
         ("Lithium anode", "limited analysis", "ELISA can", "17 inch"), "17",
     ),
-    Person("Latin", "ISO_IR 192", "O'Brien^Seán", ("OBRIEN", "O Brien", "Sean", "BRIEN-S"), ("O 2",)),
+    Person(
+        "Latin", "ISO_IR 192", "O'Brien^Seán", ("OBRIEN", "O Brien", "Sean", "BRIEN-S"), ("O 2",)
+    ),
     Person(
         "Latin", "ISO_IR 192", "Nguyễn^Thị Ánh", ("Nguyen", "THI ANH", "nguyễn_hip"), ("Angle",)
     ),
@@ -120,8 +123,8 @@ JAPANESE = (
 KOREAN = (
     Person(
         "Korean", ["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동",
-        ("홍길동", "길동", "길동의 고관절", "洪吉洞", "吉洞", "HONG", "gildong_2", "1947년 3월 13일",
-         "홍 씨", "홍씨"),
+        ("홍길동", "길동", "길동의 고관절", "洪吉洞", "吉洞", "HONG", "gildong_2",
+         "1947년 3월 13일", "홍 씨", "홍씨"),
         ("고관절 정면", "길이", "동쪽"),
     ),
     Person(
@@ -130,7 +133,8 @@ KOREAN = (
     ),
     Person("Korean", "ISO_IR 192", "박영희", ("박영희", "영희", "박 님", "영희의"), ("박자",)),
     Person(
-        "Korean", "ISO_IR 192", "이^준", ("이준", "준", "이준님", "준이", "5590417"), ("이동식", "준비"),
+        "Korean", "ISO_IR 192", "이^준", ("이준", "준", "이준님", "준이", "5590417"),
+        ("이동식", "준비"),
     ),
 )  # fmt: skip
 ARABIC = (
