@@ -59,8 +59,8 @@ def network_work(network: torch.nn.Module, batch: torch.Tensor) -> dict[str, flo
 
 def roofline(model_name: str, device: str, shape: tuple[int, int] = (864, 704)) -> dict:
     """Time of the captured network against the larger of its two floors."""
+    from hoseg.infer.deploy import deploy
     from hoseg.infer.gpu.device import CudaDevice
-    from hoseg.infer.runtimes.deploy import deploy
     from hoseg.segment.weights import load_model
 
     network = deploy(load_model(model_name)).lower_precision(torch.float16).to(device)

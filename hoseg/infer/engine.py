@@ -18,8 +18,7 @@ from hoseg.errors import SettingError
 from hoseg.imaging.burnt_out import erase
 from hoseg.imaging.prepare import restore
 from hoseg.infer.components import drop_weak, tidy_bones
-from hoseg.infer.options import Options
-from hoseg.infer.runtimes.spec import Forward
+from hoseg.infer.options import Forward, Options
 from hoseg.infer.windows import cut, field_window, paste, predict_tiled
 from hoseg.radiograph import STRUCTURES, Prepared, Segmentation
 from hoseg.segment.peaks import PeakRule, peak_rules

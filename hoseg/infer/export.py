@@ -11,11 +11,12 @@ from pathlib import Path
 import hoseg
 from hoseg.errors import OutputError, SettingError
 from hoseg.extras import require
+from hoseg.files import write_whole
+from hoseg.infer import derived
 from hoseg.infer.engine import CpuEngine, deployment_of
-from hoseg.infer.options import Options
+from hoseg.infer.options import Options, Wish
 from hoseg.infer.parity import ParityResult, check_engine, grading_of, processor_name
 from hoseg.infer.reference import load_reference, make_reference
-from hoseg.infer.runtimes import Wish, derived
 from hoseg.segment.weights import Model
 
 FORMATS = ("onnx", "openvino")
@@ -60,7 +61,7 @@ def export_model(model: Model, runtime: str, folder: Path) -> Exported:
             files = _write_openvino(files[0])
         result = _check(model, runtime, files[0], folder / derived.REFERENCE)
         report = folder / REPORT.format(runtime=runtime)
-        report.write_text(_report(model, package, files[0], result), encoding="utf-8")
+        write_whole(report, _report(model, package, files[0], result))
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror})") from error
     return Exported((*files, folder / derived.REFERENCE, report), result)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
@@ -21,12 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hoseg
+from hoseg.errors import OutputError
+from hoseg.files import write_whole
 from hoseg.grade import GradingModels, grade, read_grading_models
 from hoseg.imaging.reading import Reading
 from hoseg.infer import runtimes
 from hoseg.infer.engine import Engine
+from hoseg.infer.options import Runtime
 from hoseg.infer.reference import Reference, reference_of
-from hoseg.infer.runtimes import Runtime
 from hoseg.infer.runtimes.derived import cache_root
 from hoseg.radiograph import (
     STRUCTURES,
@@ -189,7 +192,8 @@ def _result_path(row: Runtime, model: Model) -> Path:
 @cache
 def _source_of_runtimes() -> str:
     """Hash of the code that runs networks: a result does not outlive a change to it."""
-    files = sorted(Path(runtimes.__file__).parent.glob("*.py"))
+    room = Path(runtimes.__file__).parent
+    files = [room.with_name("deploy.py"), *sorted(room.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
@@ -226,8 +230,6 @@ def _read_result(path: Path) -> ParityResult | None:
 
 def _keep_result(path: Path, result: ParityResult) -> None:
     """Keep a result; where nothing can be written the gate simply runs again."""
-    try:
+    with suppress(OSError, OutputError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asdict(result)), encoding="utf-8")
-    except OSError:
-        return
+        write_whole(path, json.dumps(asdict(result)))

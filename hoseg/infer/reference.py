@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from hoseg.extras import require
 from hoseg.imaging.prepare import prepare
+from hoseg.infer import derived
 from hoseg.infer.engine import CpuEngine, deployment_of
-from hoseg.infer.options import Options
-from hoseg.infer.runtimes import REFERENCE, Wish, derived
+from hoseg.infer.options import Options, Wish
+from hoseg.infer.runtimes import REFERENCE
 from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation, Spacing, SpacingSource
 from hoseg.segment.weights import Model
 

@@ -11,9 +11,9 @@ from importlib import import_module
 from hoseg.errors import DeviceError, MissingExtra, SettingError
 from hoseg.extras import require
 from hoseg.infer.engine import CpuEngine, Engine, deployment_of
-from hoseg.infer.options import Options
+from hoseg.infer.options import Options, Runtime, Wish
 from hoseg.infer.parity import ParityResult, check_parity
-from hoseg.infer.runtimes import NAMES, REFERENCE, RUNTIMES, Runtime, Wish
+from hoseg.infer.runtimes import NAMES, REFERENCE, RUNTIMES
 from hoseg.segment.weights import Model
 
 CLEAR_LEAD = 0.15

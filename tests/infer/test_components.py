@@ -15,12 +15,12 @@ from hoseg.errors import ModelError, SettingError
 from hoseg.imaging.prepare import restore
 from hoseg.infer import components, reference
 from hoseg.infer.components import drop_weak, tidy_bones
+from hoseg.infer.deploy import deploy
 from hoseg.infer.engine import CpuEngine, deployment_of
 from hoseg.infer.export import export_model
 from hoseg.infer.gpu.engine import GpuEngine
 from hoseg.infer.options import Options
 from hoseg.infer.predictor import Predictor
-from hoseg.infer.runtimes.deploy import deploy
 from hoseg.infer.runtimes.torch_cpu import TorchCpu
 from hoseg.segment.card import ModelCard
 from hoseg.segment.peaks import FINE_SHIFT, peak_rules

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from hoseg.errors import DeviceError
+from hoseg.infer.deploy import deploy
 from hoseg.infer.engine import Deployment
 from hoseg.infer.gpu import crew
 from hoseg.infer.gpu.crew import open_crew
@@ -18,7 +19,6 @@ from hoseg.infer.gpu.engine import GpuEngine
 from hoseg.infer.gpu.server import GpuServer, RemotePredictor
 from hoseg.infer.options import Options
 from hoseg.infer.predictor import Predictor
-from hoseg.infer.runtimes.deploy import deploy
 from hoseg.segment.weights import load_model
 
 from .host_device import HostDevice

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hoseg.errors import DeviceError
 from hoseg.imaging import prepare as imaging
 from hoseg.imaging.resample import GridWindow, grid_window, make_grid
+from hoseg.infer.deploy import deploy
 from hoseg.infer.engine import CpuEngine, Deployment
 from hoseg.infer.gpu import film_ops
 from hoseg.infer.gpu.engine import GpuEngine
 from hoseg.infer.options import Options
-from hoseg.infer.runtimes.deploy import deploy
 from hoseg.infer.runtimes.torch_cpu import TorchCpu
 from hoseg.radiograph import Prepared
 

@@ -5,8 +5,10 @@ import pytest
 
 openvino = pytest.importorskip("openvino")
 
-from hoseg.infer.runtimes import Wish, openvino_cpu  # noqa: E402
 from hoseg.infer.runtimes.derived import onnx_file  # noqa: E402
+
+from hoseg.infer.options import Wish  # noqa: E402
+from hoseg.infer.runtimes import openvino_cpu  # noqa: E402
 
 from .samples import make_film  # noqa: E402
 

@@ -8,11 +8,11 @@ import pytest
 from hoseg.errors import DeviceError, SettingError
 from hoseg.grade import GradingModels
 from hoseg.grade.closeup import AttachmentNetwork
-from hoseg.infer import parity, reference, selection
+from hoseg.infer import derived, parity, reference, selection
 from hoseg.infer.options import Options
 from hoseg.infer.predictor import Predictor
 from hoseg.infer.reference import Reference
-from hoseg.infer.runtimes import REFERENCE, RUNTIMES, derived
+from hoseg.infer.runtimes import REFERENCE, RUNTIMES
 from hoseg.radiograph import Segmentation
 
 from .samples import make_film, make_model

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from hoseg.errors import DeviceError
-from hoseg.infer.runtimes import REFERENCE, RUNTIMES, Wish, derived, obstacles
+from hoseg.infer import derived
+from hoseg.infer.options import Wish
+from hoseg.infer.runtimes import REFERENCE, RUNTIMES, obstacles
 from hoseg.segment.weights import Model
 
 from .samples import make_film, make_model
@@ -198,7 +200,7 @@ def test_lower_precision_does_not_round_the_pixels(model):
     """Two films that are one in bfloat16 still get the answers of two."""
     import torch
 
-    from hoseg.infer.runtimes.deploy import deploy
+    from hoseg.infer.deploy import deploy
 
     pixels = torch.from_numpy(make_film((64, 64)).pixels)[None, None]
     rounded = pixels.bfloat16().float()

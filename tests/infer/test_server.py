@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from hoseg.errors import DeviceError
+from hoseg.infer.deploy import deploy
 from hoseg.infer.engine import Deployment
 from hoseg.infer.gpu.engine import GpuEngine
 from hoseg.infer.gpu.server import GpuServer, RemotePredictor
 from hoseg.infer.options import Options
-from hoseg.infer.runtimes.deploy import deploy
 
 from .host_device import HostDevice
 from .samples import make_film

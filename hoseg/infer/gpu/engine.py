@@ -18,10 +18,10 @@ from torch import Tensor
 
 from hoseg.errors import DeviceError
 from hoseg.imaging.resample import grid_window
+from hoseg.infer.deploy import Deployed
 from hoseg.infer.engine import Deployment
 from hoseg.infer.gpu import film_ops
 from hoseg.infer.gpu.device import Device, Event, Replay
-from hoseg.infer.runtimes.deploy import Deployed
 from hoseg.infer.windows import PAD_VALUE, field_window, overlap
 from hoseg.radiograph import Prepared, Segmentation
 from hoseg.segment.peaks import byte_level

@@ -7,10 +7,8 @@ the instructions, and change masks more than the gate allows on some networks: t
 
 from __future__ import annotations
 
+from hoseg.infer.options import Runtime
 from hoseg.infer.runtimes import obstacles
-from hoseg.infer.runtimes.spec import Forward as Forward
-from hoseg.infer.runtimes.spec import Runtime as Runtime
-from hoseg.infer.runtimes.spec import Wish as Wish
 
 RUNTIMES: tuple[Runtime, ...] = (
     Runtime("torch", "cuda", "float16", "torch", "gpu", "torch_cuda", obstacles.cuda),
@@ -29,6 +27,5 @@ RUNTIMES: tuple[Runtime, ...] = (
 )  # fmt: skip
 
 NAMES = ("torch", "onnx", "openvino")
-PRECISIONS = ("float32", "bfloat16", "float16")
 REFERENCE = RUNTIMES[-1]
 """What every other row is compared with."""

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hoseg.infer.runtimes.deploy import Deployed, deploy
-from hoseg.infer.runtimes.spec import Wish
+from hoseg.infer.deploy import Deployed, deploy
+from hoseg.infer.options import Wish
 from hoseg.segment.weights import Model
 
 

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 
 from hoseg.errors import DeviceError
+from hoseg.infer.deploy import Deployed, deploy
 from hoseg.infer.engine import CpuEngine, Deployment, Engine
 from hoseg.infer.gpu.device import CudaDevice
 from hoseg.infer.gpu.engine import GpuEngine
-from hoseg.infer.runtimes.deploy import Deployed, deploy
-from hoseg.infer.runtimes.spec import Wish
+from hoseg.infer.options import Wish
 from hoseg.segment.weights import Model
 
 _TYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}

@@ -15,8 +15,9 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from hoseg.errors import DeviceError
+from hoseg.errors import DeviceError, OutputError
 from hoseg.extras import require
+from hoseg.files import write_whole, written_whole
 from hoseg.segment.weights import Model
 
 ONNX = "model.onnx"
@@ -49,28 +50,23 @@ def derived_file(model: Model, name: str, make: Callable[[Model, Path], None]) -
     try:
         folder.mkdir(parents=True, exist_ok=True)
         add_derived(folder, name, model, make)
-    except OSError as error:
+    except (OSError, OutputError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise DeviceError(
-            f"cannot write {folder / name} ({error.strerror}); set {CACHE_VARIABLE} to a folder "
-            "that can be written"
+            f"cannot write {folder / name} ({why}); set {CACHE_VARIABLE} to a folder that can be "
+            "written"
         ) from error
     return folder / name
 
 
 def add_derived(folder: Path, name: str, model: Model, make: Callable[[Model, Path], None]) -> None:
     """Make one derived file in a folder and enter it in the index; never seen half-written."""
-    partial = folder / f".{os.getpid()}.{name}"
-    try:
-        make(model, partial)
-        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-        partial.replace(folder / name)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(folder / name) as part:
+        make(model, part)
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
     files = _read_index(folder, model) | {name: digest}
     text = json.dumps({"source": source_key(model), "files": files}, indent=2)
-    partial = folder / f".{os.getpid()}.{_INDEX}"
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(folder / _INDEX)
+    write_whole(folder / _INDEX, text + "\n")
 
 
 def is_derived(folder: Path, name: str, model: Model) -> bool:
@@ -124,7 +120,7 @@ def export_onnx(model: Model, path: Path) -> None:
     require("export", "torch", "onnx", purpose=f"to make model.onnx for {model.path}, hoseg")
     import torch
 
-    from hoseg.infer.runtimes.deploy import deploy
+    from hoseg.infer.deploy import deploy
 
     side = 4 * model.card.pad_multiple
     shape = {0: "n", 2: "h", 3: "w"}
