@@ -158,7 +158,8 @@ class Pipeline:
     def __call__(self, *radiographs: Radiograph) -> StudyResult:
         """Read the radiographs of one study."""
         images = tuple(self.read(radiograph) for radiograph in radiographs)
-        return StudyResult(images, combine([image.hips for image in images]))
+        hips = combine([image.result() for image in images])
+        return StudyResult(images, tuple(hip.finding for hip in hips))
 
     def read(self, radiograph: Radiograph) -> ImageResult:
         """Read one radiograph."""

@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, cast
+from typing import cast
 
-Status = Literal["graded", "abstained", "skipped", "failed"]
-"""Status of a row in ``images.csv``."""
+from hoseg.words import Status
 
 
 class Reason(StrEnum):

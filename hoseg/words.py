@@ -11,4 +11,4 @@ BROOKER = ("0", "I", "II", "III", "IV")
 """Brooker classes as readers write them; the index is the class."""
 
 Status = Literal["graded", "abstained", "skipped", "failed"]
-"""What became of an input."""
+"""What became of an input: the status of its row in ``images.csv``."""

@@ -18,7 +18,9 @@ import cv2
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS
+from hoseg.grade import HipFinding
+from hoseg.radiograph import Side, View
+from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review import PAGE, write_page
 
 DRAWN = """() => new Promise((done) => requestAnimationFrame(() => setTimeout(() => {
@@ -33,36 +35,42 @@ PICTURES = """() => [...document.querySelectorAll('.card')]
 def write_gallery(run: Path, count: int) -> None:
     """A page of ``count`` images, each with a thumbnail of the usual size."""
     rng = np.random.default_rng(0)
-    blank_image = {column.name: "" for column in IMAGE_COLUMNS}
-    blank_hip = {column.name: "" for column in FINDING_COLUMNS}
     noise = cv2.GaussianBlur(
         rng.normal(128, 60, (320, 260, 3)).astype(np.float32), (0, 0), 1.5
     ).clip(0, 255)
-    images, hips = [], []
+    images = []
     for number in range(count):
         folder = f"studies/1.2.826.0.1.3680043.10.{number // 2}/1.2.826.0.1.{number}"
         (run / folder).mkdir(parents=True)
         thumb = run / folder / "thumb.jpg"
         if number:
-            os.link(run / images[0]["folder"] / "thumb.jpg", thumb)
+            os.link(run / images[0].folder / "thumb.jpg", thumb)
         else:
             cv2.imwrite(str(thumb), noise.astype(np.uint8))
-        facts = {"folder": folder, "status": "graded", "view": "ap_pelvis", "side": "unknown"}
-        images.append(
-            blank_image
-            | facts
-            | {
-                "patient_id": f"P-{number // 4}",
-                "study_date": "20200131",
-                "source": f"{folder}.dcm",
-            }
+        image = SourceImage(
+            rows=2000,
+            columns=1600,
+            side=Side.UNKNOWN,
+            view=View.AP_PELVIS,
+            columns_to=Side.LEFT,
+            patient_id=f"P-{number // 4}",
+            study_date="20200131",
         )
-        for side in ("right", "left"):
+        hips = []
+        for side in (Side.RIGHT, Side.LEFT):
             chances = rng.dirichlet(np.full(5, 0.3))
-            hip = {f"brooker_p{k}": f"{p:.3f}" for k, p in enumerate(chances)}
-            hip |= {"folder": folder, "side": side, "brooker": str(int(chances.argmax()))}
-            hips.append(blank_hip | hip)
-    write_page(run, images, hips)
+            hips.append(
+                HipFinding(
+                    side=side,
+                    classes={"brooker": int(chances.argmax())},
+                    class_probabilities={"brooker": tuple(chances.round(4).tolist())},
+                )
+            )
+        source = f"{folder}.dcm"
+        images.append(
+            ResultFile(source=source, folder=folder, status="graded", image=image, hips=tuple(hips))
+        )
+    write_page(run, images)
 
 
 def main() -> None:

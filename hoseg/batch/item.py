@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -28,7 +28,6 @@ from hoseg.report.overlay import thumbnail
 from hoseg.report.paths import inside, safe_name
 from hoseg.report.png import encode_png
 from hoseg.report.schema import ResultFile, result_for_failure, to_json
-from hoseg.report.tables import finding_rows, image_row
 from hoseg.review import CASE_FILE, case_script
 from hoseg.segment.weights import load_model
 
@@ -39,8 +38,6 @@ PARTIAL = ".partial"
 """Folder below the output in which an image's files are written before they get their name."""
 
 FILM_QUALITY, THUMBNAIL_QUALITY = 92, 80  # of the JPEG files behind the review page
-
-_SEVERITY = ("graded", "abstained", "failed", "skipped")  # of the frames of one file, first wins
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
         raise
     except Exception as error:  # whatever goes wrong with one input costs that one only
         results.append(result_for_failure(fault(task.source.name, error)))
-    return entry_of(task, results)
+    return Entry.of(task.source.name, task.stamp, results)
 
 
 def _may_be_drawn(film: Radiograph) -> bool:
@@ -122,15 +119,6 @@ def fault(source: str, error: Exception) -> InputError:
     text = f"{type(error).__name__} in {place}: {error}"
     sentence = f"a fault of hoseg, not of the file; please report it ({text[:300]})"
     return InputError(source, sentence, code=Reason.INTERNAL_ERROR.value)
-
-
-def entry_of(task: Task, results: Sequence[ResultFile]) -> Entry:
-    """Journal entry of one input. A file of several frames has one row: its most useful frame."""
-    first = min(results, key=lambda result: _SEVERITY.index(result.status))
-    study = first.image.study_uid if first.image else ""
-    study = study or PurePath(task.source.name).parent.as_posix()
-    hips = tuple(row for result in results for row in finding_rows(result))
-    return Entry(task.source.name, task.stamp, study, first.status, image_row(first), hips)
 
 
 def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile:

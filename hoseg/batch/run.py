@@ -21,24 +21,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hoseg
-from hoseg.batch.decide import decide
-from hoseg.batch.item import PARTIAL, Task, entry_of, make_worker
-from hoseg.batch.journal import Entry, Journal
+from hoseg.batch.item import PARTIAL, Task, make_worker
+from hoseg.batch.journal import JOURNAL, Entry, RunJournal, first_of
 from hoseg.batch.settings import RunSettings
 from hoseg.batch.workers import Lost, WorkerPool
 from hoseg.dicom import Source, discover, sop_instance
 from hoseg.errors import HosegError, InputError, OutputError
+from hoseg.files import write_whole
+from hoseg.grade import combine
 from hoseg.infer.predictor import Choice, Predictor
 from hoseg.reasons import Reason, status_of
 from hoseg.report.schema import result_for_failure
-from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS, write_csv, write_parquet
+from hoseg.report.tables import (
+    FINDING_COLUMNS,
+    IMAGE_COLUMNS,
+    finding_row,
+    image_row,
+    write_csv,
+    write_parquet,
+)
 from hoseg.review.page import index, write_page
-from hoseg.words import RESEARCH_USE
+from hoseg.words import RESEARCH_USE, Status
 
 if TYPE_CHECKING:
     from hoseg.infer.gpu.server import Address
-
-JOURNAL = "journal.sqlite"
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,13 @@ def run_batch(
     if not total:
         raise HosegError(f"no files in {', '.join(map(str, inputs))}", code="no_inputs")
     make_folder(settings.out)
-    with Journal(settings.out / JOURNAL, settings.fingerprint(predictor.label)) as journal:
+    with RunJournal(settings.out / JOURNAL, settings.fingerprint(predictor.label)) as journal:
         try:
             with _engine(predictor) as engine:
                 yield from _work(inputs, settings, engine, journal, total)
         finally:
             write_tables(journal, settings)
-            write_page(settings.out, journal.image_rows(), journal.hip_rows())
+            write_page(settings.out, journal.images(settings.out))
             write_manifest(journal, settings, predictor)
             shutil.rmtree(settings.out / PARTIAL, ignore_errors=True)
 
@@ -95,17 +101,18 @@ def _engine(predictor: Predictor) -> Iterator[Choice | Address]:
             yield server.address
 
 
-def write_tables(journal: Journal, settings: RunSettings) -> None:
+def write_tables(journal: RunJournal, settings: RunSettings) -> None:
     """Write ``images.csv`` and ``findings.csv`` (and Parquet on request) from the journal."""
     writers: list[tuple[str, Callable[..., None]]] = [(".csv", write_csv)]
     if settings.parquet:
         writers.append((".parquet", write_parquet))
     for suffix, write in writers:
-        write(settings.out / f"images{suffix}", IMAGE_COLUMNS, journal.image_rows())
+        images = (image_row(first_of(results)) for results in journal.results())
+        write(settings.out / f"images{suffix}", IMAGE_COLUMNS, images)
         write(settings.out / f"findings{suffix}", FINDING_COLUMNS, _findings(journal))
 
 
-def write_manifest(journal: Journal, settings: RunSettings, predictor: Predictor) -> None:
+def write_manifest(journal: RunJournal, settings: RunSettings, predictor: Predictor) -> None:
     """Write ``run.json``: versions, model, runtime and why it was taken, settings, counts."""
     names = ("numpy", "opencv-python-headless", "pydicom", "imagecodecs", "torch", "onnxruntime")
     manifest = {
@@ -118,19 +125,13 @@ def write_manifest(journal: Journal, settings: RunSettings, predictor: Predictor
         "versions": {"python": platform.python_version()} | {n: _version(n) for n in names},
         "platform": platform.platform(),
     }
-    path = settings.out / "run.json"
-    part = path.with_name("run.json.part")
-    try:
-        part.write_text(json.dumps(manifest, indent=1, default=str) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}; free space and run again") from error
+    write_whole(settings.out / "run.json", json.dumps(manifest, indent=1, default=str) + "\n")
 
 
 def _settings(settings: RunSettings) -> dict[str, Any]:
     """Settings for the manifest; of a de-identified run without the way to its folder."""
-    told = asdict(settings)
-    return told | {"out": "."} if settings.deidentify else told
+    recorded = asdict(settings)
+    return recorded | {"out": "."} if settings.deidentify else recorded
 
 
 def _version(package: str) -> str:
@@ -144,7 +145,7 @@ def _work(
     inputs: Sequence[str | Path],
     settings: RunSettings,
     engine: Choice | Address,
-    journal: Journal,
+    journal: RunJournal,
     total: int,
 ) -> Generator[Progress, None, None]:
     done = 0
@@ -157,7 +158,7 @@ def _work(
             elif task.source.problem is not None:
                 code, sentence = task.source.problem
                 error = InputError(task.source.name, sentence, code=code)
-                entry = entry_of(task, [result_for_failure(error, status_of(code))])
+                entry = _refused(task, error, status_of(code))
                 journal.record(entry, task.position)
                 at_once.append(entry)
             else:
@@ -169,7 +170,7 @@ def _work(
         for task, answer in pool.map_unordered(tasks()):
             if isinstance(answer, Lost):
                 error = InputError(task.source.name, answer.sentence, code=answer.code)
-                answer = entry_of(task, [result_for_failure(error)])
+                answer = _refused(task, error)
             journal.record(answer, task.position)
             at_once.append(answer)
             for entry in at_once:
@@ -181,6 +182,11 @@ def _work(
             yield Progress(entry, done, total)
     finally:
         pool.close()
+
+
+def _refused(task: Task, error: InputError, status: Status = "failed") -> Entry:
+    """Entry of an input that no process has answered for."""
+    return Entry.of(task.source.name, task.stamp, [result_for_failure(error, status)])
 
 
 def _plan(inputs: Sequence[str | Path], settings: RunSettings) -> Iterator[Task]:
@@ -223,14 +229,15 @@ def review_entries(out: Path) -> list[dict[str, Any]]:
     """
     if not (out / JOURNAL).is_file():
         raise OutputError(f"{out}: no {JOURNAL}; give the folder that hoseg run wrote")
-    with Journal(out / JOURNAL, None) as journal:
-        return index(journal.image_rows(), journal.hip_rows())
+    with RunJournal(out / JOURNAL, None) as journal:
+        return index(journal.images(out))
 
 
-def _findings(journal: Journal) -> Iterator[dict[str, str]]:
-    """One row a hip of a study: of several views, the one that decides."""
-    for _, rows in journal.studies():
-        yield from decide(rows)
+def _findings(journal: RunJournal) -> Iterator[dict[str, str]]:
+    """One row a hip: of several views in a study, the one that decides."""
+    mixed = journal.mixed_studies()
+    for images in journal.studies():
+        yield from map(finding_row, combine(images, mixed))
 
 
 def make_folder(out: Path) -> None:

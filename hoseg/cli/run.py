@@ -118,12 +118,14 @@ def _print_json(steps: Iterator[Progress]) -> int:
     """One line an input; returns how many failed."""
     import json as codec
 
+    from hoseg.report.tables import image_row
+
     failed = 0
     for step in steps:
         if step.entry is None:
             continue
         failed += step.entry.status == "failed"
-        row = {key: value for key, value in step.entry.image.items() if value}
+        row = {key: value for key, value in image_row(step.entry.result).items() if value}
         typer.echo(codec.dumps({"done": step.done, "total": step.total, **row}))
     return failed
 
@@ -140,6 +142,8 @@ def _show(steps: Iterator[Progress], out: Path) -> int:
         TimeRemainingColumn,
     )
     from rich.progress import Progress as Bar
+
+    from hoseg.words import RESEARCH_USE
 
     console = Console()
     counts: Counter[str] = Counter()
@@ -159,11 +163,11 @@ def _show(steps: Iterator[Progress], out: Path) -> int:
             bar.update(task, completed=step.done, total=step.total, rate=rate)
             counts["done before" if step.entry is None else step.entry.status] += 1
             if step.entry is not None and step.entry.status == "failed" and len(failures) < 20:
-                failures.append(f"{step.entry.source}: {step.entry.image['sentence']}")
+                failures.append(f"{step.entry.source}: {step.entry.result.sentence}")
     console.print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
     for line in failures:
         console.print(f"  failed: {line}", style="yellow", highlight=False, markup=False)
     console.print(f"Tables: {out / 'images.csv'}, {out / 'findings.csv'}", highlight=False)
     console.print(f"Overlays: {out / 'studies'}", highlight=False)
-    console.print("Research use only. Not a medical device.")
+    console.print(RESEARCH_USE)
     return counts["failed"]

@@ -7,7 +7,7 @@ Fields stand in the order in which ``result.json`` has them.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
@@ -216,6 +216,25 @@ class HipFinding(_Record):
     def ossifications(self) -> tuple[Component, ...]:
         """Components that the classes take into account."""
         return tuple(component for component in self.components if component.graded)
+
+    @property
+    def ossification_area_mm2(self) -> float | None:
+        """Projected area of what is graded (mm2): 0 for class 0, None without calibration."""
+        return self._in_mm(sum, [component.area_mm2 for component in self.ossifications])
+
+    @property
+    def longest_mm(self) -> float | None:
+        """Longest axis of what is graded (mm): 0 for class 0, None without calibration."""
+        return self._in_mm(max, [component.length_mm for component in self.ossifications])
+
+    def _in_mm(
+        self, of: Callable[[list[float]], float], values: list[float | None]
+    ) -> float | None:
+        known = [value for value in values if value is not None]
+        if known:
+            return of(known)
+        calibrated = self.spacing_source not in (None, "none")
+        return 0.0 if self.brooker == 0 and calibrated else None
 
     @property
     def has_ossification(self) -> bool:

@@ -210,15 +210,14 @@ def _probabilities(hip: HipFinding) -> list[Measurement]:
 
 
 def _sizes(hip: HipFinding) -> list[Measurement]:
-    areas = [c.area_mm2 for c in hip.ossifications if c.area_mm2 is not None]
-    lengths = [c.length_mm for c in hip.ossifications if c.length_mm is not None]
     sizes = []
-    if areas:
+    if hip.ossification_area_mm2:
         unit = hoseg_codes.SQUARE_MILLIMETRE
-        sizes.append(_number(hoseg_codes.AREA, sum(areas), unit, hoseg_codes.TOTAL))
-    if lengths:
+        area = hip.ossification_area_mm2
+        sizes.append(_number(hoseg_codes.AREA, area, unit, hoseg_codes.TOTAL))
+    if hip.longest_mm:
         unit = hoseg_codes.MILLIMETRE
-        sizes.append(_number(hoseg_codes.LENGTH, max(lengths), unit, hoseg_codes.MAXIMUM))
+        sizes.append(_number(hoseg_codes.LENGTH, hip.longest_mm, unit, hoseg_codes.MAXIMUM))
     return sizes
 
 

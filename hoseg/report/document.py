@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from numpy.typing import NDArray
 
-from hoseg.errors import OutputError
+from hoseg.files import write_whole
 from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import Side
 from hoseg.report import document_words as words
@@ -93,7 +93,7 @@ def write_documents(run_dir: Path) -> list[Path]:
         if all(film.result.image is None for film in films):
             continue
         page = inside(run_dir, *study.relative_to(run_dir).parts, DOCUMENT_NAME)
-        _write(page, render_study(films, _earlier(films, index)))
+        write_whole(page, render_study(films, _earlier(films, index)))
         written.append(page)
     return written
 
@@ -189,13 +189,3 @@ def _data_uri(picture: bytes | None) -> str:
         return ""
     kind = "png" if picture[:4] == b"\x89PNG" else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {error.strerror}; free space and try again") from error

@@ -19,7 +19,8 @@ from pydicom.dataset import Dataset
 from hoseg.dicom.archive import source_named
 from hoseg.dicom.read import PARSE_ERRORS, looks_like_dicom
 from hoseg.dicom.source import Limits, Source
-from hoseg.errors import HosegError, InputError, OutputError, SettingError
+from hoseg.errors import HosegError, InputError, SettingError
+from hoseg.files import written_whole
 from hoseg.reasons import Reason
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.dicom_sr import structured_report
@@ -250,13 +251,8 @@ def _read_image(path: Path, flags: int) -> NDArray[np.uint8]:
 
 def _save(run_dir: Path, path: Path, dataset: Dataset, summary: ExportSummary) -> None:
     inside(run_dir, *path.relative_to(run_dir).parts)
-    part = path.with_name(path.name + ".part")
-    try:
+    with written_whole(path, remedy="free space and export again") as part:
         dataset.save_as(part, enforce_file_format=True)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {error.strerror}; free space and export again") from error
     summary.written.append(_relative(run_dir, path))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import hoseg
-from hoseg.errors import InputError
+from hoseg.errors import InputError, SettingError
 from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import Note, Radiograph, Side, Spacing, View
 from hoseg.words import RESEARCH_USE, Status
@@ -90,6 +90,30 @@ class ResultFile(_Strict):
     notes: tuple[Note, ...] = ()
     disclaimer: str = RESEARCH_USE
 
+    @property
+    def name(self) -> str:
+        """The input as the user named it, and the frame where it has several."""
+        frame = self.image.frame if self.image else 0
+        return f"{self.source} (frame {frame})" if frame else self.source
+
+    @property
+    def film_id(self) -> str:
+        """Identifier of this image alone: its SOP Instance UID, else its name."""
+        if self.image is None or not self.image.sop_uid:
+            return self.name
+        frame = self.image.frame
+        return f"{self.image.sop_uid}-frame{frame}" if frame else self.image.sop_uid
+
+    @property
+    def study_uid(self) -> str:
+        """Study Instance UID; "" when not stated."""
+        return self.image.study_uid if self.image else ""
+
+    @property
+    def patient_id(self) -> str:
+        """Patient ID; "" when not stated."""
+        return self.image.patient_id if self.image else ""
+
 
 def result_for_image(
     radiograph: Radiograph,
@@ -155,6 +179,8 @@ def read_result(path: Path) -> ResultFile:
         raise InputError(
             str(path), f"{key}: {first['msg']}; run `hoseg run` again", code="bad_result"
         ) from error
+    except SettingError as error:  # spacing or settings that no run can have had
+        raise InputError(str(path), f"{error}; run `hoseg run` again", code="bad_result") from error
 
 
 def json_schema() -> dict[str, Any]:

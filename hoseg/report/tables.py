@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from hoseg import files
-from hoseg.errors import OutputError
 from hoseg.extras import require
+from hoseg.grade.combine import StudyHip
 from hoseg.grade.finding import HipFinding
 from hoseg.report.schema import ResultFile, SourceImage
 
@@ -75,7 +75,7 @@ IMAGE_COLUMNS: tuple[Column, ...] = (
     _SPACING_SOURCE,
     Column("orientation_source", "text", "code", "attribute, marker, user or assumed"),
     Column("transfer_syntax_uid", "text", "", "encoding of the pixels"),
-    Column("hips", "integer", "", "number of hips found: rows in findings.csv"),
+    Column("hips", "integer", "", "number of hips found on this image"),
     Column("worst_brooker", "integer", "class", "highest Brooker class of the hips, 0-4"),
     Column("notes", "text", "code", "codes of remarks, separated by ;"),
     Column("model", "text", "", "name@fingerprint-prefix of the model"),
@@ -83,6 +83,13 @@ IMAGE_COLUMNS: tuple[Column, ...] = (
 )
 
 FINDING_COLUMNS: tuple[Column, ...] = (
+    Column(
+        "hip",
+        "text",
+        "",
+        "key of this row, the same whichever image decides: study/patient/side; a film that "
+        "shares its study with no other stands for the study; a hip of unknown side has a number",
+    ),
     *_IDENTITY,
     Column("side", "text", "code", "the PATIENT's side of this hip: left, right, unknown"),
     Column("abstained", "text", "code", "reason why no class is given; empty when graded"),
@@ -92,6 +99,12 @@ FINDING_COLUMNS: tuple[Column, ...] = (
     *(
         Column(f"brooker_p{k}", "number", "probability", f"probability of Brooker class {k}")
         for k in range(5)
+    ),
+    Column(
+        "class_probabilities_from",
+        "text",
+        "code",
+        "where these come from: draws (uncertainty of the reading), model (calibrated)",
     ),
     Column("della_valle", "text", "class", "Della Valle A, B or C"),
     Column("schmidt_hackenbroch", "text", "class", "Schmidt-Hackenbroch region and grade"),
@@ -147,9 +160,10 @@ def image_row(result: ResultFile) -> Row:
     return _in_order(IMAGE_COLUMNS, row)
 
 
-def finding_rows(result: ResultFile) -> list[Row]:
-    """Rows of ``findings.csv``: one for every hip of one image."""
-    return [_in_order(FINDING_COLUMNS, {**_identity(result), **_hip(hip)}) for hip in result.hips]
+def finding_row(hip: StudyHip[ResultFile]) -> Row:
+    """The one row of ``findings.csv`` for one hip, from the image that decides."""
+    row = {"hip": hip.key, **_identity(hip.image), **_hip(hip.finding)}
+    return _in_order(FINDING_COLUMNS, row)
 
 
 def write_csv(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, str]]) -> None:
@@ -191,13 +205,8 @@ def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[
         arrays.append(pa.array(values, types[column.kind]))
         about = {"unit": column.unit, "meaning": column.meaning}
         fields.append(pa.field(column.name, types[column.kind], metadata=about))
-    part = path.with_name(path.name + ".part")
-    try:
+    with files.written_whole(path) as part:
         pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), part)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: {error}; free space or choose another --out") from error
 
 
 def describe_columns(columns: Sequence[Column]) -> str:
@@ -241,8 +250,6 @@ def _spacing(image: SourceImage) -> Row:
 
 def _hip(hip: HipFinding) -> Row:
     pieces = hip.ossifications
-    areas = [c.area_mm2 for c in pieces if c.area_mm2 is not None]
-    lengths = [c.length_mm for c in pieces if c.length_mm is not None]
     row = {
         "side": hip.side.value,
         "summary": hip.summary,
@@ -258,8 +265,8 @@ def _hip(hip: HipFinding) -> Row:
         "gap_mm": _decimals(hip.gap_mm, 2),
         "spacing_source": hip.spacing_source or "",
         "components": str(len(pieces)),
-        "ossification_area_mm2": _decimals(sum(areas) if areas else None, 1),
-        "longest_mm": _decimals(max(lengths, default=None), 1),
+        "ossification_area_mm2": _decimals(hip.ossification_area_mm2, 1),
+        "longest_mm": _decimals(hip.longest_mm, 1),
         "sites": _joined(site for c in pieces for site in c.sites),
         "attached_to": _joined(bone for c in pieces for bone in c.attached_to),
         "superimposed_on": _joined(bone for c in pieces for bone in c.superimposed_on),
@@ -269,6 +276,7 @@ def _hip(hip: HipFinding) -> Row:
     }
     for k, p in enumerate(hip.brooker_probabilities):
         row[f"brooker_p{k}"] = _decimals(p, 4)
+        row["class_probabilities_from"] = hip.class_probabilities_from
     if hip.gap_interval_mm is not None:
         row["gap_low_mm"], row["gap_high_mm"] = (_decimals(v, 2) for v in hip.gap_interval_mm)
     if hip.gap_points_px is not None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import hoseg
-from hoseg.errors import OutputError
+from hoseg.files import write_whole
+from hoseg.grade import HipFinding
+from hoseg.report.schema import ResultFile
 from hoseg.review.case import to_script_json
 from hoseg.words import RESEARCH_USE
 
@@ -16,25 +18,18 @@ PAGE = "review.html"
 SCRIPTS = (
     "gallery.js", "viewer.js", "paint.js", "findings.js", "load.js", "case.js", "app.js",
 )  # fmt: skip
-Row = Mapping[str, str]
 
 
-def write_page(out: Path, images: Iterable[Row], hips: Iterable[Row]) -> None:
+def write_page(out: Path, images: Iterable[ResultFile]) -> None:
     """Write ``review.html`` of a run.
 
-    images, hips: rows of ``images.csv``, and of every hip of every image, in any order
+    images: results of every image that has a folder
 
     Raises
     ------
     OutputError: the file cannot be written
     """
-    path = out / PAGE
-    part = path.with_name(PAGE + ".part")
-    try:
-        part.write_text(page(index(images, hips)), encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}; free space and run again") from error
+    write_whole(out / PAGE, page(index(images)))
 
 
 def page(
@@ -71,12 +66,9 @@ def page(
     return html
 
 
-def index(images: Iterable[Row], hips: Iterable[Row]) -> list[dict[str, Any]]:
+def index(images: Iterable[ResultFile]) -> list[dict[str, Any]]:
     """One entry for every image that has a folder, what needs a person most first."""
-    by_folder: dict[str, list[Row]] = {}
-    for hip in hips:
-        by_folder.setdefault(hip["folder"], []).append(hip)
-    entries = [_entry(row, by_folder.get(row["folder"], [])) for row in images if row["folder"]]
+    entries = [_entry(result) for result in images if result.folder]
     return sorted(entries, key=lambda entry: -entry["need"])
 
 
@@ -87,35 +79,36 @@ def blind(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(plain, key=lambda entry: str(entry["id"]))
 
 
-def _entry(row: Row, hips: list[Row]) -> dict[str, Any]:
-    facts = [_hip(hip) for hip in hips]
-    shown = [fact for fact in facts if row["side"] in ("", "unknown", fact["side"])]
+def _entry(result: ResultFile) -> dict[str, Any]:
+    image = result.image
+    hips = [_hip(hip) for hip in result.hips]
+    side = image.side.value if image else ""
+    shown = [hip for hip in hips if side in ("", "unknown", hip["side"])]
     return {
-        "id": row["folder"],
-        "status": row["status"],
-        "reason": row["reason"],
-        "source": row["source"],
-        "sop": row["sop_uid"],
-        "patient": row["patient_id"],
-        "date": row["study_date"],
-        "view": row["view"],
-        "side": row["side"],
-        "implant": "implant_seen" in row["notes"].split(";"),
-        "hips": facts,
-        "need": need(row["status"], shown or facts),
+        "id": result.folder,
+        "status": result.status,
+        "reason": result.reason,
+        "source": result.source,
+        "sop": image.sop_uid if image else "",
+        "patient": image.patient_id if image else "",
+        "date": image.study_date if image else "",
+        "view": image.view.value if image else "",
+        "side": side,
+        "implant": any(note.code == "implant_seen" for note in result.notes),
+        "hips": hips,
+        "need": need(result.status, shown or hips),
     }
 
 
-def _hip(row: Row) -> dict[str, Any]:
-    brooker = int(row["brooker"]) if row["brooker"] else None
-    chance = row[f"brooker_p{brooker}"] if brooker is not None else ""
+def _hip(hip: HipFinding) -> dict[str, Any]:
+    chances = hip.brooker_probabilities
     return {
-        "side": row["side"],
-        "brooker": brooker,
-        "least": int(row["at_least"]) if row["at_least"] else None,
-        "sure": float(chance) if chance else None,
-        "gap": float(row["gap_mm"]) if row["gap_mm"] else None,
-        "abstained": row["abstained"],
+        "side": hip.side.value,
+        "brooker": hip.brooker,
+        "least": hip.at_least,
+        "sure": chances[hip.brooker] if chances and hip.brooker is not None else None,
+        "gap": hip.gap_mm,
+        "abstained": hip.abstained or "",
     }
 
 

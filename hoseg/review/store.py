@@ -7,37 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from hoseg.database import Database
 from hoseg.errors import InputError, OutputError
 
 STORE = "review.sqlite"
 WITHDRAW = "withdraw"
 KINDS = ("grade", "false_ossification", "missed_ossification", "mask", "comment", "sign", WITHDRAW)
 _WITHDRAWN = "SELECT CAST(value AS INTEGER) FROM history WHERE kind = 'withdraw'"
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS history (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    time TEXT NOT NULL,
-    reader TEXT NOT NULL,
-    image TEXT NOT NULL,
-    side TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    value TEXT NOT NULL,
-    blinded INTEGER NOT NULL,
-    mask BLOB
-);
-CREATE INDEX IF NOT EXISTS by_image ON history (image);
-CREATE TRIGGER IF NOT EXISTS never_change BEFORE UPDATE ON history
-BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS never_delete BEFORE DELETE ON history
-BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS never_replace BEFORE INSERT ON history
-WHEN EXISTS (SELECT 1 FROM history WHERE number = NEW.number)
-BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
-"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +57,7 @@ class Correction:
                 raise InputError("correction", f"{key} = {shown} is not allowed", code="bad_review")
 
 
-class ReviewStore:
+class ReviewStore(Database):
     """Open or make the history of a run.
 
     Raises
@@ -87,26 +65,32 @@ class ReviewStore:
     OutputError: the file cannot be written or is no history
     """
 
+    tables = """
+    CREATE TABLE IF NOT EXISTS history (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        time TEXT NOT NULL,
+        reader TEXT NOT NULL,
+        image TEXT NOT NULL,
+        side TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        value TEXT NOT NULL,
+        blinded INTEGER NOT NULL,
+        mask BLOB
+    );
+    CREATE INDEX IF NOT EXISTS by_image ON history (image);
+    CREATE TRIGGER IF NOT EXISTS never_change BEFORE UPDATE ON history
+    BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+    CREATE TRIGGER IF NOT EXISTS never_delete BEFORE DELETE ON history
+    BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+    CREATE TRIGGER IF NOT EXISTS never_replace BEFORE INSERT ON history
+    WHEN EXISTS (SELECT 1 FROM history WHERE number = NEW.number)
+    BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
+    """
+    pragmas = ("journal_mode=WAL", "synchronous=FULL")
+    remedy = "move the file away or free space"
+
     def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self._base = sqlite3.connect(path, timeout=10)
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.execute("PRAGMA synchronous=FULL")
-            self._base.executescript(_TABLES)
-        except sqlite3.DatabaseError as error:
-            raise OutputError(f"{path}: {error}; move the file away or free space") from error
-
-    def __enter__(self) -> ReviewStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._base.close()
+        super().__init__(path, timeout_s=10)
 
     def add(
         self, correction: Correction, mask_png: bytes | None = None, time: str | None = None

@@ -71,8 +71,8 @@ def task(tmp_path):
 def test_what_nobody_foresaw_costs_one_input_only(task, error, code, words):
     entry = process(task, Failing(error), RunSettings(out=Path()))
     assert entry.status == "failed"
-    assert entry.image["reason"] == code
-    assert words in entry.image["sentence"]
+    assert entry.result.reason == code
+    assert words in entry.result.sentence
 
 
 @pytest.mark.parametrize("error", [OutputError("disk full"), DeviceError("the GPU is gone")])

@@ -2,71 +2,102 @@ import sqlite3
 
 import pytest
 
-from hoseg.batch.journal import Entry, Journal
-from hoseg.errors import OutputError
+from hoseg.batch.journal import Entry, RunJournal
+from hoseg.errors import InputError, OutputError
+from hoseg.report.schema import result_for_failure
+
+from .results import film, hip
 
 
-def entry(source, study="S", status="graded", hips=1):
-    rows = tuple({"side": f"{source}{k}"} for k in range(hips))
-    return Entry(source, "stamp", study, status, {"source": source}, rows)
+def entry(source, *results):
+    return Entry.of(source, "stamp", results or [film(source, hip())])
+
+
+def failed(source):
+    return entry(source, result_for_failure(InputError(source, "cut short", code="truncated")))
+
+
+def sources(groups):
+    return [[result.source for result in group] for group in groups]
 
 
 def test_what_was_recorded_is_kept(tmp_path):
-    with Journal(tmp_path / "j", "run") as journal:
+    with RunJournal(tmp_path / "j", "run") as journal:
         journal.record(entry("a"), 0)
-    with Journal(tmp_path / "j", "run") as journal:
+    with RunJournal(tmp_path / "j", "run") as journal:
         assert journal.keep("a", "stamp", 5)
         assert not journal.keep("a", "another stamp", 5)
         assert not journal.keep("b", "stamp", 5)
         assert journal.counts() == {"graded": 1}
 
 
+def test_every_result_comes_back_as_it_was_told(tmp_path):
+    told = (film("a", hip("left"), hip("right", None)), film("a", hip("left", 0), frame=1))
+    with RunJournal(tmp_path / "j", "run") as journal:
+        journal.record(entry("a", *told), 0)
+        assert list(journal.results()) == [told]
+
+
 def test_another_run_starts_afresh(tmp_path):
-    with Journal(tmp_path / "j", "old settings") as journal:
+    with RunJournal(tmp_path / "j", "old settings") as journal:
         journal.record(entry("a"), 0)
-    with Journal(tmp_path / "j", "new settings") as journal:
+    with RunJournal(tmp_path / "j", "new settings") as journal:
         assert not journal.keep("a", "stamp", 0)
-        assert list(journal.image_rows()) == []
-        journal.record(entry("a", status="failed"), 0)
+        assert list(journal.results()) == []
+        journal.record(failed("a"), 0)
         assert journal.counts() == {"failed": 1}
 
 
-def test_rows_come_in_the_order_of_discovery(tmp_path):
-    with Journal(tmp_path / "j", "run") as journal:
+def test_results_come_in_the_order_of_discovery(tmp_path):
+    with RunJournal(tmp_path / "j", "run") as journal:
         for position, name in ((2, "c"), (0, "a"), (1, "b")):
             journal.record(entry(name), position)
-        assert [row["source"] for row in journal.image_rows()] == ["a", "b", "c"]
+        assert sources(journal.results()) == [["a"], ["b"], ["c"]]
+        journal.keep("a", "stamp", 7)
+        assert sources(journal.results()) == [["b"], ["c"], ["a"]]
 
 
-def test_studies_are_grouped(tmp_path):
-    with Journal(tmp_path / "j", "run") as journal:
-        journal.record(entry("a", "one", hips=2), 0)
-        journal.record(entry("b", "two", hips=0), 1)
-        journal.record(entry("c", "one"), 2)
-        journal.record(entry("d", "three"), 3)
-        found = {study: [row["side"] for row in rows] for study, rows in journal.studies()}
-    assert found == {"one": ["a0", "a1", "c0"], "three": ["d0"]}
+def test_a_file_is_told_by_its_most_telling_frame():
+    frames = [film("a", hip(brooker=None)), film("a", hip("right"), frame=1)]
+    assert entry("a", *frames).result.image.frame == 1
+    assert entry("a", *frames).status == "graded"
+
+
+def test_studies_are_grouped_and_lone_films_are_not(tmp_path):
+    with RunJournal(tmp_path / "j", "run") as journal:
+        for position, (name, study, patient) in enumerate(
+            [
+                ("a", "1.2", "P"), ("b", "", "P"), ("c", "1.2", "P"), ("d", "", "P"),
+                ("e", "1.3", "P"), ("f", "1.3", "Q"), ("g", "1.4", ""), ("h", "1.4", "P"),
+            ]
+        ):  # fmt: skip
+            one = film(name, hip(), study_uid=study, patient_id=patient)
+            journal.record(entry(name, one), position)
+        journal.record(failed("z"), 9)
+        found = sources(journal.studies())
+        assert found == [["b"], ["d"], ["a", "c"], ["e"], ["f"], ["g", "h"]]
+        assert journal.mixed_studies() == {"1.3"}
 
 
 def test_an_open_transaction_leaves_no_trace(tmp_path):
-    with Journal(tmp_path / "j", "run") as journal:
+    with RunJournal(tmp_path / "j", "run") as journal:
         journal.record(entry("a"), 0)
         journal._base.execute("BEGIN")
-        journal._base.execute("DELETE FROM inputs")
-    with Journal(tmp_path / "j", "run") as journal:
+        journal._base.execute("DELETE FROM results")
+    with RunJournal(tmp_path / "j", "run") as journal:
         assert journal.counts() == {"graded": 1}
 
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path):
     (tmp_path / "j").write_text("not a data base, but long enough to be looked at" * 50)
     with pytest.raises(OutputError, match="choose another --out"):
-        Journal(tmp_path / "j", "run")
+        RunJournal(tmp_path / "j", "run")
 
 
 def test_two_runs_in_one_folder_are_refused(tmp_path, monkeypatch):
     connect = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda path, timeout: connect(path, timeout=0.1))
-    with Journal(tmp_path / "j", "run") as journal:
+    with RunJournal(tmp_path / "j", "run") as journal:
         journal.record(entry("a"), 0)
         with pytest.raises(OutputError, match="another run may be using this folder"):
-            Journal(tmp_path / "j", "run")
+            RunJournal(tmp_path / "j", "run")

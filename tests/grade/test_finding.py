@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from hoseg.cli.grade import app
 from hoseg.errors import HosegError, InputError, SettingError
-from hoseg.grade import combine, grade_masks
-from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource, View
+from hoseg.grade import grade_masks
+from hoseg.radiograph import Orientation, Side
 
 from .scene import TIP, Scene, known, opposing_boxes
 from .shapes import Capsule, Ellipse, Pose
@@ -108,31 +108,6 @@ def test_a_stated_side_settles_one_hip():
     assert (stated.side, stated.side_source) == (Side.RIGHT, "given")
     known_orientation = Orientation(columns=Side.RIGHT, source="attribute")
     assert scene.grade(orientation=known_orientation).side is Side.RIGHT
-
-
-def finding(gap, view=View.AP_PELVIS, source=SpacingSource.FIDUCIAL, side=Side.LEFT):
-    geometry = Geometry(Spacing(0.5, 0.5, 0.02, source), side, view)
-    return grade_masks(Scene(opposing_boxes(gap)).masks(), geometry, draws=20)[0]
-
-
-def test_a_study_reads_the_ap_view_and_says_what_the_others_say():
-    (hip,) = combine([[finding(4.0, View.FROG_LEG)], [finding(12.0)]])
-    assert hip.brooker == 2
-    assert hip.caveats[-1].code == "other_view_disagrees"
-    assert "image 1 (frog_leg) reads as III" in hip.caveats[-1].text
-
-
-def test_an_open_gap_on_another_view_speaks_against_a_bridge():
-    (hip,) = combine([[finding(0.0)], [finding(9.0, View.FROG_LEG)]])
-    assert hip.brooker == 4
-    assert hip.caveats[-1].code == "other_view_shows_no_bridge"
-
-
-def test_views_that_agree_add_nothing():
-    same = finding(8.0)
-    (hip,) = combine([[same], [finding(9.0)]])
-    assert hip == same
-    assert combine([]) == ()
 
 
 @pytest.mark.parametrize(("level", "expected"), [(0.25, "hazy"), (0.9, "mature_discrete")])

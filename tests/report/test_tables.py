@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from hoseg.errors import InputError, OutputError
+from hoseg.grade import combine
 from hoseg.radiograph import Side
 from hoseg.report.schema import (
     json_schema,
@@ -21,7 +22,7 @@ from hoseg.report.tables import (
     FINDING_COLUMNS,
     IMAGE_COLUMNS,
     describe_columns,
-    finding_rows,
+    finding_row,
     image_row,
     write_csv,
     write_parquet,
@@ -30,12 +31,17 @@ from hoseg.report.tables import (
 from .samples import NO_CLASS, hip, radiograph, result, source_dataset
 
 
+def rows_of(*results):
+    """Rows of ``findings.csv``."""
+    return [finding_row(hip) for hip in combine(results)]
+
+
 def facts():
     return result(source_dataset())
 
 
 def test_one_row_a_hip_with_the_numbers_of_the_finding():
-    right, left = finding_rows(facts())
+    right, left = rows_of(facts())
     assert (right["side"], left["side"]) == ("right", "left")
     assert right["brooker"] == "3"
     assert right["brooker_p3"] == "0.8600"
@@ -62,7 +68,7 @@ def test_image_row_of_a_file_that_cannot_be_read():
     assert (row["status"], row["reason"]) == ("failed", "truncated")
     assert row["sentence"] == "the file ends early"
     assert row["rows"] == ""
-    assert finding_rows(result_for_failure(error)) == []
+    assert rows_of(result_for_failure(error)) == []
 
 
 def test_abstained_hip_has_no_class_and_worst_is_of_the_others():
@@ -70,14 +76,14 @@ def test_abstained_hip_has_no_class_and_worst_is_of_the_others():
     mixed = result_for_image(
         radiograph(source_dataset(), "film.dcm"), [abstained, hip(Side.LEFT)], status="graded"
     )
-    row = finding_rows(mixed)[0]
+    row = rows_of(mixed)[0]
     assert (row["brooker"], row["abstained"], row["at_least"]) == ("", "hip_cropped", "2")
     assert image_row(mixed)["worst_brooker"] == "3"
 
 
 @pytest.mark.parametrize(
     ("columns", "rows"),
-    [(IMAGE_COLUMNS, [image_row(facts())]), (FINDING_COLUMNS, finding_rows(facts()))],
+    [(IMAGE_COLUMNS, [image_row(facts())]), (FINDING_COLUMNS, rows_of(facts()))],
 )
 def test_rows_have_exactly_the_documented_columns(columns, rows):
     names = [column.name for column in columns]
@@ -95,7 +101,7 @@ def test_rows_have_exactly_the_documented_columns(columns, rows):
 def test_csv_round_trip_and_formula_guard(tmp_path):
     evil = facts().model_copy(update={"source": '=HYPERLINK("http://x","y")\nnext'})
     path = tmp_path / "findings.csv"
-    write_csv(path, FINDING_COLUMNS, finding_rows(evil))
+    write_csv(path, FINDING_COLUMNS, rows_of(evil))
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 2
@@ -107,7 +113,7 @@ def test_csv_round_trip_and_formula_guard(tmp_path):
 def test_parquet_has_types_and_units(tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "findings.parquet"
-    write_parquet(path, FINDING_COLUMNS, finding_rows(facts()))
+    write_parquet(path, FINDING_COLUMNS, rows_of(facts()))
     table = parquet.read_table(path)
     assert table.column("gap_mm").to_pylist() == [8.7, 8.7]
     assert table.column("brooker").to_pylist() == [3, 3]

@@ -11,9 +11,8 @@ from grade.phantoms import Phantom, make_phantom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
-from hoseg.batch.item import Task, entry_of, write_image
-from hoseg.batch.journal import Journal
-from hoseg.batch.run import JOURNAL
+from hoseg.batch.item import write_image
+from hoseg.batch.journal import JOURNAL, Entry, RunJournal
 from hoseg.dicom import Source, decode
 from hoseg.grade import grade_masks
 from hoseg.imaging.reading import Reading
@@ -110,7 +109,7 @@ def write_run(folder: Path) -> Path:
     inputs, run = folder / "in", folder / "run"
     inputs.mkdir(parents=True)
     run.mkdir()
-    with Journal(run / JOURNAL, "phantoms") as journal:
+    with RunJournal(run / JOURNAL, "phantoms") as journal:
         for position, film in enumerate(FILMS):
             phantom = make_phantom(film.seed)
             path = inputs / f"{film.name}.dcm"
@@ -119,6 +118,6 @@ def write_run(folder: Path) -> Path:
             (radiograph,) = decode(source)
             image = read(film, radiograph, phantom.masks)
             result = write_image(image, image.result(), run)
-            journal.record(entry_of(Task(source, position, ""), [result]), position)
-        write_page(run, journal.image_rows(), journal.hip_rows())
+            journal.record(Entry.of(source.name, "", [result]), position)
+        write_page(run, journal.images(run))
     return run

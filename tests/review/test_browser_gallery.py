@@ -9,7 +9,7 @@ import numpy as np
 
 from hoseg.datasets import open_dataset
 from hoseg.radiograph import Structure
-from hoseg.report.tables import IMAGE_COLUMNS
+from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review.exports import export_dataset
 from hoseg.review.imports import import_corrections
 from hoseg.review.page import PAGE, write_page
@@ -157,9 +157,14 @@ def test_two_thousand_images_are_drawn_in_portions(tab, tmp_path):
 
 
 def write_many(folder, count):
-    blank = {column.name: "" for column in IMAGE_COLUMNS}
-    facts = {"status": "graded", "view": "ap_hip", "side": "left"}
-    rows = [
-        blank | facts | {"folder": f"studies/1/{n}", "patient_id": f"P-{n}"} for n in range(count)
+    shown = {"rows": 4, "columns": 4, "side": "left", "view": "ap_hip", "columns_to": "left"}
+    images = [
+        ResultFile(
+            source=f"{n}.dcm",
+            folder=f"studies/1/{n}",
+            status="graded",
+            image=SourceImage(patient_id=f"P-{n}", **shown),
+        )
+        for n in range(count)
     ]
-    write_page(folder, rows, [])
+    write_page(folder, images)

@@ -14,10 +14,10 @@ from hoseg.cli.app import app
 from hoseg.datasets import open_dataset
 from hoseg.errors import InputError, OutputError
 from hoseg.evaluate.readers import compare_readers, read_grades
-from hoseg.grade import grade_masks
+from hoseg.grade import combine, grade_masks
 from hoseg.radiograph import Side, Structure
 from hoseg.report.schema import read_result
-from hoseg.report.tables import FINDING_COLUMNS, finding_rows, write_csv
+from hoseg.report.tables import FINDING_COLUMNS, finding_row, write_csv
 from hoseg.review.exports import export_dataset, export_grades
 from hoseg.review.store import STORE, Correction, ReviewStore
 
@@ -125,7 +125,7 @@ def test_a_reader_is_comparable_with_the_run(run, tmp_path):
     correct_on_the_page(run)
     export_grades(run, tmp_path / "ada.csv", "Ada")
     results = [read_result(run / film.folder / "result.json") for film in FILMS]
-    rows = [row for result in results for row in finding_rows(result)]
+    rows = [finding_row(hip) for hip in combine(results)]
     write_csv(tmp_path / "findings.csv", FINDING_COLUMNS, rows)
     pair = read_grades(tmp_path / "ada.csv"), read_grades(tmp_path / "findings.csv")
     found = compare_readers(*pair, np.random.default_rng(0), 10)

@@ -4,21 +4,31 @@ import re
 import pytest
 
 from hoseg.errors import OutputError
-from hoseg.report.tables import FINDING_COLUMNS, IMAGE_COLUMNS
+from hoseg.grade.finding import HipFinding
+from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review.page import PAGE, blind, index, need, page, write_page
 
 HOSTILE = "</script><img src=x onerror=alert(1)>/*INDEX*/ /*SCRIPT*/"
 
 
-def image(folder, status="graded", **more):
-    row = dict.fromkeys((column.name for column in IMAGE_COLUMNS), "")
-    return row | {"folder": folder, "status": status, "view": "ap_hip", "side": "left"} | more
+def image(folder, *hips, status="graded", side="left", reason="", patient_id=""):
+    shown = SourceImage(
+        rows=40, columns=50, side=side, view="ap_hip", columns_to="left", patient_id=patient_id
+    )
+    return ResultFile(
+        source="film.png", folder=folder, status=status, reason=reason, image=shown, hips=hips
+    )
 
 
-def hip(folder, brooker, chance, **more):
-    row = dict.fromkeys((column.name for column in FINDING_COLUMNS), "")
-    row |= {"folder": folder, "side": "left", "brooker": str(brooker)}
-    return row | {f"brooker_p{brooker}": str(chance)} | more
+def hip(brooker, chance=1.0, *, side="left", chances=(), **more):
+    """A hip of a class, which has this chance."""
+    chances = chances or tuple(chance if k == brooker else 0.0 for k in range(5))
+    return HipFinding(
+        side=side,
+        classes={"brooker": brooker},
+        class_probabilities={"brooker": chances} if brooker is not None else {},
+        **more,
+    )
 
 
 def read_index(text):
@@ -26,13 +36,15 @@ def read_index(text):
 
 
 def test_abstained_then_uncertain_then_severe():
-    images = [image(name) for name in ("calm", "severe", "doubtful", "lost", "half")]
-    images[3] = image("lost", "abstained", reason="no_hip_found")
-    hips = [
-        hip("calm", 0, 1.0), hip("severe", 4, 0.99), hip("doubtful", 1, 0.5), hip("half", 0, 1.0),
-        hip("half", 0, 1.0) | {"brooker": "", "brooker_p0": "", "abstained": "cropped"},
-    ]  # fmt: skip
-    entries = index(images, hips)
+    entries = index(
+        [
+            image("calm", hip(0)),
+            image("severe", hip(4, 0.99)),
+            image("doubtful", hip(1, 0.5)),
+            image("lost", status="abstained", reason="no_hip_found"),
+            image("half", hip(0), hip(None, abstained="cropped")),
+        ]
+    )
     assert [entry["id"] for entry in entries] == ["lost", "half", "doubtful", "severe", "calm"]
     assert entries[3]["hips"][0] == {
         "side": "left", "brooker": 4, "least": None, "sure": 0.99, "gap": None, "abstained": "",
@@ -51,26 +63,26 @@ def test_more_doubt_and_more_severity_need_more():
 
 def test_the_chance_is_that_of_the_class_given():
     """The rules may give IV where III is likelier: the card must not lend IV the chance of III."""
-    (entry,) = index([image("a")], [hip("a", 4, 0.18, brooker_p3="0.44")])
+    (entry,) = index([image("a", hip(4, chances=(0.1, 0.1, 0.18, 0.44, 0.18)))])
     assert entry["hips"][0]["sure"] == 0.18
     assert entry["need"] == pytest.approx(5 * 0.82 + 2)
 
 
 def test_a_cropped_hip_beside_the_one_filmed_does_not_come_first():
-    lost = hip("a", "", "", side="right", abstained="cropped_hip", at_least="4")
-    (entry,) = index([image("a", side="left")], [hip("a", 1, 0.9), lost])
+    lost = hip(None, side="right", abstained="cropped_hip", at_least=4)
+    (entry,) = index([image("a", hip(1, 0.9), lost, side="left")])
     assert entry["need"] < 10
     assert entry["hips"][1]["least"] == 4
-    (both,) = index([image("a", side="unknown")], [hip("a", 1, 0.9), lost])
+    (both,) = index([image("a", hip(1, 0.9), lost, side="unknown")])
     assert both["need"] > 10
 
 
 def test_inputs_without_a_folder_are_left_out():
-    assert index([image("", "failed"), image("", "skipped")], []) == []
+    assert index([image("", status="failed"), image("", status="skipped")]) == []
 
 
 def test_no_text_becomes_markup():
-    entries = index([image("studies/1/2", patient_id=HOSTILE, reason=HOSTILE)], [])
+    entries = index([image("studies/1/2", patient_id=HOSTILE, reason=HOSTILE)])
     text = page(entries)
     assert "<img" not in text
     assert text.count("<script") == text.count("</script>") == 1
@@ -86,7 +98,7 @@ def test_the_page_needs_nothing_else():
 
 
 def test_blinded_entries_hold_no_result():
-    found = index([image("b", "abstained", reason="x"), image("a")], [hip("a", 4, 1.0)])
+    found = index([image("b", status="abstained", reason="x"), image("a", hip(4))])
     entries = blind(found)
     assert [entry["id"] for entry in entries] == ["a", "b"]
     for entry in entries:
@@ -95,8 +107,8 @@ def test_blinded_entries_hold_no_result():
 
 
 def test_a_page_is_written_whole(tmp_path):
-    write_page(tmp_path, [image("studies/1/2")], [])
+    write_page(tmp_path, [image("studies/1/2")])
     assert [path.name for path in tmp_path.iterdir()] == [PAGE]
     assert read_index((tmp_path / PAGE).read_text())[0]["id"] == "studies/1/2"
     with pytest.raises(OutputError, match="free space"):
-        write_page(tmp_path / "missing", [], [])
+        write_page(tmp_path / "missing", [])
