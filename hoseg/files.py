@@ -13,6 +13,19 @@ from hoseg.errors import OutputError
 REMEDY = "free space or choose another --out"
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with those above it; one that is there stays as it is.
+
+    Raises
+    ------
+    OutputError: no permission, disk full, or a file of that name
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made: {error.strerror or error}; {REMEDY}") from error
+
+
 @contextmanager
 def written_whole(path: Path, *, flush: bool = False, remedy: str = REMEDY) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; it gets its name when the block ends.

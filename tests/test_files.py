@@ -5,7 +5,7 @@ import os
 import pytest
 
 from hoseg.errors import OutputError
-from hoseg.files import guarded, unguarded, write_csv, write_whole, written_whole
+from hoseg.files import guarded, make_folder, unguarded, write_csv, write_whole, written_whole
 
 
 def test_text_and_bytes_arrive_as_they_are(tmp_path):
@@ -29,6 +29,15 @@ def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_what_cannot_be_written_is_one_sentence_with_a_remedy(tmp_path):
     with pytest.raises(OutputError, match=r"nowhere.*No such file.*choose another --out"):
         write_whole(tmp_path / "nowhere" / "x", "text")
+
+
+def test_a_folder_is_made_with_those_above_it_or_refused_in_one_sentence(tmp_path):
+    for _ in range(2):
+        make_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/c: cannot be made: Not a directory"):
+        make_folder(tmp_path / "file" / "c")
 
 
 def test_the_disk_is_asked_only_when_wished(tmp_path, monkeypatch):

@@ -144,19 +144,16 @@ def _compare(readers: tuple[Path, Path], out: Path, repeats: int, seed: int, as_
     """Agreement of two readers."""
     import numpy as np
 
-    from hoseg.errors import OutputError
     from hoseg.evaluate.figures import lookup
     from hoseg.evaluate.outputs import write_metrics
     from hoseg.evaluate.page import cell, write_page
     from hoseg.evaluate.readers import compare_readers, read_grades
     from hoseg.evaluate.report import readers_page
+    from hoseg.files import make_folder
 
     first, second = (read_grades(path) for path in readers)
     found = compare_readers(first, second, np.random.default_rng(seed), repeats)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be made: {error.strerror}") from error
+    make_folder(out)
     facts = {
         "readers": [str(path) for path in readers],
         "counts": {

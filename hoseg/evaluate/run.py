@@ -11,7 +11,7 @@ import numpy as np
 import hoseg
 from hoseg.datasets.labelled import Dataset, LabelledFilm
 from hoseg.datasets.pool import pool
-from hoseg.errors import InputError, OutputError, SettingError
+from hoseg.errors import InputError, SettingError
 from hoseg.evaluate.case import CaseScore
 from hoseg.evaluate.figures import Figure, summarise
 from hoseg.evaluate.journal import EvaluationJournal, Heading
@@ -20,6 +20,7 @@ from hoseg.evaluate.page import write_page
 from hoseg.evaluate.readers import read_grades
 from hoseg.evaluate.report import model_page
 from hoseg.evaluate.stream import EvaluatedModel, score_films
+from hoseg.files import make_folder
 
 JOURNAL = "journal.jsonl"
 REPORT = "report.html"
@@ -89,10 +90,7 @@ def evaluate(
     for dataset in datasets:
         if dataset.format == "grades":
             read_grades(dataset.path)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be made: {error.strerror}") from error
+    make_folder(out)
     where = SEPARATOR.join(str(dataset.path.resolve()) for dataset in datasets)
     heading = Heading(label, where, hoseg.__version__)
     with EvaluationJournal(out / JOURNAL, heading) as journal:

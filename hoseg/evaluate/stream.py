@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Protocol
 
 from hoseg.datasets.labelled import LabelledFilm, LabelledImage
-from hoseg.errors import InputError, OutputError, SettingError
+from hoseg.errors import InputError, SettingError
 from hoseg.evaluate.case import CaseScore
 from hoseg.evaluate.gallery import side_by_side
 from hoseg.evaluate.journal import EvaluationJournal
 from hoseg.evaluate.score import Prediction, score_case
-from hoseg.files import write_whole
+from hoseg.files import make_folder, write_whole
 from hoseg.grade import HipFinding
 from hoseg.imaging.reading import Reading
 from hoseg.radiograph import Radiograph
@@ -74,10 +74,7 @@ def score_films(
     for _ in range(len(films) - len(todo)):
         advance()
     pictures = out / PICTURES
-    try:
-        pictures.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{pictures}: cannot be made: {error.strerror}") from error
+    make_folder(pictures)
     with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as scoring:
         waiting: deque[Future[CaseScore]] = deque()
 

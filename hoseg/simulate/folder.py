@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.errors import OutputError, SettingError
-from hoseg.files import write_whole, written_whole
+from hoseg.files import make_folder, write_whole, written_whole
 from hoseg.grade import HipFinding, grade_masks
 from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource, Structure
 from hoseg.simulate.body.own_anatomy import AnatomySettings
@@ -159,10 +159,7 @@ def write_folder(
     SettingError: neither can it, or ``out`` holds something else than films of these settings
     """
     settings.anatomy.source()  # what is wrong with it is said before any worker starts
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot make this folder ({error.strerror})") from error
+    make_folder(out)
     made_with = settings.as_dict()
     if (made := already_made(out, made_with)) is not None:
         return FolderSummary(**made)
