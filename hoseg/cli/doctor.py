@@ -44,10 +44,10 @@ def examine(device: str) -> dict[str, Any]:
 
     import hoseg
     from hoseg.extras import EXTRAS, command, missing
+    from hoseg.infer.derived import ONNX, cache_root
     from hoseg.infer.options import usable_cores
     from hoseg.infer.parity import processor_name
     from hoseg.infer.runtimes import RUNTIMES
-    from hoseg.infer.runtimes.derived import ONNX, cache_root
     from hoseg.segment.weights import list_models
 
     runtimes = [

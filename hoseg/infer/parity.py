@@ -27,10 +27,10 @@ from hoseg.files import write_whole
 from hoseg.grade import GradingModels, grade, read_grading_models
 from hoseg.imaging.reading import Reading
 from hoseg.infer import runtimes
+from hoseg.infer.derived import cache_root
 from hoseg.infer.engine import Engine
 from hoseg.infer.options import Runtime
 from hoseg.infer.reference import Reference, reference_of
-from hoseg.infer.runtimes.derived import cache_root
 from hoseg.radiograph import (
     STRUCTURES,
     Prepared,

@@ -5,8 +5,7 @@ import pytest
 
 openvino = pytest.importorskip("openvino")
 
-from hoseg.infer.runtimes.derived import onnx_file  # noqa: E402
-
+from hoseg.infer.derived import onnx_file  # noqa: E402
 from hoseg.infer.options import Wish  # noqa: E402
 from hoseg.infer.runtimes import openvino_cpu  # noqa: E402
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
+from hoseg.infer.derived import onnx_file
 from hoseg.infer.options import Wish
-from hoseg.infer.runtimes.derived import onnx_file
 from hoseg.onnx_session import open_session
 from hoseg.segment.weights import Model
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.infer.derived import onnx_file
 from hoseg.infer.options import Wish
-from hoseg.infer.runtimes.derived import onnx_file
 from hoseg.segment.weights import Model
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
