@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 import hoseg
 from hoseg.cli.console import plain_console
+from hoseg.cli.options import refuse_swallowed_options
 from hoseg.errors import HosegError
 
 # command: (module below hoseg.cli with a typer ``app``, one-line help). A module is imported
@@ -55,6 +56,7 @@ class LazyGroup(TyperGroup):
             return typer.main.get_command(_summary_only(cmd_name, summary))
         command = typer.main.get_command(import_module(f"hoseg.cli.{module_name}").app)
         command.name = cmd_name
+        refuse_swallowed_options(command)
         return command
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

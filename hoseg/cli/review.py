@@ -42,9 +42,15 @@ def review(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Import or export corrections, or serve the page until Ctrl-C."""
+    from hoseg.errors import SettingError
+
+    exports = grades is not None or dataset is not None
+    if reader is not None and not exports:
+        text = "--grades or --dataset with it; who reads at the page is written there"
+        raise SettingError("--reader", reader, text)
     if bring is not None:
         _import(run, bring, as_json)
-    if grades is not None or dataset is not None:
+    if exports:
         _export(run, grades, dataset, reader, blinded, as_json)
     elif bring is None:
         _serve(run, port, blinded, as_json)
