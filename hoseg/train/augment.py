@@ -1,4 +1,10 @@
-"""Random geometry and grey levels, image and labels together. OpenCV: a few ms a crop."""
+"""Random geometry and grey levels, image and labels together.
+
+In OpenCV, with numpy's generators: a crop depends on nothing but the one it is given. torchvision's
+transforms v2 on tv_tensors give the same pixels and labels (a test compares them), draw from
+torch's global generator, and are slower: on one core 7.9 ms for the affine map that takes 0.4 ms
+here, 2.2 to 12 ms for a blur that takes 0.07 to 0.17, where a whole crop of 256 takes 2.7 ms.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,7 @@ from numpy.typing import NDArray
 
 from hoseg.imaging.intensity import CLIP, normalise
 from hoseg.train.config import Augment
-from hoseg.train.sample import ALL_BITS, Sample
+from hoseg.train.sample import ALL_BITS, TrainingSample
 
 SIDEWAYS = 0.03
 """Share of crops turned by 90 degrees: a film stored on its side."""
@@ -17,7 +23,9 @@ Crop = tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]
 """Normalised pixels (S, S), targets (S, S), ignore (S, S)."""
 
 
-def make_crop(sample: Sample, size: int, settings: Augment, rng: np.random.Generator) -> Crop:
+def make_crop(
+    sample: TrainingSample, size: int, settings: Augment, rng: np.random.Generator
+) -> Crop:
     """Cut a random, changed crop of ``size`` x ``size`` out of a sample.
 
     Mirroring is safe: targets name structures, not sides.
@@ -34,7 +42,7 @@ def make_crop(sample: Sample, size: int, settings: Augment, rng: np.random.Gener
     return repaint_border((pixels, targets, ignore), field, rng)
 
 
-def centre_crop(sample: Sample, size: int) -> Crop:
+def centre_crop(sample: TrainingSample, size: int) -> Crop:
     """Cut the unchanged middle of a sample, for validation."""
     height, width = sample.targets.shape
     shift = np.array([[1, 0, (size - width) / 2], [0, 1, (size - height) / 2]])
@@ -43,7 +51,7 @@ def centre_crop(sample: Sample, size: int) -> Crop:
 
 
 def random_affine(
-    sample: Sample, size: int, settings: Augment, rng: np.random.Generator
+    sample: TrainingSample, size: int, settings: Augment, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """(2, 3) matrix from sample to crop coordinates (x, y)."""
     height, width = sample.targets.shape
@@ -68,7 +76,7 @@ def random_affine(
 
 
 def warp(
-    sample: Sample, matrix: NDArray[np.float64], size: int
+    sample: TrainingSample, matrix: NDArray[np.float64], size: int
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
     """Resample pixels (linear) and labels (nearest) through a (2, 3) matrix.
 

@@ -25,7 +25,7 @@ _MOST_PIXELS = 400_000
 
 
 @dataclass(frozen=True)
-class Calibration:
+class ThresholdCalibration:
     """Values of the card: one a structure, in bit order; no peak is None."""
 
     temperatures: tuple[float, ...]
@@ -35,7 +35,7 @@ class Calibration:
 
 def calibrate(
     logits: Sequence[NDArray[np.float32]], crops: Sequence[Crop], spacing_mm: float
-) -> Calibration:
+) -> ThresholdCalibration:
     """Fit temperatures (Guo et al., ICML 2017) and choose thresholds and peaks.
 
     logits: (4, H, W) of each film
@@ -66,7 +66,7 @@ def calibrate(
         else:
             thresholds.append(_best_dice(films))
             peaks.append(None)
-    return Calibration(tuple(temperatures), tuple(thresholds), tuple(peaks))
+    return ThresholdCalibration(tuple(temperatures), tuple(thresholds), tuple(peaks))
 
 
 def fit_temperature(logits: NDArray[np.float32], truth: NDArray[np.bool_]) -> float:

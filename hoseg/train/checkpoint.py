@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hoseg.errors import ModelError, OutputError
+from hoseg.errors import ModelError
+from hoseg.files import written_whole
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
@@ -42,17 +42,10 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write to a temporary name, flush to disk, rename: never a half-written checkpoint."""
-    temporary = path.with_name(path.name + ".part")
+    """Write it whole and flushed to disk, so that a kill or a power cut leaves the one before."""
     content = {name: getattr(checkpoint, name) for name in checkpoint.__dataclass_fields__}
-    try:
-        with temporary.open("wb") as stream:
-            torch.save(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write the checkpoint ({error.strerror})") from error
+    with written_whole(path, flush=True) as part:
+        torch.save(content, part)
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

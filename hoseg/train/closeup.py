@@ -83,12 +83,12 @@ def fit_close_up(
     close_ups: NDArray[np.uint8],
     targets: NDArray[np.float32],
     settings: CloseUpSettings = CloseUpSettings(),
-    tell: Callable[[int, float], None] = lambda epoch, loss: None,
+    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
 ) -> CloseUpNet:
     """Train on close-ups (n, planes, SIZE_PX, SIZE_PX) and their answers.
 
     targets: (n, answers) 1 yes, 0 no, nan where it is not asked
-    tell: is given each epoch and its mean loss
+    on_epoch: is given each epoch and its mean loss
 
     Raises SettingError when there are too few close-ups.
     """
@@ -117,7 +117,7 @@ def fit_close_up(
             optimiser.step()
             schedule.step()
             total += float(loss.detach())
-        tell(epoch + 1, total / steps)
+        on_epoch(epoch + 1, total / steps)
     return network.eval()
 
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from hoseg.train.augment import make_crop
 from hoseg.train.config import TrainConfig
-from hoseg.train.sample import Sample
+from hoseg.train.sample import TrainingSample
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """(N, 1, S, S) float32 pixels, (N, S, S) uint8 targets, (N, S, S) uint8 ignored bits."""
@@ -22,7 +22,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 class SampleSource(Protocol):
     """Where samples come from. The same generator state gives the same sample."""
 
-    def draw(self, index: int, rng: np.random.Generator) -> Sample:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingSample:
         """Return the sample for running number ``index``."""
         ...
 

@@ -39,7 +39,7 @@ class ScaledFilm:
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
+class FilmComponents:
     """The components of one film at one threshold, n of them, and its m true lesions.
 
     peaks: (n,) largest scaled logit of each
@@ -104,7 +104,7 @@ def best_pair(
 
 def cut(
     film: ScaledFilm, level: float, lesions: NDArray[np.int32], sizes: NDArray[np.int64]
-) -> Parts:
+) -> FilmComponents:
     """Components of a film where its scaled logits reach a level.
 
     lesions: (H, W) label of the true lesion at each pixel, 0 = none
@@ -122,10 +122,10 @@ def cut(
     pairs = labels[where].astype(np.int64) * len(sizes) + lesions[where]
     covered = np.bincount(pairs, minlength=count * len(sizes)).reshape(count, len(sizes))
     truth = int(np.count_nonzero(film.seen))
-    return Parts(peaks[1:], areas[1:], hits[1:], sizes[1:], covered[1:, 1:], truth)
+    return FilmComponents(peaks[1:], areas[1:], hits[1:], sizes[1:], covered[1:, 1:], truth)
 
 
-def figures(parts: Sequence[Parts], peak: float, spacing_mm: float) -> Figures:
+def figures(parts: Sequence[FilmComponents], peak: float, spacing_mm: float) -> Figures:
     """Figures when components that do not reach a peak (scaled logit) are dropped."""
     large, lesion = LARGE_OSSIFICATION_MM2 / spacing_mm**2, FALSE_COMPONENT_MM2 / spacing_mm**2
     dice: list[float] = []

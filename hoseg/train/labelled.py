@@ -20,7 +20,7 @@ from hoseg.imaging.resample import grid_window
 from hoseg.radiograph import Structure
 from hoseg.train.augment import Crop, centre_crop
 from hoseg.train.config import LabelledSource, TrainConfig
-from hoseg.train.sample import ALL_BITS, SACRUM_BIT, Sample
+from hoseg.train.sample import ALL_BITS, SACRUM_BIT, TrainingSample
 
 _KEPT_FILMS = 256
 _READERS = 4
@@ -36,15 +36,15 @@ class LabelledSamples:
     def __init__(self, config: TrainConfig, source: LabelledSource, *, held_out: bool) -> None:
         self.config, self.source = config, source
         dataset = open_dataset(source.path, source.format)
-        parts = parts_of(dataset.films, config.validation.fold, config.validation.folds)
-        self.films = parts.validation if held_out else parts.training
+        split = split_films(dataset.films, config.validation.fold, config.validation.folds)
+        self.films = split.validation if held_out else split.training
         if not self.films and not held_out:
             raise SettingError(
                 "sources.path", str(source.path), "a dataset with films outside the validation fold"
             )
         self._load = lru_cache(_KEPT_FILMS)(self._read)
 
-    def draw(self, index: int, rng: np.random.Generator) -> Sample:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingSample:
         """Draw a film; now and then one centred on its ossification."""
         sample = self._load(int(rng.integers(len(self.films))))
         focus = None
@@ -52,7 +52,7 @@ class LabelledSamples:
         if len(bone) and rng.random() < self.source.ossification:
             row, column = bone[rng.integers(len(bone))]
             focus = (float(row), float(column))
-        return Sample(sample.pixels, sample.targets, sample.ignore, sample.field, focus)
+        return TrainingSample(sample.pixels, sample.targets, sample.ignore, sample.field, focus)
 
     def whole_crops(self) -> list[Crop]:
         """Centre crops of all films, unchanged, for validation."""
@@ -61,7 +61,7 @@ class LabelledSamples:
             for number in range(len(self.films))
         ]
 
-    def _read(self, number: int) -> Sample:
+    def _read(self, number: int) -> TrainingSample:
         return to_sample(self.films[number].read(), self.config.spacing_mm)
 
     def __getstate__(self) -> dict[str, object]:
@@ -73,20 +73,20 @@ class LabelledSamples:
 
 
 @dataclass(frozen=True)
-class Parts:
+class FilmSplit:
     """Films of a dataset to train and to validate on; those of its test split are in neither."""
 
     training: list[LabelledFilm]
     validation: list[LabelledFilm]
 
 
-def parts_of(films: Sequence[LabelledFilm], fold: int, folds: int) -> Parts:
+def split_films(films: Sequence[LabelledFilm], fold: int, folds: int) -> FilmSplit:
     """Part films by their declared splits, else by patient.
 
     A declared "val" is what validates. Without one, and among films that declare nothing, the
     patients of a fold do.
     """
-    parts = Parts([], [])
+    split = FilmSplit([], [])
     declared = any(film.split == "val" for film in films)
     for film in films:
         if film.split not in _SPLITS:
@@ -96,8 +96,8 @@ def parts_of(films: Sequence[LabelledFilm], fold: int, folds: int) -> Parts:
             continue
         fixed = film.split == "val" or (film.split == "train" and declared)
         held_out = film.split == "val" if fixed else in_fold(film.patient, fold, folds)
-        (parts.validation if held_out else parts.training).append(film)
-    return parts
+        (split.validation if held_out else split.training).append(film)
+    return split
 
 
 def in_fold(patient: str, fold: int, folds: int) -> bool:
@@ -120,10 +120,10 @@ def check_labelled(config: TrainConfig) -> None:
     held_out = 0
     for source in sources:
         dataset = open_dataset(source.path, source.format)
-        parts = parts_of(dataset.films, config.validation.fold, config.validation.folds)
-        held_out += len(parts.validation)
+        split = split_films(dataset.films, config.validation.fold, config.validation.folds)
+        held_out += len(split.validation)
         with ThreadPoolExecutor(_READERS) as pool:
-            list(pool.map(_check_film, parts.training + parts.validation))
+            list(pool.map(_check_film, split.training + split.validation))
     if sources and len(sources) == len(config.sources) and not held_out:
         place = f"fold {config.validation.fold} of {config.validation.folds}"
         allowed = (
@@ -139,7 +139,7 @@ def _check_film(film: LabelledFilm) -> None:
         raise SettingError("sources", image.case, "films with masks (this one has grades alone)")
 
 
-def to_sample(image: LabelledImage, spacing_mm: float) -> Sample:
+def to_sample(image: LabelledImage, spacing_mm: float) -> TrainingSample:
     """Resample a labelled film as the network will see it; labels go the same way."""
     if image.masks is None:
         raise SettingError("sources", image.case, "films with masks (this one has grades alone)")
@@ -156,4 +156,4 @@ def to_sample(image: LabelledImage, spacing_mm: float) -> Sample:
         ignore = shrink(image.ignore)
     ignore = ignore | np.uint8(SACRUM_BIT)
     ignore = np.where(prepared.field, ignore, np.uint8(ALL_BITS))
-    return Sample(prepared.pixels, shrink(image.masks), ignore, prepared.field)
+    return TrainingSample(prepared.pixels, shrink(image.masks), ignore, prepared.field)

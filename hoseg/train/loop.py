@@ -14,10 +14,10 @@ import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from hoseg.errors import SettingError
 from hoseg.segment.network import HipUNet, build_network
-from hoseg.train.averaging import WeightAverage
 from hoseg.train.checkpoint import BEST, LAST, Checkpoint, read_checkpoint, write_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.data import CropDataset, StepSampler, make_loader
@@ -84,7 +84,7 @@ def train(config: TrainConfig, options: RunOptions) -> Path:
     if options.init is not None and start is None:
         _initialise(network, options.init)
     network = network.to(memory_format=torch.channels_last)
-    average = WeightAverage(network, config.optimisation.ema)
+    average = running_average(network, config.optimisation.ema)
     optimizer = torch.optim.AdamW(
         _parameter_groups(network, config.optimisation.weight_decay),
         lr=config.optimisation.learning_rate,
@@ -92,12 +92,12 @@ def train(config: TrainConfig, options: RunOptions) -> Path:
     )
     if start is not None:
         network.load_state_dict(start.network)
-        average.load(start.average, start.average_updates)
+        average.module.load_state_dict(start.average)
+        average.n_averaged.fill_(start.average_updates)
         optimizer.load_state_dict(start.optimizer)
     trainee, optimizer = fabric.setup(Trainee(network), optimizer)
-    average.state = {name: value.to(fabric.device) for name, value in average.state.items()}
-    parts = _Parts(fabric, network, average, optimizer)
-    _Run(config, options, parts, start).train(trainee)
+    state = _State(fabric, network, average.to(fabric.device), optimizer)
+    _Run(config, options, state, start).train(trainee)
     return options.out / BEST
 
 
@@ -107,12 +107,12 @@ def is_first_process() -> bool:
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """What a training moves."""
+class _State:
+    """What a step of the training changes."""
 
     fabric: lightning.Fabric
     network: nn.Module
-    average: WeightAverage
+    average: AveragedModel
     optimizer: torch.optim.Optimizer
 
 
@@ -123,18 +123,15 @@ class _Run:
         self,
         config: TrainConfig,
         options: RunOptions,
-        parts: _Parts,
+        state: _State,
         start: Checkpoint | None,
     ) -> None:
-        self.config, self.options, self.fabric = config, options, parts.fabric
-        self.network, self.average, self.optimizer = parts.network, parts.average, parts.optimizer
+        self.config, self.options, self.fabric = config, options, state.fabric
+        self.network, self.average, self.optimizer = state.network, state.average, state.optimizer
         self.step = start.step if start else 0
         self.best = start.best if start else float("-inf")
         self.stale = start.stale if start else 0
         self.metrics: dict[str, float] = start.metrics if start else {}
-        self.judge = build_network(
-            config.network.architecture, {**config.network.options, "outputs": config.outputs}
-        ).to(self.fabric.device)
 
     def train(self, trainee: nn.Module) -> None:
         """Train from the current step to the last."""
@@ -189,15 +186,14 @@ class _Run:
         )
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.average.update(self.network)
+        self.average.update_parameters(self.network)
         return loss.detach()
 
     def _validate(self, crops: list, monitor: Monitor) -> None:
         """Judge the averaged weights on the first process, and keep the best."""
         metrics: dict[str, float] = {}
         if self.fabric.is_global_zero:
-            self.judge.load_state_dict(self.average.state)
-            logits = predict(self.judge, crops, self.fabric.device)
+            logits = predict(self.average.module, crops, self.fabric.device)
             metrics = score(logits, crops, self.config.spacing_mm)
             write_overlays(
                 self.options.out / "overlays" / f"step_{self.step:06d}.png", logits, crops
@@ -220,8 +216,8 @@ class _Run:
         checkpoint = Checkpoint(
             step=self.step,
             network=self.network.state_dict(),
-            average=self.average.state,
-            average_updates=self.average.updates,
+            average=self.average.module.state_dict(),
+            average_updates=int(self.average.n_averaged),
             optimizer=self.optimizer.state_dict(),
             config=self.config.model_dump(mode="json"),
             best=self.best,
@@ -284,6 +280,21 @@ def _initialise(network: nn.Module, state: Mapping[str, NDArray[np.generic]]) ->
             "--init", missing[0], "a model of the same architecture and options as the CONFIG"
         )
     network.load_state_dict(own)
+
+
+def running_average(network: nn.Module, decay: float) -> AveragedModel:
+    """Exponential moving average of weights and batch statistics, which is what is released.
+
+    decay: weight of the past; it grows from 0.25 so that the start is soon forgotten
+    """
+
+    def move(average: Tensor, value: Tensor, updates: Tensor | int) -> Tensor:
+        if not average.is_floating_point():
+            return value
+        past = int(updates)
+        return average.lerp_(value, 1 - min(decay, (2 + past) / (11 + past)))
+
+    return AveragedModel(network, avg_fn=move, use_buffers=True)
 
 
 def _parameter_groups(network: nn.Module, decay: float) -> list[dict[str, object]]:

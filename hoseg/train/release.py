@@ -24,7 +24,7 @@ from hoseg.segment.network import (
 )
 from hoseg.segment.weights import save_model
 from hoseg.train.augment import Crop
-from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, Calibration, calibrate
+from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, ThresholdCalibration, calibrate
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.hysteresis import suppress_weak
@@ -132,7 +132,7 @@ def _released_options(config: TrainConfig) -> dict[str, object]:
 def _measured(
     logits: Sequence[NDArray[np.float32]],
     crops: Sequence[Crop],
-    found: Calibration,
+    found: ThresholdCalibration,
     spacing_mm: float,
 ) -> dict[str, float]:
     """Quick figures on the calibration films at the released thresholds and peaks."""

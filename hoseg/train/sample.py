@@ -14,7 +14,7 @@ ALL_BITS = 31
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class TrainingSample:
     """An image with its labels at the working spacing, before augmentation.
 
     pixels: (H, W) real numbers, bright = dense

@@ -18,7 +18,7 @@ from hoseg.train.augment import Crop, centre_crop
 from hoseg.train.config import LabelledSource, SimulatedSource, TrainConfig
 from hoseg.train.data import SampleSource
 from hoseg.train.pool import GeometryPool
-from hoseg.train.sample import ALL_BITS, SACRUM_BIT, Sample
+from hoseg.train.sample import ALL_BITS, SACRUM_BIT, TrainingSample
 
 TRAINING_SEED = 1_000_003
 VALIDATION_SEED = 2_000_003
@@ -42,12 +42,12 @@ class SimulatedSamples:
         self.settings, self.size = settings, size
         self.pool = GeometryPool(folder, seed, settings)
 
-    def draw(self, index: int, rng: np.random.Generator) -> Sample:
+    def draw(self, index: int, rng: np.random.Generator) -> TrainingSample:
         """Render a film of a geometry drawn at random."""
         layers = self.pool.layers(int(rng.integers(self.size)))
         return film_to_sample(render_crop(layers, rng, self.settings))
 
-    def crop(self, number: int) -> Sample:
+    def crop(self, number: int) -> TrainingSample:
         """The one crop of geometry ``number`` that belongs to a validation set."""
         rng = np.random.default_rng([self.pool.seed, 1, number])
         return film_to_sample(render_crop(self.pool.layers(number), rng, self.settings))
@@ -60,14 +60,14 @@ class SimulatedSamples:
         return pixels, sample.targets, sample.ignore
 
 
-def film_to_sample(film: SimulatedFilm) -> Sample:
+def film_to_sample(film: SimulatedFilm) -> TrainingSample:
     """Bones bright, sacrum as a fifth bit; outside the exposed field there is nothing to find."""
     targets = film.masks | np.where(film.sacrum, np.uint8(SACRUM_BIT), np.uint8(0))
     pixels = film.pixels
     if film.recipe.processing.dark_bone:
         pixels = pixels.max() - pixels
     ignore = np.where(film.field, film.ignore & np.uint8(ALL_BITS), np.uint8(0))
-    return Sample(pixels, targets, ignore, film.field)
+    return TrainingSample(pixels, targets, ignore, film.field)
 
 
 def stream_settings(config: TrainConfig, source: SimulatedSource) -> StreamSettings:

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,17 +6,17 @@ from hypothesis import strategies as st
 
 from hoseg.train.augment import centre_crop, make_crop, random_affine, repaint_border, warp
 from hoseg.train.config import Augment
-from hoseg.train.sample import ALL_BITS, Sample
+from hoseg.train.sample import ALL_BITS, TrainingSample
 
 
-def sample(size: int = 96) -> Sample:
+def sample(size: int = 96) -> TrainingSample:
     """A bright square labelled with every bit, on a ramp."""
     pixels = np.add.outer(np.arange(size), np.arange(size)).astype(np.float32)
     targets = np.zeros((size, size), np.uint8)
     targets[30:60, 40:70] = ALL_BITS
     pixels[30:60, 40:70] += 1000
     empty = np.zeros_like(targets)
-    return Sample(pixels, targets, empty, np.ones((size, size), bool))
+    return TrainingSample(pixels, targets, empty, np.ones((size, size), bool))
 
 
 NONE = Augment(
@@ -75,7 +76,9 @@ def test_mirror_and_upside_down() -> None:
 def test_focus_lies_in_the_crop() -> None:
     plain = sample()
     for seed in range(30):
-        focused = Sample(plain.pixels, plain.targets, plain.ignore, plain.field, (5.0, 90.0))
+        focused = TrainingSample(
+            plain.pixels, plain.targets, plain.ignore, plain.field, (5.0, 90.0)
+        )
         matrix = random_affine(focused, 64, Augment(), np.random.default_rng(seed))
         x, y = matrix @ [90.0, 5.0, 1.0]
         assert 0 <= x < 64
@@ -114,3 +117,35 @@ def test_painted_borders_hold_nothing_and_others_are_ignored() -> None:
         else:
             assert outside == {ALL_BITS}
     assert 15 < painted < 40
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000))
+def test_torchvision_warps_to_the_same_pixels_and_labels(seed: int) -> None:
+    transforms = pytest.importorskip("torchvision.transforms.v2")
+    import torch
+    from torchvision import tv_tensors
+
+    whole, rng = sample(96), np.random.default_rng(seed)
+    geometric = NONE.model_copy(update={"rotation_deg": 25.0, "shear": 0.1, "scale": (0.9, 1.2)})
+    matrix = random_affine(whole, 96, geometric, rng)
+    inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+    # torchvision counts from the corner of a pixel, OpenCV from its centre.
+    inverse[:, 2] += 0.5 - inverse[:, :2].sum(axis=1) / 2
+    coefficients = [*inverse.ravel().tolist(), 0.0, 0.0]
+
+    def warped(tensor: torch.Tensor, how: str) -> np.ndarray:
+        mode = transforms.InterpolationMode(how)
+        given_points = {"startpoints": None, "endpoints": None, "coefficients": coefficients}
+        moved = transforms.functional.perspective(
+            tensor, interpolation=mode, fill=0, **given_points
+        )
+        return moved[0].numpy()
+
+    pixels, targets, _, field = warp(whole, matrix, 96)
+    shown = warped(tv_tensors.Image(torch.from_numpy(whole.pixels)[None]), "bilinear")
+    labels = warped(tv_tensors.Mask(torch.from_numpy(whole.targets)[None]), "nearest")
+    inside = cv2.erode(field.astype(np.uint8), np.ones((5, 5)), borderValue=0) > 0
+    if abs(np.linalg.det(matrix[:, :2])) ** 0.5 >= 0.85:  # below, films are blurred first
+        np.testing.assert_allclose(pixels[inside], shown[inside], atol=2)
+    assert np.mean(targets[inside] != labels[inside]) < 0.005

@@ -10,6 +10,7 @@ import cv2
 import pytest
 import torch
 import yaml
+from torch import nn
 from typer.testing import CliRunner
 
 from hoseg.cli.train import app
@@ -18,7 +19,7 @@ from hoseg.segment.weights import load_model
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import read_config
 from hoseg.train.labelled import in_fold
-from hoseg.train.loop import RunOptions, train
+from hoseg.train.loop import RunOptions, running_average, train
 from hoseg.train.release import release
 
 
@@ -261,3 +262,22 @@ def test_a_run_with_nobody_to_validate_on_is_refused(
     config.write_text(yaml.safe_dump(settings))
     with pytest.raises(SettingError, match=f"patients in fold {fold} of 5"):
         run(config, tmp_path / "run")
+
+
+def test_the_running_average_takes_weights_and_statistics_along() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1))
+    average = running_average(network, 0.9)
+    values = [1.0, 3.0, 0.0, 5.0]
+    expected = 0.0
+    for step, value in enumerate(values):
+        with torch.no_grad():
+            network[0].weight.fill_(value)
+            network[1].running_mean.fill_(2 * value)
+            network[1].num_batches_tracked.fill_(step)
+        average.update_parameters(network)
+        keep = min(0.9, (2 + step) / (11 + step)) if step else 0.0
+        expected = keep * expected + (1 - keep) * value
+    found = average.module.state_dict()
+    assert float(found["0.weight"]) == pytest.approx(expected)
+    assert float(found["1.running_mean"]) == pytest.approx(2 * expected)
+    assert int(found["1.num_batches_tracked"]) == len(values) - 1

@@ -1,8 +1,6 @@
-import pytest
 import torch
 from torch.nn import functional as F
 
-from hoseg.train.averaging import WeightAverage
 from hoseg.train.config import Loss
 from hoseg.train.loss import bits_to_channels, segmentation_loss
 
@@ -57,15 +55,3 @@ def test_perfect_answers_cost_almost_nothing() -> None:
     logits = (bits_to_channels(targets, 4) * 2 - 1) * 20
     loss = segmentation_loss(logits, [], targets, torch.zeros_like(targets), Loss())
     assert float(loss) < 1e-3
-
-
-def test_average_of_constant_weights_is_the_weights() -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
-    average = WeightAverage(network, 0.99)
-    with torch.no_grad():
-        for value in network.parameters():
-            value.fill_(2.0)
-    for _ in range(2000):
-        average.update(network)
-    assert float(average.state["0.weight"].mean()) == pytest.approx(2.0, abs=1e-3)
-    assert average.state["1.num_batches_tracked"].dtype == torch.int64

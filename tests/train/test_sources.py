@@ -10,7 +10,7 @@ from hoseg.errors import SettingError
 from hoseg.radiograph import Radiograph, Spacing, SpacingSource
 from hoseg.train.config import TrainConfig, read_config
 from hoseg.train.data import CropDataset, StepSampler
-from hoseg.train.labelled import LabelledSamples, parts_of, to_sample
+from hoseg.train.labelled import LabelledSamples, split_films, to_sample
 from hoseg.train.sample import ALL_BITS, SACRUM_BIT
 from hoseg.train.sources import build_sources, calibration_films, validation_crops
 
@@ -112,19 +112,19 @@ def film_of(split: str, patient: str = "p") -> LazyFilm:
 def test_a_declared_split_is_kept_and_its_test_films_are_not_touched() -> None:
     films = [film_of(split) for split in ("train", "val", "test")]
     for fold in range(3):
-        parts = parts_of(films, fold, 3)
-        assert parts.training == films[:1]
-        assert parts.validation == films[1:2]
+        split = split_films(films, fold, 3)
+        assert split.training == films[:1]
+        assert split.validation == films[1:2]
 
 
 def test_without_val_films_the_patients_of_a_fold_validate() -> None:
     films = [film_of("train", f"p{n}") for n in range(12)] + [film_of("test", "p99")]
-    held = [parts_of(films, fold, 3).validation for fold in range(3)]
+    held = [split_films(films, fold, 3).validation for fold in range(3)]
     assert sorted(film.patient for part in held for film in part) == sorted(
         film.patient for film in films[:-1]
     )
     with pytest.raises(SettingError, match="split = 'holdout'; expected one of train, val, test"):
-        parts_of([film_of("holdout")], 0, 3)
+        split_films([film_of("holdout")], 0, 3)
 
 
 def test_crops_are_centred_on_ossification(tmp_path: Path, tiny: dict, discs: Path) -> None:
