@@ -1,4 +1,4 @@
-"""The model under judgement: exactly the pipeline that ``hoseg run`` uses."""
+"""The model that is evaluated: exactly the pipeline that ``hoseg run`` uses."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class HipPlan:
 
 
 @dataclass(frozen=True)
-class ExposedField:
+class FieldPlan:
     """Exposed field: height and width (mm at the hips), and its centre from the aiming point."""
 
     size_mm: tuple[float, float]
@@ -41,7 +41,7 @@ class ScenePlan:
     view: View
     centred: Side
     pose: Pose
-    field: ExposedField
+    field: FieldPlan
     hips: tuple[HipPlan, HipPlan]
     clips: int
     ball: bool
@@ -85,17 +85,17 @@ def _plan_hip(settings: SceneSettings, rng: np.random.Generator) -> HipPlan:
     return HipPlan(brooker, site, gap, implant, bool(osteophytes), bool(nonunion))
 
 
-def _field(view: View, rng: np.random.Generator, *, spot: bool) -> ExposedField:
+def _field(view: View, rng: np.random.Generator, *, spot: bool) -> FieldPlan:
     if spot:  # fluoroscopy
         size = float(rng.uniform(160, 260))
-        return ExposedField((size, size), (float(rng.normal(0, 15)), float(rng.normal(-10, 20))))
+        return FieldPlan((size, size), (float(rng.normal(0, 15)), float(rng.normal(-10, 20))))
     if view is View.AP_PELVIS:
         size_mm = (float(rng.uniform(300, 420)), float(rng.uniform(380, 460)))
-        return ExposedField(size_mm, (float(rng.normal(0, 8)), float(rng.normal(10, 20))))
+        return FieldPlan(size_mm, (float(rng.normal(0, 8)), float(rng.normal(10, 20))))
     size_mm = (float(rng.uniform(300, 420)), float(rng.uniform(260, 370)))
     low = rng.random() < 0.2  # centred on the shaft, as after long stems and plates
     down = rng.uniform(-160, -60) if low else rng.normal(-20, 20)
-    return ExposedField(size_mm, (float(rng.normal(0, 15)), float(down)))
+    return FieldPlan(size_mm, (float(rng.normal(0, 15)), float(down)))
 
 
 def _pose(view: View, centred: Side, rng: np.random.Generator) -> Pose:

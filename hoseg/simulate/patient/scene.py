@@ -19,7 +19,7 @@ from hoseg.simulate.patient.implants import ImplantPart, ball, clip
 from hoseg.simulate.patient.nonunion import Nonunion, trochanteric_nonunion
 from hoseg.simulate.patient.ossification import Growth, grow
 from hoseg.simulate.patient.osteophytes import Outgrowth, osteophytes
-from hoseg.simulate.patient.plan import ExposedField, HipPlan, ScenePlan, plan_scene
+from hoseg.simulate.patient.plan import FieldPlan, HipPlan, ScenePlan, plan_scene
 from hoseg.simulate.patient.settings import SITES_OF_CLASS, SceneSettings
 
 _ATTEMPTS = 8  # at growing the planned class before another gap or site is tried
@@ -62,7 +62,7 @@ class Scene:
     pose: Pose
     view: View
     centred: Side
-    field: ExposedField
+    field: FieldPlan
     camera: Camera
     trabecular: float
     texture: tuple[int, float]
