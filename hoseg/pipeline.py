@@ -22,7 +22,6 @@ from hoseg.report.contours import Contours, trace_contours
 from hoseg.report.overlay import Overlay, overlay, side_name
 from hoseg.report.schema import ResultFile, result_for_image
 from hoseg.segment.weights import Model
-from hoseg.words import Status
 
 TURNED = (
     "Shown with grey levels inverted: as the file has it, bone would be dark. "
@@ -35,21 +34,34 @@ TURNED = (
 class ImageResult:
     """What became of one radiograph.
 
-    status: "graded", "abstained" or "skipped"
-    reason: stable code, empty when graded
-    sentence: the reason in words
+    result: all that is said of it, as ``result.json`` holds it
     prepared: as the network saw it, None when the gate stopped the film before that
     reading: with what the network found, None when the gate stopped it before the network
-    hips: findings, empty unless the picture shows a hip
     """
 
     radiograph: Radiograph
-    status: Status
-    reason: str = ""
-    sentence: str = ""
+    result: ResultFile
     prepared: Prepared | None = None
     reading: Reading | None = None
-    hips: tuple[HipFinding, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        result: ResultFile,
+        radiograph: Radiograph,
+        prepared: Prepared | None = None,
+        reading: Reading | None = None,
+    ) -> ImageResult:
+        """A result, with the model that found it and what was noticed on the way to it."""
+        model, notes = "", [*result.notes]
+        if prepared is not None:
+            notes += prepared.notes
+        if reading is not None:
+            model = reading.segmentation.model
+            if reading.layers[Structure.IMPLANT].mask.any():
+                notes.append(Note("implant_seen", "Metal or cement was found."))
+        noted = result.model_copy(update={"model": model, "notes": tuple(notes)})
+        return cls(radiograph, noted, prepared, reading)
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
@@ -77,28 +89,14 @@ class ImageResult:
 
     def overlay(self) -> Overlay:
         """Draw the result on the film."""
-        remarks = [self.sentence] if self.status != "graded" else []
+        hips = self.result.hips
+        remarks = [self.result.sentence] if self.result.status != "graded" else []
         if self.turned:
             remarks.append(TURNED)
-        remarks += [f"{side_name(hip.side)} · {hip.summary}" for hip in self.hips]
+        remarks += [f"{side_name(hip.side)} · {hip.summary}" for hip in hips]
         return overlay(
-            self.radiograph, self.masks(), self.hips, tuple(remarks), self.grey, self.contours
+            self.radiograph, self.masks(), hips, tuple(remarks), self.grey, self.contours
         )
-
-    def result(self) -> ResultFile:
-        """Everything as the contents of ``result.json``."""
-        result = result_for_image(
-            self.radiograph,
-            self.hips,
-            status=self.status,
-            reason=self.reason,
-            sentence=self.sentence,
-            model="" if self.reading is None else self.reading.segmentation.model,
-        )
-        notes = [] if self.prepared is None else list(self.prepared.notes)
-        if self.reading is not None and len(self.contours[Structure.IMPLANT]):
-            notes.append(Note("implant_seen", "Metal or cement was found."))
-        return result.model_copy(update={"notes": (*result.notes, *notes)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +156,7 @@ class Pipeline:
     def __call__(self, *radiographs: Radiograph) -> StudyResult:
         """Read the radiographs of one study."""
         images = tuple(self.read(radiograph) for radiograph in radiographs)
-        hips = combine([image.result() for image in images])
+        hips = combine([image.result for image in images])
         return StudyResult(images, tuple(hip.finding for hip in hips))
 
     def read(self, radiograph: Radiograph) -> ImageResult:
@@ -186,15 +184,14 @@ class Pipeline:
             return _stopped(reading.radiograph, gate, reading.prepared, reading)
         hips = grade(reading, self.grading, rng=np.random.default_rng(self.seed))
         graded = any(hip.abstained is None for hip in hips)
-        return ImageResult(
+        result = result_for_image(
             reading.radiograph,
+            hips,
             status="graded" if graded else "abstained",
             reason="" if graded else str(hips[0].abstained),
             sentence="" if graded else hips[0].abstained_because,
-            prepared=reading.prepared,
-            reading=reading,
-            hips=hips,
         )
+        return ImageResult.of(result, reading.radiograph, reading.prepared, reading)
 
 
 def grading_models_of(models: Sequence[Model]) -> GradingModels:
@@ -215,6 +212,11 @@ def _stopped(
     reading: Reading | None = None,
 ) -> ImageResult:
     """Result of an image that the quality gate does not let through."""
-    reason = "" if gate.reason is None else gate.reason.value
-    status: Status = "skipped" if gate.status == "skipped" else "abstained"
-    return ImageResult(radiograph, status, reason, gate.sentence, prepared, reading)
+    result = result_for_image(
+        radiograph,
+        (),
+        status="skipped" if gate.status == "skipped" else "abstained",
+        reason="" if gate.reason is None else gate.reason.value,
+        sentence=gate.sentence,
+    )
+    return ImageResult.of(result, radiograph, prepared, reading)

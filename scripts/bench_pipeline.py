@@ -106,7 +106,7 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
     (segmentation,) = pipeline.predictor.predict([prepared])
     reading = Reading(radiograph, prepared, segmentation)
     image = pipeline.conclude(reading)
-    result = image.result()
+    result = image.result
     picture = image.overlay()
     masks = segmentation.masks
     work: dict[str, Callable[[], object]] = {
@@ -122,7 +122,7 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
         "grade": lambda: grade(reading, pipeline.grading, rng=np.random.default_rng(0)),
         "structures": lambda: split_layers(masks),
         "outlines": lambda: trace_contours(masks, reading.layers),
-        "overlay": lambda: overlay(radiograph, masks, image.hips, (), image.grey, image.contours),
+        "overlay": lambda: overlay(radiograph, masks, result.hips, (), image.grey, image.contours),
         "overlay PNG": picture.png,
         "masks PNG": lambda: encode_png(masks),
         "film and thumbnail JPEG": lambda: jpeg_files(image),

@@ -13,6 +13,7 @@ from hoseg.imaging.display import display
 from hoseg.imaging.prepare import Assume, prepare
 from hoseg.pipeline import TURNED, ImageResult, grading_models_of
 from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource
+from hoseg.report.schema import result_for_image
 from hoseg.segment.card import read_card
 from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import add_file, load_model
@@ -29,7 +30,10 @@ def film(*, inverted: bool) -> Radiograph:
 
 def shown(radiograph: Radiograph, inverted: bool) -> ImageResult:
     prepared = prepare(radiograph, 0.7, Assume(inverted=inverted))
-    return ImageResult(radiograph, "abstained", "not_a_hip", "Not a hip.", prepared)
+    result = result_for_image(
+        radiograph, (), status="abstained", reason="not_a_hip", sentence="Not a hip."
+    )
+    return ImageResult(radiograph, result, prepared)
 
 
 @pytest.mark.parametrize("stated", [False, True])

@@ -90,10 +90,8 @@ def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
     try:
         for radiograph in decode(task.source, wanted=_may_be_drawn):
             image = pipeline.read(radiograph)
-            result = image.result()
-            if image.status in ("graded", "abstained"):
-                result = write_image(image, result, settings.out)
-            results.append(result)
+            drawn = image.result.status in ("graded", "abstained")
+            results.append(write_image(image, settings.out) if drawn else image.result)
     except InputError as error:
         results.append(result_for_failure(error, status_of(error.code)))
     except (OutputError, DeviceError):  # would happen to every other input too
@@ -121,7 +119,7 @@ def fault(source: str, error: Exception) -> InputError:
     return InputError(source, sentence, code=Reason.INTERNAL_ERROR.value)
 
 
-def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile:
+def write_image(image: ImageResult, out: Path) -> ResultFile:
     """Write one image's folder under a temporary name, then rename it.
 
     Returns the result with its ``folder``.
@@ -131,7 +129,7 @@ def write_image(image: ImageResult, result: ResultFile, out: Path) -> ResultFile
     OutputError: disk full, no permission, a path that leads out of the output folder
     """
     folder = image_folder(image.radiograph.source, image.radiograph.attributes)
-    result = result.model_copy(update={"folder": folder})
+    result = image.result.model_copy(update={"folder": folder})
     partial, final = out / PARTIAL / str(os.getpid()), inside(out, folder)
     try:
         shutil.rmtree(partial, ignore_errors=True)

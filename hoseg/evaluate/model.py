@@ -22,7 +22,7 @@ class EvaluatedPipeline:
     def segment(self, radiograph: Radiograph) -> Segmented:
         """Run gate and network."""
         seen = self._pipeline.examine(radiograph)
-        refused = seen.reason if isinstance(seen, ImageResult) else ""
+        refused = seen.result.reason if isinstance(seen, ImageResult) else ""
         prepared = seen.prepared if isinstance(seen, ImageResult) else seen
         if prepared is None:
             prepared = prepare(radiograph, self._pipeline.predictor.spacing_mm)
@@ -33,7 +33,7 @@ class EvaluatedPipeline:
         segmentation = found.reading.segmentation
         if found.refused:
             return Prediction(segmentation, refused=found.refused)
-        result = self._pipeline.conclude(found.reading)
+        result = self._pipeline.conclude(found.reading).result
         return Prediction(segmentation, result.hips, "" if result.hips else result.reason)
 
     def grade_truth(self, truth: LabelledImage) -> tuple[HipFinding, ...]:

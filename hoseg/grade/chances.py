@@ -27,7 +27,6 @@ from scipy.special import expit
 from hoseg.errors import ModelError
 from hoseg.grade.closeup import HIP, CloseUpNetwork, close_up_of_hip
 from hoseg.grade.finding import Component, HipFinding
-from hoseg.grade.summary import worded
 from hoseg.imaging.reading import Reading
 from hoseg.radiograph import Grid, Segmentation, Structure
 
@@ -216,7 +215,7 @@ def _log_odds(probability: float) -> float:
 def _with_chances(finding: HipFinding, chances: Values) -> HipFinding:
     probabilities = finding.class_probabilities | {"brooker": tuple(chances.tolist())}
     changed = {"class_probabilities": probabilities, "class_probabilities_from": "model"}
-    return worded(finding.model_copy(update=changed))
+    return finding.model_copy(update=changed)
 
 
 @dataclass(frozen=True, eq=False)

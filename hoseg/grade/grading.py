@@ -23,6 +23,7 @@ from hoseg.grade.measure import measure
 from hoseg.grade.models import GradingModels
 from hoseg.grade.ossification import Ossification, Placement, Speck, find_ossifications
 from hoseg.grade.settings import GradeSettings
+from hoseg.grade.summary import worded
 from hoseg.grade.surfaces import BoneSurfaces, find_surfaces, nearest_mm
 from hoseg.grade.uncertainty import LEVELS, draw_hip, thresholds
 from hoseg.grade.write import Context, HipCase, write_finding, write_nothing
@@ -91,7 +92,7 @@ def grade(
     findings = _grade_hips(context, ossifications, classify, rng, draws)
     if models.classes is not None:
         findings = apply_class_model(findings, reading, models.classes, models.hip)
-    return findings
+    return tuple(map(worded, findings))
 
 
 def grade_masks(
@@ -138,7 +139,8 @@ def grade_masks(
     spacing_mm = None if geometry.spacing is None else geometry.spacing.mm
     bones = prepare_bones(layers, shape, spacing_mm, visible)
     ossifications = _find_all(layers[Structure.OSSIFICATION], bones, settings)
-    return _grade_hips(Context(bones, geometry, image, settings), ossifications, None, None, draws)
+    context = Context(bones, geometry, image, settings)
+    return tuple(map(worded, _grade_hips(context, ossifications, None, None, draws)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +173,7 @@ def _grade_hips(
     rng: np.random.Generator | None,
     draws: int,
 ) -> tuple[HipFinding, ...]:
-    """Findings of the hips of one image."""
+    """Findings of the hips of one image, without words."""
     if draws < 0:
         raise SettingError("draws", draws, "0 or more")
     bones, geometry, settings = context.bones, context.geometry, context.settings

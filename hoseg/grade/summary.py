@@ -66,7 +66,9 @@ def _basis(finding: HipFinding) -> str:
 
 
 def find_caveats(finding: HipFinding) -> tuple[Note, ...]:
-    """All caveats that apply, most important first."""
+    """All caveats that apply, most important first; none where there was no hip to look at."""
+    if not finding.trace:
+        return ()
     notes = []
     for code, applies in _CHECKS:
         text = applies(finding)

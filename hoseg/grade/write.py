@@ -1,4 +1,4 @@
-"""Put one hip's measurements into a finding: classes, abstentions, caveats, one sentence."""
+"""Put one hip's measurements into a finding: classes, probabilities, abstentions, components."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from hoseg.grade.measure import Measured, Quantities, measure
 from hoseg.grade.ossification import Ossification, Speck
 from hoseg.grade.rules import BROOKER, SYSTEMS, UNDECIDED, decide
 from hoseg.grade.settings import GradeSettings
-from hoseg.grade.summary import summarise, worded
 from hoseg.grade.surfaces import FAR_MM, BoneSurfaces
 from hoseg.grade.uncertainty import Draws, hide_lengths
 from hoseg.radiograph import Geometry, Side, View
@@ -67,7 +66,7 @@ class HipCase:
 
 
 def write_finding(context: Context, case: HipCase) -> HipFinding:
-    """The finding of one hip."""
+    """The finding of one hip, without words: the probabilities may still change."""
     quantities = case.measured.quantities
     if not context.bones.calibrated:
         hidden = hide_lengths(quantities.arrays())
@@ -83,7 +82,7 @@ def write_finding(context: Context, case: HipCase) -> HipFinding:
     gap = case.measured.gap
     calibrated = context.bones.calibrated and np.isfinite(gap.mm)
     interval = case.draws.gap_interval_mm() if case.draws is not None and calibrated else None
-    finding = HipFinding(
+    return HipFinding(
         side=case.side[0],
         side_source=case.side[1],
         view=context.geometry.view,
@@ -110,12 +109,11 @@ def write_finding(context: Context, case: HipCase) -> HipFinding:
         provisional=_provisional(context.geometry.view),
         settings=context.settings,
     )
-    return worded(finding)
 
 
 def write_nothing(context: Context, why: Abstention, side: Side) -> HipFinding:
     """The finding of a picture without a hip."""
-    finding = HipFinding(
+    return HipFinding(
         side=side,
         side_source="unknown" if side is Side.UNKNOWN else "given",
         view=context.geometry.view,
@@ -129,7 +127,6 @@ def write_nothing(context: Context, why: Abstention, side: Side) -> HipFinding:
         provisional=_provisional(context.geometry.view),
         settings=context.settings,
     )
-    return finding.model_copy(update={"summary": summarise(finding)})
 
 
 def _classifications(

@@ -16,6 +16,7 @@ from hoseg.grade.chances import (
     suspicion,
     write_class_model,
 )
+from hoseg.grade.summary import find_caveats, worded
 from hoseg.radiograph import Geometry, Grid, Segmentation
 
 from .scene import Scene, known, opposing_boxes, read
@@ -70,7 +71,7 @@ def test_regressions_that_cross_give_no_negative_probability():
 
 def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
     findings, reading = film(opposing_boxes(9.0))
-    (before,), (after,) = findings, apply_class_model(findings, reading, constant())
+    (before,), (after,) = findings, map(worded, apply_class_model(findings, reading, constant()))
     assert after.brooker_probabilities == pytest.approx((0.1, 0.15, 0.25, 0.25, 0.25))
     assert after.brooker == before.brooker == 3
     assert (after.trace, after.classes) == (before.trace, before.classes)
@@ -85,10 +86,10 @@ def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
 def test_a_caveat_says_that_another_class_is_much_likelier():
     findings, reading = film(opposing_boxes(9.0))
     mostly_two = constant(bias=(5.0, 5.0, -2.0, -5.0))
-    codes = [n.code for n in apply_class_model(findings, reading, mostly_two)[0].caveats]
+    codes = [n.code for n in find_caveats(apply_class_model(findings, reading, mostly_two)[0])]
     assert "other_class_likelier" in codes
     mostly_three = constant(bias=(5.0, 5.0, 2.0, -5.0))
-    codes = [n.code for n in apply_class_model(findings, reading, mostly_three)[0].caveats]
+    codes = [n.code for n in find_caveats(apply_class_model(findings, reading, mostly_three)[0])]
     assert "other_class_likelier" not in codes
 
 

@@ -18,6 +18,7 @@ from hoseg.grade import grade_masks
 from hoseg.imaging.reading import Reading
 from hoseg.pipeline import ImageResult
 from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation
+from hoseg.report.schema import result_for_image
 from hoseg.review import write_page
 
 SCRIPT = "<script>alert(1)</script>"
@@ -92,10 +93,13 @@ def read(film: Film, radiograph: Radiograph, masks: np.ndarray) -> ImageResult:
     prepared = Prepared(np.zeros((1, 1), np.float32), np.ones((1, 1), bool), grid, masks.shape)
     reading = Reading(radiograph, prepared, segmentation)
     if film.reason:
-        sentence = "No hip was found."
-        return ImageResult(radiograph, "abstained", film.reason, sentence, None, reading)
-    hips = grade_masks(masks, radiograph.geometry)
-    return ImageResult(radiograph, "graded", reading=reading, hips=hips)
+        result = result_for_image(
+            radiograph, (), status="abstained", reason=film.reason, sentence="No hip was found."
+        )
+    else:
+        hips = grade_masks(masks, radiograph.geometry)
+        result = result_for_image(radiograph, hips, status="graded")
+    return ImageResult.of(result, radiograph, reading=reading)
 
 
 def as_exported(film: Film, mask: np.ndarray) -> np.ndarray:
@@ -117,7 +121,7 @@ def write_run(folder: Path) -> Path:
             source = Source(path, str(path))
             (radiograph,) = decode(source)
             image = read(film, radiograph, phantom.masks)
-            result = write_image(image, image.result(), run)
+            result = write_image(image, run)
             journal.record(Entry.of(source.name, "", [result]), position)
         write_page(run, journal.images(run))
     return run
