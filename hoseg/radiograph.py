@@ -174,6 +174,15 @@ class Display:
     lut_first: int = 0
     inverted: bool = False
 
+    @property
+    def small_is_bright(self) -> bool:
+        """Whether small values are shown bright, be it by ``inverted`` or by a falling LUT."""
+        if self.lut is None:
+            return self.inverted
+        half = len(self.lut) // 2
+        falls = bool(self.lut[:half].mean() > self.lut[half:].mean())
+        return self.inverted != falls
+
 
 @dataclass(frozen=True)
 class Attributes:
@@ -209,6 +218,7 @@ class Radiograph:
     pixels: (H, W) real numbers after the modality LUT, before any window; integer types kept
     valid: (H, W) bool, False under pixel padding and display shutters; None when all valid
     spacing: mm at the hip plane, or None when nothing is known
+    aspect: row spacing over column spacing where ``spacing`` is None (PS3.3 C.7.6.3.1.7)
     source: the path as the user gave it ("archive.zip!inner/name" inside an archive)
     """
 
@@ -222,6 +232,7 @@ class Radiograph:
     attributes: Attributes = field(default_factory=Attributes)
     valid: NDArray[np.bool_] | None = None
     notes: tuple[Note, ...] = ()
+    aspect: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -44,6 +44,17 @@ def test_bone_is_shown_bright_even_where_the_file_would_show_it_dark(stated):
     assert image.grey[300, 150] > image.grey[300, 400]
 
 
+@pytest.mark.parametrize("inverted", [False, True])
+def test_a_lut_that_inverts_turns_the_film_and_that_is_said(inverted):
+    falling = np.linspace(1, 0, 4096, dtype=np.float32)
+    radiograph = film(inverted=inverted)
+    radiograph = replace(radiograph, display=Display(lut=falling, inverted=inverted))
+    image = shown(radiograph, inverted=inverted)
+    assert image.turned
+    assert image.grey[300, 150] > image.grey[300, 400]
+    assert not shown(film(inverted=False), inverted=False).turned
+
+
 def test_a_film_turned_against_its_file_says_so_on_its_overlay():
     upright, turned = (shown(film(inverted=dark), inverted=dark) for dark in (False, True))
     assert np.array_equal(upright.grey, display(upright.radiograph))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from hoseg.dicom.values import number_of, numbers_of, text_of, value_of
+from hoseg.dicom.values import has_comma, number_of, numbers_of, text_of, value_of
 from hoseg.radiograph import Note, Spacing, SpacingSource
 
 ASSUMED_MAGNIFICATION = 1.20
@@ -39,6 +39,16 @@ _SD = {
 # No hip lies on the detector: a smaller stated value is a default nobody filled in.
 _MAGNIFICATION_RANGE = (1.02, 2.0)
 _SPACING_RANGE_MM = (0.01, 5.0)
+_MOST_OBLONG = 10.0  # sides of a pixel; a larger ratio is no pixel's
+_LENGTHS = (
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "NominalScannedPixelSpacing",
+    "EstimatedRadiographicMagnificationFactor",
+    "DistanceSourceToDetector",
+    "DistanceSourceToPatient",
+)
+_ROUNDING = 0.01
 _SUSPECT_MM = 1.0  # exactly 1.0 is what converters write when they know nothing
 
 Pair = tuple[float, float]
@@ -79,7 +89,7 @@ def calibrate(
 
 def _stated(dataset: Dataset) -> tuple[Spacing | None, tuple[Note, ...]]:
     """Spacing that a file carries."""
-    notes: list[Note] = []
+    notes: list[Note] = _commas(dataset)
     pixel_mm = _pair(dataset, "PixelSpacing", notes)
     imager_mm = _pair(dataset, "ImagerPixelSpacing", notes) or _pair(
         dataset, "NominalScannedPixelSpacing", notes
@@ -91,6 +101,12 @@ def _stated(dataset: Dataset) -> tuple[Spacing | None, tuple[Note, ...]]:
             return _spacing(pixel_mm, 1.0, SpacingSource(kind.lower())), tuple(notes)
         text = f"Pixel Spacing says {kind} but equals Imager Pixel Spacing; taken as uncorrected."
         notes.append(Note("calibration_contradicts", text))
+    if imager_mm and pixel_mm and abs(pixel_mm[0] / imager_mm[0] - 1) > _ROUNDING:
+        text = (
+            f"Pixel Spacing ({pixel_mm[0]:g} mm) differs from Imager Pixel Spacing "
+            f"({imager_mm[0]:g} mm) and does not say why; Imager Pixel Spacing is used."
+        )
+        notes.append(Note("spacing_contradicts", text))
     if imager_mm:
         magnification = _magnification(dataset, notes)
         if magnification is not None:
@@ -101,13 +117,37 @@ def _stated(dataset: Dataset) -> tuple[Spacing | None, tuple[Note, ...]]:
         return spacing, tuple(notes)
     if pixel_mm:
         text = "Pixel Spacing has no calibration type: detector or patient plane is not stated."
-        notes += [Note("spacing_untyped", text), _assumed("Pixel Spacing")]
+        notes.append(Note("spacing_untyped", text))
+        magnification = _magnification(dataset, notes)
+        if magnification is None:
+            notes.append(_assumed("Pixel Spacing"))
         if pixel_mm == (_SUSPECT_MM, _SUSPECT_MM):
             text = "Pixel Spacing is exactly 1.0 mm, a value that converters make up."
             notes.append(Note("spacing_suspect", text))
-        return _spacing(pixel_mm, ASSUMED_MAGNIFICATION, SpacingSource.UNTYPED), tuple(notes)
+        factor = magnification or ASSUMED_MAGNIFICATION
+        return _spacing(pixel_mm, factor, SpacingSource.UNTYPED), tuple(notes)
     notes.append(Note("spacing_missing", "No millimetres in the file; lengths are pixels only."))
     return None, tuple(notes)
+
+
+def read_aspect(dataset: Dataset) -> float:
+    """Return row spacing over column spacing by Pixel Aspect Ratio (0028,0034), 1.0 if unusable.
+
+    For films without millimetres only: a spacing says the same and more.
+    """
+    ratio = numbers_of(dataset, "PixelAspectRatio")
+    if len(ratio) != 2 or min(ratio) <= 0:
+        return 1.0
+    aspect = ratio[0] / ratio[1]
+    return aspect if 1 / _MOST_OBLONG <= aspect <= _MOST_OBLONG else 1.0
+
+
+def _commas(dataset: Dataset) -> list[Note]:
+    commas = [keyword for keyword in _LENGTHS if has_comma(dataset, keyword)]
+    if not commas:
+        return []
+    text = f"{', '.join(commas)}: written with a decimal comma, read as a point."
+    return [Note("decimal_comma", text)]
 
 
 def _spacing(pair_mm: Pair, magnification: float, source: SpacingSource) -> Spacing:

@@ -9,10 +9,17 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset
 
-from hoseg.dicom.calibrate import calibrate
-from hoseg.dicom.describe import describe, find_orientation, find_side, find_view
+from hoseg.dicom.calibrate import calibrate, read_aspect
+from hoseg.dicom.describe import (
+    check_uids,
+    describe,
+    find_age,
+    find_orientation,
+    find_side,
+    find_view,
+)
 from hoseg.dicom.discover import discover
-from hoseg.dicom.grey import apply_modality, read_display
+from hoseg.dicom.grey import apply_modality, read_display, settle_display
 from hoseg.dicom.halve import HALF_RESOLUTION, may_halve
 from hoseg.dicom.masking import find_valid
 from hoseg.dicom.pictures import picture_format, read_picture
@@ -127,6 +134,7 @@ def _describe(dataset: Dataset, source: Source) -> Radiograph:
     side, side_notes = find_side(dataset, attributes)
     view, view_notes = find_view(dataset, attributes, side)
     orientation, orientation_notes = find_orientation(dataset)
+    notes += find_age(dataset)[1] + check_uids(dataset)
     return Radiograph(
         pixels=np.empty((0, 0), np.uint8),
         source=source.name,
@@ -136,6 +144,7 @@ def _describe(dataset: Dataset, source: Source) -> Radiograph:
         orientation=orientation,
         display=display,
         attributes=attributes,
+        aspect=read_aspect(dataset) if spacing is None else 1.0,
         notes=notes + display_notes + side_notes + view_notes + orientation_notes,
     )
 
@@ -154,11 +163,8 @@ def _one_frame(
     notes += more
     grey, more = apply_modality(dataset, stored)
     notes += more
-    return replace(
-        template,
-        pixels=np.ascontiguousarray(grey),
-        valid=valid,
-        notes=tuple(notes),
+    return settle_display(
+        replace(template, pixels=np.ascontiguousarray(grey), valid=valid, notes=tuple(notes))
     )
 
 

@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 
 from hoseg.dicom.values import codes_of, items_of, text_of, texts_of, whole_of
+from hoseg.imaging.quality import age_years
 from hoseg.radiograph import Attributes, Note, Orientation, Side, View
 
 _SIDES = {"L": Side.LEFT, "R": Side.RIGHT}
+_SIDE_VALUES = {
+    "L": Side.LEFT,
+    "LEFT": Side.LEFT,
+    "R": Side.RIGHT,
+    "RIGHT": Side.RIGHT,
+    "B": Side.UNKNOWN,
+    "BOTH": Side.UNKNOWN,
+    "BILATERAL": Side.UNKNOWN,
+}
 
 # Words in free text are weak evidence; a result that rests on them says so.
 _SIDE_WORDS = (
@@ -21,12 +32,16 @@ _VIEW_WORDS = (
     (View.CROSS_TABLE, re.compile(r"cross.?table|x.?table|axio.?lateral|danelius|horizontal beam")),
     (View.JUDET, re.compile(r"judet|iliac oblique|obturator oblique|\bala\b|obturator.?aufnahme")),
 )
-_AP_WORDS = re.compile(r"\ba\.?p\.?\b|antero.?posterior|\bfront|\ba-p\b")
+_AP_WORDS = re.compile(
+    r"\ba\.?[\s/-]?p\.?(?!\w)|antero?(ior)?.?posterior|\bfront|\bface\b|ventro.?dorsal|\bant.{1,3}post\b"
+)
 _OTHER_WORDS = re.compile(
-    r"\blat(eral)?\b|oblique|axial|inlet|outlet|\bdunn\b|\bpa\b|postero.?anterior"
+    r"\blat(eral)?\b|\bobl(ique)?\b|oblique|axial|inlet|outlet|\bdunn\b|\bp\.?[/-]?a\b"
+    r"|postero.?anterior|\bprofil|seitlich"
 )
 _PELVIS_WORDS = re.compile(r"pelvi|becken|bassin|bekken|both hips|bilateral hip|hips\b")
 _HIP_WORDS = re.compile(r"\bhip|h[uü]fte|hanche|cadera|\banca\b|heup|coxa")
+_AGES_AGREE_YEARS = 1.5  # whole years are cut off, and dates are shifted by some programs
 _AP_CODES = {"399348003", "R-10206"}  # antero-posterior
 
 
@@ -56,7 +71,7 @@ def describe(dataset: Dataset, frame: int = 0) -> Attributes:
         body_part=text_of(dataset, "BodyPartExamined") or ", ".join(regions),
         description=" | ".join(dict.fromkeys(text for text in descriptions if text)),
         study_date=text_of(dataset, "StudyDate"),
-        patient_age=_age(dataset),
+        patient_age=find_age(dataset)[0],
         transfer_syntax_uid=str(meta.get("TransferSyntaxUID", "")),
         photometric=text_of(dataset, "PhotometricInterpretation"),
         frame=frame,
@@ -67,22 +82,45 @@ def describe(dataset: Dataset, frame: int = 0) -> Attributes:
 
 
 def find_side(dataset: Dataset, attributes: Attributes) -> tuple[Side, tuple[Note, ...]]:
-    """Return the patient's side from laterality attributes, else from words, else unknown."""
-    letters = [text_of(dataset, "ImageLaterality"), text_of(dataset, "Laterality")]
-    for group in items_of(dataset, "SharedFunctionalGroupsSequence"):
-        for anatomy in items_of(group, "FrameAnatomySequence"):
-            letters.insert(0, text_of(anatomy, "FrameLaterality"))
-    for letter in letters:
-        if letter.upper() in _SIDES:
-            return _SIDES[letter.upper()], ()
-        if letter.upper() == "B":
-            return Side.UNKNOWN, (Note("side_both", "The attributes say both sides."),)
+    """Return the patient's side from laterality attributes, else from words, else unknown.
+
+    Where two attributes, or an attribute and the description, name different sides, the first
+    in the order frame, image, series, description holds, and a note ``side_contradicts`` says so.
+    """
+    stated = _stated_sides(dataset)
     text = attributes.description.lower()
-    sides = [side for side, words in _SIDE_WORDS if words.search(text)]
-    if len(sides) == 1:
-        sentence = f"The side ({sides[0]}) comes from a description, not from an attribute."
-        return sides[0], (Note("side_from_description", sentence),)
-    return Side.UNKNOWN, (Note("side_missing", "No attribute states the side."),)
+    worded = [side for side, words in _SIDE_WORDS if words.search(text)]
+    if len(worded) == 1:
+        stated.append(("the description", worded[0]))
+    if not stated:
+        return Side.UNKNOWN, (Note("side_missing", "No attribute states the side."),)
+    where, side = stated[0]
+    notes: tuple[Note, ...] = ()
+    if side is Side.UNKNOWN:
+        return side, (Note("side_both", "The attributes say both sides."),)
+    if where == "the description":
+        sentence = f"The side ({side}) comes from a description, not from an attribute."
+        return side, (Note("side_from_description", sentence),)
+    others = [place for place, other in stated[1:] if other is side.opposite]
+    if others:
+        text = f"{where} says {side}, {' and '.join(others)} {side.opposite}; {side} is taken."
+        notes = (Note("side_contradicts", text[0].upper() + text[1:]),)
+    return side, notes
+
+
+def _stated_sides(dataset: Dataset) -> list[tuple[str, Side]]:
+    """What the attributes say of the side: (name, side), the closest to the picture first."""
+    stated = [
+        (f"{name} ({anatomy_text})", anatomy_text)
+        for group in items_of(dataset, "SharedFunctionalGroupsSequence")
+        for anatomy in items_of(group, "FrameAnatomySequence")
+        for name, anatomy_text in [("Frame Laterality", text_of(anatomy, "FrameLaterality"))]
+    ]
+    for name in ("ImageLaterality", "Laterality"):
+        letter = text_of(dataset, name)
+        stated.append((f"{name} ({letter})", letter))
+    sides = [(name, _SIDE_VALUES.get(letter.strip().upper())) for name, letter in stated]
+    return [(name, side) for name, side in sides if side is not None]
 
 
 def find_view(
@@ -93,20 +131,20 @@ def find_view(
     for item in items_of(dataset, "ViewCodeSequence"):
         codes += codes_of(item, "ViewModifierCodeSequence")
     coded = " ".join(meaning for _, meaning in codes)
-    position = text_of(dataset, "ViewPosition").upper()
+    position = text_of(dataset, "ViewPosition").lower().replace("_", " ")
     words = f"{attributes.body_part} {attributes.description}".lower().replace("_", " ")
-    special = _special_view(coded) or _special_view(position.lower())
+    special = _special_view(coded) or _special_view(position)
     if special is not None:
         return special, ()
     if (weak := _special_view(words)) is not None:
         return weak, (_weak_view(weak),)
-    ap_code = any(c in _AP_CODES for c, _ in codes)
-    ap_coded = _AP_WORDS.search(coded) is not None and not _OTHER_WORDS.search(coded)
-    if position == "AP" or ap_code or ap_coded:
-        return _ap_view(words, side), ()
+    if any(c in _AP_CODES for c, _ in codes) or _says_ap(coded) or _says_ap(position):
+        return _ap_view(words, side, position), ()
     if position or codes:
-        return View.OTHER, (Note("view_other", f"View {position or coded!r} is not an AP view."),)
-    if _AP_WORDS.search(words) and not _OTHER_WORDS.search(words):
+        return View.OTHER, (
+            Note("view_other", f"View {(position or coded).upper()!r} is not an AP view."),
+        )
+    if _says_ap(words):
         view = _ap_view(words, side)
         return view, (_weak_view(view),)
     if _OTHER_WORDS.search(words):
@@ -133,11 +171,15 @@ def _special_view(text: str) -> View | None:
     return next((view for view, words in _VIEW_WORDS if words.search(text)), None)
 
 
-def _ap_view(words: str, side: Side) -> View:
+def _says_ap(text: str) -> bool:
+    return bool(_AP_WORDS.search(text)) and not _OTHER_WORDS.search(text)
+
+
+def _ap_view(words: str, side: Side, position: str = "") -> View:
     """Tell one hip from the whole pelvis by the words, else by whether one side is stated."""
-    if _PELVIS_WORDS.search(words):
+    if _PELVIS_WORDS.search(f"{words} {position}"):
         return View.AP_PELVIS
-    if _HIP_WORDS.search(words):
+    if _HIP_WORDS.search(f"{words} {position}"):
         return View.AP_HIP
     if words.strip(" |"):
         return View.OTHER  # an AP view of something else
@@ -154,13 +196,43 @@ def _species(dataset: Dataset) -> str:
     return text_of(dataset, "PatientSpeciesDescription") or " ".join(m for _, m in codes)
 
 
-def _age(dataset: Dataset) -> str:
-    """Return the age (DICOM AS, "034Y"), from the birth date when it is not stated."""
-    stated = text_of(dataset, "PatientAge").upper()
-    if stated:
-        return stated
-    birth, study = text_of(dataset, "PatientBirthDate"), text_of(dataset, "StudyDate")
+def find_age(dataset: Dataset) -> tuple[str, tuple[Note, ...]]:
+    """Return the age at the study (DICOM AS, "034Y"), "" where unknown, and what contradicts.
+
+    An age without unit is in years. The birth date serves where no age is stated or it is 0, a
+    default that nobody filled in; a newborn's age is 0 by its birth date too.
+    """
+    stated = re.fullmatch(r"(\d{1,3}) *([DWMY]?)", text_of(dataset, "PatientAge").upper())
+    years = _years_between(dataset)
+    by_dates = "" if years is None else f"{years:03d}Y"
+    if stated is None:
+        return by_dates, ()
+    age = f"{int(stated[1]):03d}{stated[2] or 'Y'}"
+    if years is None or abs((age_years(age) or 0) - years) <= _AGES_AGREE_YEARS:
+        return age, ()
+    taken = age if int(stated[1]) else by_dates
+    text = f"Patient Age is {age}, by the dates it is {by_dates}; {taken} is taken."
+    return taken, (Note("age_contradicts", text),)
+
+
+def _years_between(dataset: Dataset) -> int | None:
+    """Whole years from birth to study, None where a date is missing or impossible."""
+    dates = [text_of(dataset, keyword) for keyword in ("PatientBirthDate", "StudyDate")]
+    birth, study = (re.sub(r"[.\-/]", "", date) for date in dates)
     if not (re.fullmatch(r"\d{8}", birth) and re.fullmatch(r"\d{8}", study)):
-        return ""
+        return None
     years = int(study[:4]) - int(birth[:4]) - (study[4:] < birth[4:])
-    return f"{years:03d}Y" if 0 <= years <= 130 else ""
+    return years if 0 <= years <= 130 else None
+
+
+def check_uids(dataset: Dataset) -> tuple[Note, ...]:
+    """Say which UIDs break the rules of PS3.5 9.1: what refers to them breaks them too."""
+    stated = {
+        keyword: text_of(dataset, keyword)
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+    }
+    wrong = [k for k, text in stated.items() if text and not UID(text).is_valid]
+    if not wrong:
+        return ()
+    verb = "is no valid UID" if len(wrong) == 1 else "are no valid UIDs"
+    return (Note("uid_invalid", f"{', '.join(wrong)}: {verb}; other systems may refuse it."),)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
@@ -14,7 +17,8 @@ from hoseg.dicom.values import (
     text_of,
     value_of,
 )
-from hoseg.radiograph import Display, Note
+from hoseg.imaging.display import sample_of, shows_nothing
+from hoseg.radiograph import Display, Note, Radiograph
 
 _MAX_LUT_ENTRIES = 65_536
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
@@ -41,9 +45,11 @@ def apply_modality(dataset: Dataset, stored: Pixels) -> tuple[Pixels, tuple[Note
         if lut is None:
             text = "The Modality LUT cannot be read; stored values are used."
             return stored, (Note("modality_lut_ignored", text),)
-        data, first = lut
+        data, stated = lut
+        first = first_mapped(stated, data.size, stored)
         index = np.clip(stored.astype(np.int64) - first, 0, data.size - 1)
-        return data.astype(np.uint16)[index], ()
+        notes = (_other_sign("Modality", stated, first),) if first != stated else ()
+        return data.astype(np.uint16)[index], notes
     slope, intercept = number_of(dataset, "RescaleSlope"), number_of(dataset, "RescaleIntercept")
     slope, intercept = 1.0 if slope is None else slope, intercept or 0.0
     if slope == 0 or not (abs(slope) < 1e6 and abs(intercept) < 1e9):
@@ -80,6 +86,9 @@ def read_display(dataset: Dataset) -> tuple[Display, tuple[Note, ...]]:
     function = text_of(dataset, "VOILUTFunction").upper()
     tables = items_of(dataset, "VOILUTSequence")
     lut = _read_lut(tables[0], _is_little_endian(dataset)) if tables else None
+    if tables and lut is None:
+        text = "The VOI LUT is damaged or shorter than its descriptor says; it is not used."
+        notes += (Note("voi_lut_ignored", text),)
     display = Display(
         window=_window(dataset),
         function=function if function in _FUNCTIONS else "LINEAR",
@@ -88,6 +97,54 @@ def read_display(dataset: Dataset) -> tuple[Display, tuple[Note, ...]]:
         inverted=photometric == "MONOCHROME1" or shape == "INVERSE",
     )
     return display, notes
+
+
+def settle_display(radiograph: Radiograph) -> Radiograph:
+    """Look at the pixels to see whether the file's own display shows anything, and note what not.
+
+    A VOI LUT whose first value was written with the other sign is put where the pixels are. Where
+    window or LUT would leave the film black, white or flat, the next choice is taken: the window
+    instead of the LUT, else none (``imaging.display`` then spreads the pixels' own range).
+    """
+    curve = radiograph.display
+    if curve.lut is None and curve.window is None:
+        return radiograph
+    sample = sample_of(radiograph)
+    notes: tuple[Note, ...] = ()
+    if curve.lut is not None:
+        first = first_mapped(curve.lut_first, len(curve.lut), sample)
+        if first != curve.lut_first:
+            notes = (_other_sign("VOI", curve.lut_first, first),)
+            curve = replace(curve, lut_first=first)
+    if sample.min() < sample.max() and shows_nothing(sample, curve):
+        plain = replace(curve, lut=None, lut_first=0)
+        if curve.lut is None or shows_nothing(sample, plain):
+            plain = Display(inverted=curve.inverted)
+        what = "VOI LUT" if curve.lut is not None else "window"
+        text = f"With the file's {what} the film would be black, white or flat; it is not used."
+        notes += (Note("display_ignored", text),)
+        curve = plain
+    return replace(radiograph, display=curve, notes=radiograph.notes + notes)
+
+
+def first_mapped(stated: int, entries: int, values: NDArray[Any]) -> int:
+    """Return the first value that a LUT maps, by what the values are.
+
+    The descriptor's second number has 16 bits and the sign of the pixels (PS3.3 C.11.1.1.1);
+    written or read with the other one it is 65536 off, and no pixel lies in the LUT.
+    """
+    low, high = float(values.min()), float(values.max())
+
+    def overlap(first: int) -> float:
+        return min(high, first + entries - 1) - max(low, first)
+
+    others = [first for first in (stated - 65536, stated + 65536) if overlap(first) >= 0]
+    return stated if overlap(stated) >= 0 or not others else max(others, key=overlap)
+
+
+def _other_sign(kind: str, stated: int, first: int) -> Note:
+    text = f"The {kind} LUT says that it begins at {stated}; by its pixels that stands for {first}."
+    return Note("lut_first_value", text)
 
 
 def _window(dataset: Dataset) -> tuple[float, float] | None:

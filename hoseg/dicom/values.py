@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from typing import Any
 
@@ -28,13 +29,29 @@ CONVERSION_ERRORS = (
 )
 
 
+_WITH_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+
+
 def value_of(dataset: Dataset, keyword: str) -> Any:
-    """Return the value of an element, or None when absent, empty or damaged."""
+    """Return the value of an element, or None when absent, empty or damaged.
+
+    Text that pydicom cannot convert (a number with a decimal comma) comes back as it is written.
+    """
     try:
         value = dataset.get(keyword)
     except CONVERSION_ERRORS:
-        return None
+        value = _as_written(dataset, keyword)
     return None if value is None or value == "" else value
+
+
+def _as_written(dataset: Dataset, keyword: str) -> str | None:
+    """Return the bytes of an element as text, None where they are none."""
+    try:
+        raw = getattr(dataset.get_item(keyword), "value", None)
+        text = raw.decode("ascii").strip(" \0") if isinstance(raw, bytes) else ""
+    except CONVERSION_ERRORS:
+        return None
+    return text if text.isprintable() else None
 
 
 def text_of(dataset: Dataset, keyword: str) -> str:
@@ -62,16 +79,33 @@ def number_of(dataset: Dataset, keyword: str) -> float | None:
 
 
 def numbers_of(dataset: Dataset, keyword: str) -> tuple[float, ...]:
-    """Return all values as finite numbers, or () when any of them is not."""
+    """Return all values as finite numbers, or () when any of them is not.
+
+    Text of any value representation serves (some files have Imager Pixel Spacing as UT), and so
+    does a decimal comma; ``has_comma`` tells.
+    """
     value = value_of(dataset, keyword)
     if value is None or isinstance(value, (bytes, Dataset)):
         return ()
+    if isinstance(value, str):
+        value = value.split("\\")
     try:
         parts = value if isinstance(value, (list, MultiValue)) else [value]
-        numbers = tuple(float(part) for part in parts)
+        numbers = tuple(_number(part) for part in parts)
     except CONVERSION_ERRORS:
         return ()
     return numbers if all(math.isfinite(n) for n in numbers) else ()
+
+
+def _number(part: Any) -> float:
+    if isinstance(part, str) and _WITH_COMMA.fullmatch(part.strip(" \0")):
+        part = part.strip(" \0").replace(",", ".")
+    return float(part)
+
+
+def has_comma(dataset: Dataset, keyword: str) -> bool:
+    """Whether the numbers of an element are written with decimal commas."""
+    return "," in text_of(dataset, keyword) and bool(numbers_of(dataset, keyword))
 
 
 def whole_of(dataset: Dataset, keyword: str) -> int | None:

@@ -149,6 +149,7 @@ def prepare_bones(
     shape: tuple[int, int],
     spacing_mm: tuple[float, float] | None,
     visible: Visible | None,
+    aspect: float = 1.0,
 ) -> Bones:
     """Clean the bones of a mask image.
 
@@ -162,9 +163,11 @@ def prepare_bones(
         (row, column) spacing, or None: then the femur's own width is the yardstick.
     visible
         The exposed field, or None for the whole image.
+    aspect
+        Row spacing over column spacing, where ``spacing_mm`` is None.
     """
     femoral = layers[Structure.FEMUR]
-    mm = np.array(_nominal_mm(femoral, shape) if spacing_mm is None else spacing_mm)
+    mm = np.array(_nominal_mm(femoral, shape, aspect) if spacing_mm is None else spacing_mm)
     pixel_mm2 = float(mm.prod())
     pelvis = _outlines(layers[Structure.PELVIS], mm, MIN_OUTLINE_MM2, MIN_HOLE_MM2)
     femur = _outlines(femoral, mm, MIN_OUTLINE_MM2)
@@ -254,11 +257,14 @@ def inscribed_radius(mask: NDArray[np.uint8]) -> float:
     return float(cv2.distanceTransform(padded, cv2.DIST_L2, 5).max())
 
 
-def _nominal_mm(femur: Layer, shape: tuple[int, int]) -> tuple[float, float]:
+def _nominal_mm(femur: Layer, shape: tuple[int, int], aspect: float) -> tuple[float, float]:
     """A yardstick without calibration: the femur's largest inscribed disc is an adult head's."""
     shrink = max(1, int(np.ceil(max(shape) / OVERVIEW_PX)))
     row, column = (-first % shrink for first in femur.corner)  # every so-many-th of the image
     few = np.ascontiguousarray(femur.mask[row::shrink, column::shrink])
+    if few.size and aspect != 1:  # as it would be with square pixels
+        size = (few.shape[1], max(1, round(few.shape[0] * aspect)))
+        few = np.asarray(cv2.resize(few, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     radius_px = inscribed_radius(few) * shrink if few.size else 0.0
     nominal = ADULT_HEAD_MM / radius_px if radius_px > 0 else 1.0
-    return nominal, nominal
+    return nominal * aspect, nominal

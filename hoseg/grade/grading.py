@@ -80,7 +80,7 @@ def grade(
     check_masks(found.masks)
     visible = find_visible(prepared.field, film.shape, prepared.grid)
     spacing_mm = None if film.spacing is None else film.spacing.mm
-    bones = prepare_bones(reading.layers, film.shape, spacing_mm, visible)
+    bones = prepare_bones(reading.layers, film.shape, spacing_mm, visible, film.aspect)
     ossified = reading.layers[Structure.OSSIFICATION]
     ossifications = _find_all(ossified, bones, settings)
     if draws:

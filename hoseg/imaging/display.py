@@ -13,6 +13,10 @@ from hoseg.radiograph import Display, Radiograph
 MAX_USELESS_FRACTION = 0.98
 """A window that turns more than this share of the film black or white is not one to read by."""
 
+MIN_SHOWN_RANGE = 0.02
+"""Of the grey levels, what a film must use at least; one that lies within less is a flat grey."""
+
+_HALF_A_LEVEL = 0.5 / 255
 _OPENCV = int(cv2.__version__.partition(".")[0])
 _ROWS_AT_ONCE = 16
 
@@ -23,13 +27,13 @@ def display(radiograph: Radiograph, levels: int = 256) -> NDArray[np.uint8]:
     radiograph: pixels (H, W)
     levels: number of grey levels, 2 to 256
 
-    Returns (H, W) uint8 in [0, levels). Without a window, or with one that shows almost
-    nothing, the 0.5th to 99.5th percentiles of the valid pixels are spread over the levels.
+    Returns (H, W) uint8 in [0, levels). Without a window or LUT, or with one that shows
+    almost nothing, the 0.5th to 99.5th percentiles of the valid pixels are spread over the levels.
     """
     pixels: NDArray[Any] = radiograph.pixels
-    sample = _sample(radiograph)
+    sample = sample_of(radiograph)
     curve = radiograph.display
-    if curve.lut is None and (curve.window is None or _shows_nothing(sample, curve)):
+    if shows_nothing(sample, curve):
         low, high = np.percentile(sample, (0.5, 99.5))
         curve = Display(
             window=((low + high) / 2, max(float(high - low), 1e-6)),
@@ -58,7 +62,7 @@ def look_up(index: NDArray[Any], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def _sample(radiograph: Radiograph) -> NDArray[np.float32]:
+def sample_of(radiograph: Radiograph) -> NDArray[np.float32]:
     """About 100,000 valid pixels, enough for percentiles."""
     step = max(1, int(np.sqrt(radiograph.pixels.size / 100_000)))
     thin = radiograph.pixels[::step, ::step]
@@ -68,9 +72,18 @@ def _sample(radiograph: Radiograph) -> NDArray[np.float32]:
     return thin.astype(np.float32).ravel()
 
 
-def _shows_nothing(sample: NDArray[np.float32], curve: Display) -> bool:
+def shows_nothing(sample: NDArray[np.float32], curve: Display) -> bool:
+    """Whether a window or LUT makes a film black, white or one grey; True when there is neither.
+
+    sample: some of the film's valid pixels
+    """
+    if curve.lut is None and curve.window is None:
+        return True
     grey = _fraction(sample, curve)
-    return bool(np.mean((grey <= 0) | (grey >= 1)) > MAX_USELESS_FRACTION)
+    if np.mean((grey < _HALF_A_LEVEL) | (grey > 1 - _HALF_A_LEVEL)) > MAX_USELESS_FRACTION:
+        return True
+    low, high = np.percentile(grey, (1, 99))
+    return bool(high - low < MIN_SHOWN_RANGE)
 
 
 def _levels(values: NDArray[np.float32], curve: Display, levels: int) -> NDArray[np.uint8]:
@@ -89,7 +102,8 @@ def _fraction(values: NDArray[np.float32], curve: Display) -> NDArray[np.float32
         raise ValueError("neither a window nor a LUT")  # display() has chosen one
     centre, width = curve.window
     if curve.function == "SIGMOID":
-        return 1 / (1 + np.exp(-4 * (values - centre) / width))
+        steps = np.clip(-4 * (values - centre) / width, -80, 80)  # beyond: 0 or 1 in float32
+        return 1 / (1 + np.exp(steps))
     if curve.function == "LINEAR_EXACT":
         return (values - centre) / width + np.float32(0.5)
     return (values - (centre - 0.5)) / max(width - 1, 1e-6) + np.float32(0.5)

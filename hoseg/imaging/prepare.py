@@ -156,12 +156,13 @@ def _scale_mm(
     """Return (row, column) mm of an original pixel, assumed when nothing is known."""
     if radiograph.spacing is not None:
         return radiograph.spacing.mm, ()
-    scale = long_side_mm / max(field.window.shape)
+    rows, columns = field.window.shape
+    scale = long_side_mm / max(rows * radiograph.aspect, columns)
     text = (
         f"No millimetres in the file; for the network's input the exposed field is taken to be "
         f"{long_side_mm:.0f} mm long. Lengths stay in pixels."
     )
-    return (scale, scale), (Note("scale_assumed", text),)
+    return (scale * radiograph.aspect, scale), (Note("scale_assumed", text),)
 
 
 def _check_probabilities(

@@ -56,11 +56,12 @@ class Reading:
 
 def is_turned(radiograph: Radiograph, prepared: Prepared) -> bool:
     """Whether the polarity that was found contradicts the one that the file states."""
-    return prepared.inverted != radiograph.display.inverted
+    return prepared.inverted != radiograph.display.small_is_bright
 
 
 def dense_bright(radiograph: Radiograph, prepared: Prepared) -> Radiograph:
     """The film to be shown with bone bright: readers compare films that way round."""
     if not is_turned(radiograph, prepared):
         return radiograph
-    return replace(radiograph, display=replace(radiograph.display, inverted=prepared.inverted))
+    shown = radiograph.display
+    return replace(radiograph, display=replace(shown, inverted=not shown.inverted))

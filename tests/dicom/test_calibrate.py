@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
-from hoseg.dicom.calibrate import calibrate
+from hoseg.dicom.calibrate import calibrate, read_aspect
 from hoseg.radiograph import SpacingSource
 
 
@@ -157,3 +159,62 @@ def test_spacing_scales_with_the_detector_and_falls_with_magnification(mm, facto
     )
     assert spacing.row_mm == pytest.approx(mm / factor, rel=1e-6)
     assert larger.row_mm == pytest.approx(spacing.row_mm * scale, rel=1e-6)
+
+
+def raw(keyword: str, vr: str, text: bytes) -> Dataset:
+    """An element as it stands in a file, not yet converted."""
+    tag = Tag(keyword)
+    return Dataset({tag: RawDataElement(tag, vr, len(text), text, 0, False, True)})
+
+
+@pytest.mark.parametrize(
+    ("vr", "text", "mm", "comma"),
+    [
+        ("DS", b"0,15\\0,15 ", 0.125, True),
+        ("DS", b"0.15\\0.15 ", 0.125, False),
+        ("UT", b"0.15\\0.15 ", 0.125, False),
+        ("LO", b"1,5e-1\\1,5E-1", 0.125, True),
+        ("DS", b"0,15,0,15", None, False),
+        ("DS", b"0.15\\0.15mm", None, False),
+        ("DS", b"1,500.0\\1", None, False),
+    ],
+)
+def test_spacing_as_people_write_it(vr, text, mm, comma):
+    spacing, notes = calibrate(raw("ImagerPixelSpacing", vr, text))
+    assert (None if spacing is None else pytest.approx(spacing.row_mm)) == mm
+    assert ("decimal_comma" in {n.code for n in notes}) is comma
+    assert ("spacing_invalid" in {n.code for n in notes}) is (mm is None)
+
+
+def test_magnification_with_a_decimal_comma():
+    ds = raw(FACTOR, "DS", b"1,25")
+    ds.ImagerPixelSpacing = [0.15, 0.15]
+    spacing, notes = calibrate(ds)
+    assert spacing.row_mm == pytest.approx(0.12)
+    assert "decimal_comma" in {n.code for n in notes}
+
+
+def test_two_spacings_that_differ_without_a_reason_are_said():
+    for pixel, said in ((0.125, True), (0.1504, False)):
+        _, notes = calibrate(make(PixelSpacing=[pixel, pixel], **IMAGER))
+        assert ("spacing_contradicts" in {n.code for n in notes}) is said
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [{FACTOR: 1.25}, {"DistanceSourceToDetector": 1250, "DistanceSourceToPatient": 1000}],
+)
+def test_a_stated_magnification_serves_pixel_spacing_of_no_type_too(geometry):
+    spacing, notes = calibrate(make(PixelSpacing=[0.15, 0.15], **geometry))
+    assert spacing.source == SpacingSource.UNTYPED
+    assert spacing.row_mm == pytest.approx(0.12)
+    assert "magnification_assumed" not in {n.code for n in notes}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "aspect"),
+    [(["1", "2"], 0.5), ([3, 1], 3.0), ([1, 1], 1.0), ([0, 1], 1.0), ([1, 100], 1.0), ([2], 1.0)],
+)
+def test_pixel_aspect_ratio_is_rows_over_columns(ratio, aspect):
+    assert read_aspect(make(PixelAspectRatio=ratio)) == aspect
+    assert read_aspect(Dataset()) == 1.0

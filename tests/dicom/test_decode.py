@@ -108,14 +108,14 @@ def test_polarity_window_and_lut_reach_the_display(tmp_path):
         dataset(
             film(),
             PhotometricInterpretation="MONOCHROME1",
-            WindowCenter=[2000, 1],
+            WindowCenter=[800, 1],
             WindowWidth=[400, 1],
             VOILUTFunction="SIGMOID",
         ),
         tmp_path,
     )
     assert got.display.inverted
-    assert got.display.window == (2000, 400)
+    assert got.display.window == (800, 400)
     assert got.display.function == "SIGMOID"
     assert read_one(dataset(film(), PresentationLUTShape="INVERSE"), tmp_path).display.inverted
     both = dataset(film(), PhotometricInterpretation="MONOCHROME1", PresentationLUTShape="IDENTITY")

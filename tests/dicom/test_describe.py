@@ -6,7 +6,14 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
-from hoseg.dicom.describe import describe, find_orientation, find_side, find_view
+from hoseg.dicom.describe import (
+    check_uids,
+    describe,
+    find_age,
+    find_orientation,
+    find_side,
+    find_view,
+)
 from hoseg.radiograph import Side, View
 
 
@@ -24,7 +31,12 @@ def codes(notes) -> set[str]:
 @pytest.mark.parametrize(
     ("attributes", "side", "note"),
     [
-        ({"ImageLaterality": "L", "Laterality": "R"}, Side.LEFT, None),
+        ({"ImageLaterality": "L", "Laterality": "R"}, Side.LEFT, "side_contradicts"),
+        ({"ImageLaterality": "R", "Laterality": "R"}, Side.RIGHT, None),
+        ({"ImageLaterality": "right"}, Side.RIGHT, None),
+        ({"Laterality": "L", "SeriesDescription": "Hip right AP"}, Side.LEFT, "side_contradicts"),
+        ({"Laterality": "L", "SeriesDescription": "left and right"}, Side.LEFT, None),
+        ({"ImageLaterality": "U", "Laterality": "R"}, Side.RIGHT, None),
         ({"Laterality": "R"}, Side.RIGHT, None),
         ({"ImageLaterality": "B"}, Side.UNKNOWN, "side_both"),
         ({"SeriesDescription": "HIP LEFT AP"}, Side.LEFT, "side_from_description"),
@@ -53,6 +65,20 @@ def test_side(attributes, side, note):
         ({"SeriesDescription": "Becken a.p."}, View.AP_PELVIS, True),
         ({"SeriesDescription": "hip lateral"}, View.OTHER, True),
         ({"BodyPartExamined": "HIP"}, View.UNKNOWN, True),
+        ({"ViewPosition": "AP SUPINE", "BodyPartExamined": "HIP"}, View.AP_HIP, False),
+        ({"ViewPosition": "A.P.", "BodyPartExamined": "PELVIS"}, View.AP_PELVIS, False),
+        ({"ViewPosition": "A/P", "BodyPartExamined": "HIP"}, View.AP_HIP, False),
+        ({"ViewPosition": "ap_erect", "BodyPartExamined": "HIP"}, View.AP_HIP, False),
+        ({"ViewPosition": "AP_PELVIS"}, View.AP_PELVIS, False),
+        ({"ViewPosition": "AP_PELVIS", "BodyPartExamined": "HIP"}, View.AP_PELVIS, False),
+        ({"ViewPosition": "FRONTAL", "BodyPartExamined": "PELVIS"}, View.AP_PELVIS, False),
+        ({"ViewPosition": "FACE", "BodyPartExamined": "HIP"}, View.AP_HIP, False),
+        ({"ViewPosition": "ANTERIOR-POSTERIOR", "BodyPartExamined": "HIP"}, View.AP_HIP, False),
+        ({"ViewPosition": "PA", "BodyPartExamined": "PELVIS"}, View.OTHER, True),
+        ({"ViewPosition": "AP OBLIQUE", "BodyPartExamined": "HIP"}, View.OTHER, True),
+        ({"ViewPosition": "AP AXIAL", "BodyPartExamined": "HIP"}, View.OTHER, True),
+        ({"ViewPosition": "LAP", "BodyPartExamined": "HIP"}, View.OTHER, True),
+        ({"ViewPosition": "LATERAL", "BodyPartExamined": "HIP"}, View.OTHER, True),
     ],
 )
 def test_view(attributes, view, weak):
@@ -98,6 +124,38 @@ def test_orientation(stated, columns, to_feet, note):
     assert (orientation.columns, orientation.rows_to_feet) == (columns, to_feet)
     assert orientation.source == ("attribute" if note is None else "assumed")
     assert codes(notes) == ({note} if note else set())
+
+
+@pytest.mark.parametrize(
+    ("attributes", "age", "contradicts"),
+    [
+        ({"PatientAge": "000Y", "PatientBirthDate": "19500101"}, "070Y", True),
+        ({"PatientAge": "000Y", "PatientBirthDate": "20200101"}, "000Y", False),
+        ({"PatientAge": "000Y"}, "000Y", False),
+        ({"PatientAge": "000D", "PatientBirthDate": "19500101"}, "070Y", True),
+        ({"PatientAge": "018M", "PatientBirthDate": "20181201"}, "018M", False),
+        ({"PatientAge": "018M", "PatientBirthDate": "19500101"}, "018M", True),
+        ({"PatientAge": "53Y", "PatientBirthDate": "19670101"}, "053Y", False),
+        ({"PatientAge": "53"}, "053Y", False),
+        ({"PatientAge": "053Y", "PatientBirthDate": "19000101"}, "053Y", True),
+        ({"PatientAge": "abc", "PatientBirthDate": "1950.01.01"}, "070Y", False),
+    ],
+)
+def test_ages_and_birth_dates_that_contradict(attributes, age, contradicts):
+    ds = make(StudyDate="20200614", **attributes)
+    found, notes = find_age(ds)
+    assert found == describe(ds).patient_age == age
+    assert codes(notes) == ({"age_contradicts"} if contradicts else set())
+
+
+def test_uids_that_break_the_rules_are_said():
+    good = "1.2.840.10008.1"
+    assert check_uids(make(StudyInstanceUID=good, SOPInstanceUID="")) == ()
+    for wrong in ("1.02.3", "1." * 40 + "1", "1.2.x", "../../etc"):
+        (note,) = check_uids(make(StudyInstanceUID=good, SeriesInstanceUID=wrong))
+        assert note.code == "uid_invalid"
+        assert "SeriesInstanceUID" in note.text
+        assert "StudyInstanceUID" not in note.text
 
 
 def test_age_comes_from_dates_when_it_is_not_stated():

@@ -171,3 +171,12 @@ def test_restore_equals_resizing_each_channel_at_float_precision():
     probabilities = np.repeat((soft * 255).round().astype(np.uint8)[None], 4, axis=0)
     exact = cv2.resize(soft, (240, 300), interpolation=cv2.INTER_LINEAR) >= 0.5
     assert ((restore(probabilities, prepared) == 15) == exact).mean() > 0.985
+
+
+def test_oblong_pixels_without_millimetres_are_made_square():
+    """Half the rows, each twice as far apart: the network sees the same film."""
+    full = pelvis_like((600, 480))
+    square = prepare(Radiograph(full, "square"), 2.0)
+    oblong = prepare(Radiograph(full[::2], "oblong", aspect=2.0), 2.0)
+    np.testing.assert_allclose(oblong.grid.shape, square.grid.shape, atol=2)
+    assert oblong.grid.step_px[0] == pytest.approx(square.grid.step_px[0] / 2, rel=0.02)
