@@ -15,8 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 SECTORS = 48
+"""Parts of a circumference, of which the covered ones are counted: 3 mm each of an adult head."""
 TOLERANCE = 0.06
-"""How far a point may lie off the circle, in radii."""
+"""How far a point may lie off the circle, in radii: 1.4 mm of an adult head."""
+ARCS = (0.5, 0.8, 1.2)
+"""Distances between the three points of a candidate, in mean radii. A short stretch lies on a head
+of which little shows; the error of an outline moves the circle through a long one less."""
+ELSEWHERE = 0.3
+"""Candidates whose centres are nearer to each other, in radii, are one circle."""
+TRIES = 20
+"""Candidates that are looked at for each circle that is returned, since many are one circle."""
+FEWEST_POINTS, FEWEST_TO_FIT = 12, 6
+"""Fewer points are no outline of a head; three give a circle, twice as many a fit."""
+STRAIGHT = 1e-12
+"""On a line the determinant of the points' scatter is zero; this share of its squared trace is what
+rounding leaves of that."""
 
 MAX_POINTS, MAX_CIRCLES = 2000, 1500
 """Bounds on the work for outlines longer than any bone's: a noisy mask must not take minutes."""
@@ -49,12 +62,12 @@ def candidates(
     count
         How many to return at most.
     """
-    if len(points) < 12:
+    if len(points) < FEWEST_POINTS:
         return []
     points = points[:: len(points) // MAX_POINTS + 1]
     step = float(np.median(np.hypot(*np.diff(points, axis=0).T))) or 1.0
     found = []
-    for arc in (0.5, 0.8, 1.2):  # distance between the three points, in mean radii
+    for arc in ARCS:
         jump = max(2, round(arc * 0.5 * (radii[0] + radii[1]) / step))
         if 2 * jump < len(points):
             found.append(
@@ -71,8 +84,8 @@ def candidates(
     centres, sizes = centres[thin], sizes[thin]
     coverage = _coverage(points, centres, sizes)
     circles: list[Circle] = []
-    for i in np.argsort(-coverage, kind="stable")[: 20 * count].tolist():
-        if all(dist(centres[i], circle.centre) > 0.3 * circle.radius for circle in circles):
+    for i in np.argsort(-coverage, kind="stable")[: TRIES * count].tolist():
+        if all(dist(centres[i], circle.centre) > ELSEWHERE * circle.radius for circle in circles):
             circles.append(refine(points, centres[i], float(sizes[i]), radii))
         if len(circles) == count:
             break
@@ -86,30 +99,33 @@ def refine(
     radii: tuple[float, float],
 ) -> Circle:
     """Least-squares circle on the points near a first guess; the guess where that fails."""
-    plane = np.ascontiguousarray(points).view(complex)[:, 0]  # row + i column
     for tolerance in (2 * TOLERANCE, TOLERANCE, TOLERANCE):
-        off = np.abs(plane - complex(*centre)) - radius
-        near = plane[np.abs(off) < tolerance * radius]
-        if len(near) < 6:
+        off = np.hypot(*(points - centre).T) - radius
+        near = points[np.abs(off) < tolerance * radius]
+        fitted = _fit(near) if len(near) >= FEWEST_TO_FIT else None
+        if fitted is None or not radii[0] <= fitted[1] <= radii[1]:
             break
-        # About their mean the normal equations of the algebraic fit are two by two.
-        middle = near.sum() / len(near)
-        near -= middle
-        square = near.real**2 + near.imag**2
-        both, difference = float(square.sum()), complex(near @ near)  # xx + yy, xx - yy + 2i xy
-        xx, yy, xy = (both + difference.real) / 2, (both - difference.real) / 2, difference.imag / 2
-        pq = 0.5 * complex(near @ square)
-        area = xx * yy - xy * xy
-        if area <= 1e-12 * both**2:
-            break  # on a line
-        shift = complex(yy * pq.real - xy * pq.imag, xx * pq.imag - xy * pq.real) / area
-        size = sqrt(both / len(near) + abs(shift) ** 2)
-        if not radii[0] <= size <= radii[1]:
-            break
-        found = complex(shift + middle)
-        centre, radius = np.array([found.real, found.imag]), size
+        centre, radius = fitted
     coverage = float(_coverage(points, centre[None], np.array([radius]))[0])
     return Circle(centre, radius, coverage)
+
+
+def _fit(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] | None:
+    """Centre and radius of the algebraic least-squares circle (Kasa 1976); None on a line.
+
+    With q from the points' mean, |q - c|^2 = r^2 is linear in c: 2 q.c + (r^2 - |c|^2) = |q|^2.
+    About the mean the constant falls out of the normal equations, which leaves two for c.
+    """
+    mean = points.mean(axis=0)
+    q = points - mean
+    square = (q * q).sum(axis=1)
+    (xx, xy), (_, yy) = q.T @ q
+    x, y = 0.5 * (square @ q)
+    area = xx * yy - xy * xy
+    if area <= STRAIGHT * (xx + yy) ** 2:
+        return None
+    c = np.array([yy * x - xy * y, xx * y - xy * x]) / area
+    return mean + c, sqrt(square.mean() + c @ c)
 
 
 def _through(
