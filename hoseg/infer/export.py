@@ -14,7 +14,7 @@ from hoseg.extras import require
 from hoseg.files import write_whole
 from hoseg.infer import derived
 from hoseg.infer.engine import CpuEngine, deployment_of
-from hoseg.infer.options import Options, Wish
+from hoseg.infer.options import Options, RuntimeOptions
 from hoseg.infer.parity import ParityResult, check_engine, grading_of, processor_name
 from hoseg.infer.reference import load_reference, make_reference
 from hoseg.segment.weights import Model
@@ -78,7 +78,7 @@ def _write_openvino(onnx: Path) -> list[Path]:
 def _check(model: Model, runtime: str, path: Path, reference: Path) -> ParityResult:
     """Send the reference films through the file itself."""
     module = import_module(f"hoseg.infer.runtimes.{runtime}_cpu")
-    forward = module.open_file(path, Wish("cpu", "float32", 1))
+    forward = module.open_file(path, RuntimeOptions("cpu", "float32", 1))
     engine = CpuEngine((forward,), deployment_of((model,), Options(films=1)))
     return check_engine(engine, load_reference(reference), grading_of(model))
 

@@ -77,7 +77,7 @@ class Forward(Protocol):
 
 
 @dataclass(frozen=True)
-class Wish:
+class RuntimeOptions:
     """How a runtime shall be opened.
 
     device: "cpu", "cuda" or "cuda:N"
@@ -101,7 +101,7 @@ class Runtime:
     precision: of the arithmetic
     package: import name it needs
     extra: that brings the package; "" when the base install does
-    module: of ``hoseg.infer.runtimes``, with a function ``open_network(model, wish)``
+    module: of ``hoseg.infer.runtimes``, with a function ``open_network(model, options)``
     obstacle: says why this machine cannot run it, or "" when it can
     """
 

@@ -16,7 +16,7 @@ from hoseg.extras import require
 from hoseg.imaging.prepare import prepare
 from hoseg.infer import derived
 from hoseg.infer.engine import CpuEngine, deployment_of
-from hoseg.infer.options import Options, Wish
+from hoseg.infer.options import Options, RuntimeOptions
 from hoseg.infer.runtimes import REFERENCE
 from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation, Spacing, SpacingSource
 from hoseg.segment.weights import Model
@@ -51,7 +51,7 @@ def make_reference(model: Model, path: Path) -> None:
     from hoseg.infer.runtimes.torch_cpu import open_network
 
     card = model.card
-    forward = open_network(model, Wish(REFERENCE.device, REFERENCE.precision, 1))
+    forward = open_network(model, RuntimeOptions(REFERENCE.device, REFERENCE.precision, 1))
     deployment = deployment_of((model,), Options(films=1))
     stored = [_to_bytes(film) for film in simulate_films(card.spacing_mm)]
     films = [_from_bytes(*pair, card.spacing_mm) for pair in stored]

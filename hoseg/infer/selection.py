@@ -11,7 +11,7 @@ from importlib import import_module
 from hoseg.errors import DeviceError, MissingExtra, SettingError
 from hoseg.extras import require
 from hoseg.infer.engine import CpuEngine, Engine, deployment_of
-from hoseg.infer.options import Options, Runtime, Wish
+from hoseg.infer.options import Options, Runtime, RuntimeOptions
 from hoseg.infer.parity import ParityResult, check_parity
 from hoseg.infer.runtimes import NAMES, REFERENCE, RUNTIMES
 from hoseg.segment.weights import Model
@@ -182,12 +182,12 @@ def _gate(row: Runtime, models: tuple[Model, ...], device: str, options: Options
 def open_engine(row: Runtime, models: tuple[Model, ...], device: str, options: Options) -> Engine:
     """Make the networks of an ensemble ready on one row of the table."""
     module = import_module(f"hoseg.infer.runtimes.{row.module}")
-    wish = Wish(device, row.precision, options.threads, options.parallel_films)
+    opened_as = RuntimeOptions(device, row.precision, options.threads, options.parallel_films)
     deployment = deployment_of(models, options)
     if row.device == "cuda":
-        engine: Engine = module.open_engine(models, wish, deployment)
+        engine: Engine = module.open_engine(models, opened_as, deployment)
         return engine
-    return CpuEngine(tuple(module.open_network(m, wish) for m in models), deployment)
+    return CpuEngine(tuple(module.open_network(m, opened_as) for m in models), deployment)
 
 
 def _device_name(row: Runtime, device: str) -> str:
@@ -211,9 +211,9 @@ def _why(best: _Passed, passed: list[_Passed]) -> str:
 
 
 def _nothing_works(device: str, runtime: str | None, attempts: list[Attempt]) -> str:
-    wish = f"device {device!r}" + (f" with runtime {runtime!r}" if runtime else "")
+    wanted = f"device {device!r}" + (f" with runtime {runtime!r}" if runtime else "")
     reasons: dict[str, list[str]] = {}
     for attempt in attempts:
         reasons.setdefault(attempt.reason, []).append(attempt.runtime)
     tried = "; ".join(f"{', '.join(rows)}: {reason}" for reason, rows in reasons.items())
-    return f"{wish} cannot be used. Tried {tried}"
+    return f"{wanted} cannot be used. Tried {tried}"

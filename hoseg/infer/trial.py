@@ -53,7 +53,7 @@ def segment(segmenter: Segmenter, radiograph: Radiograph, prepared: Prepared) ->
     return best
 
 
-def doubt(found: Segmentation) -> float:
+def expected_error(found: Segmentation) -> float:
     """Return the expected wrong area for each unit of bone found; p (1 - p) summed over p > 0.5."""
     probabilities = found.probabilities[:2].astype(np.float32) / 255
     unsure = float((probabilities * (1 - probabilities)).sum())
@@ -79,6 +79,6 @@ def _surer(segmenter: Segmenter, best: Reading, assume: Assume) -> Reading:
     """Return the reading under other assumptions when the network is surer of it."""
     prepared = prepare(best.radiograph, segmenter.spacing_mm, assume)
     (found,) = segmenter.predict([prepared])
-    if doubt(found) >= doubt(best.segmentation):
+    if expected_error(found) >= expected_error(best.segmentation):
         return best
     return Reading(best.radiograph, prepared, found)

@@ -6,7 +6,7 @@ import pytest
 openvino = pytest.importorskip("openvino")
 
 from hoseg.infer.derived import onnx_file  # noqa: E402
-from hoseg.infer.options import Wish  # noqa: E402
+from hoseg.infer.options import RuntimeOptions  # noqa: E402
 from hoseg.infer.runtimes import openvino_cpu  # noqa: E402
 
 from .samples import make_film  # noqa: E402
@@ -47,12 +47,12 @@ def test_a_graph_that_takes_parts_gives_what_the_graph_gave(model, pixels):
 def test_only_bfloat16_takes_parts(model):
     path = onnx_file(model)
     for precision, inputs in (("float32", 1), ("bfloat16", 2)):
-        network = openvino_cpu.open_file(path, Wish("cpu", precision, 1))
+        network = openvino_cpu.open_file(path, RuntimeOptions("cpu", precision, 1))
         assert len(network._compiled.inputs) == inputs
 
 
 def test_films_side_by_side_have_a_stream_each(model):
-    network = openvino_cpu.open_file(onnx_file(model), Wish("cpu", "float32", 1, films=2))
+    network = openvino_cpu.open_file(onnx_file(model), RuntimeOptions("cpu", "float32", 1, films=2))
     assert network._compiled.get_property("NUM_STREAMS") == 2
     assert network._compiled.get_property("INFERENCE_NUM_THREADS") == 2
 

@@ -10,7 +10,7 @@ import pytest
 
 from hoseg.errors import DeviceError
 from hoseg.infer import derived
-from hoseg.infer.options import Wish
+from hoseg.infer.options import RuntimeOptions
 from hoseg.infer.runtimes import REFERENCE, RUNTIMES, obstacles
 from hoseg.segment.weights import Model
 
@@ -24,7 +24,7 @@ def open_row(row, model: Model, threads: int = 1):
     if reason:
         pytest.skip(reason)
     module = import_module(f"hoseg.infer.runtimes.{row.module}")
-    return module.open_network(model, Wish("cpu", row.precision, threads))
+    return module.open_network(model, RuntimeOptions("cpu", row.precision, threads))
 
 
 def direct(model: Model, pixels: np.ndarray) -> np.ndarray:

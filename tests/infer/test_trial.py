@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hoseg.imaging.prepare import prepare
-from hoseg.infer.trial import doubt, segment
+from hoseg.infer.trial import expected_error, segment
 from hoseg.radiograph import (
     Attributes,
     Prepared,
@@ -97,6 +97,6 @@ def test_doubt_is_zero_for_certain_bones_and_large_for_none():
     film = prepare(disc_film(200, spacing=True), 1.0)
     answer = Bones().predict([film])[0]
     sharp = np.where(answer.probabilities > 0, np.uint8(255), np.uint8(0))
-    assert doubt(replace(answer, probabilities=sharp)) == 0
+    assert expected_error(replace(answer, probabilities=sharp)) == 0
     vague = np.full_like(sharp, 100)
-    assert doubt(replace(answer, probabilities=vague)) > 1000
+    assert expected_error(replace(answer, probabilities=vague)) > 1000

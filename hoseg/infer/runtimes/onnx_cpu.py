@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 
 from hoseg.infer.derived import onnx_file
-from hoseg.infer.options import Wish
+from hoseg.infer.options import RuntimeOptions
 from hoseg.onnx_session import open_session
 from hoseg.segment.weights import Model
 
@@ -28,11 +28,11 @@ class OnnxCpu:
         return np.asarray(found)[0]
 
 
-def open_network(model: Model, wish: Wish) -> OnnxCpu:
+def open_network(model: Model, options: RuntimeOptions) -> OnnxCpu:
     """Open the ONNX file that belongs to the weights; it is derived from them if need be."""
-    return open_file(onnx_file(model), wish)
+    return open_file(onnx_file(model), options)
 
 
-def open_file(path: Path, wish: Wish) -> OnnxCpu:
+def open_file(path: Path, options: RuntimeOptions) -> OnnxCpu:
     """Open a file that ``export_onnx`` wrote."""
-    return OnnxCpu(open_session(path.read_bytes(), str(path), wish.threads))
+    return OnnxCpu(open_session(path.read_bytes(), str(path), options.threads))

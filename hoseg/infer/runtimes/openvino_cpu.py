@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.infer.derived import onnx_file
-from hoseg.infer.options import Wish
+from hoseg.infer.options import RuntimeOptions
 from hoseg.segment.weights import Model
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
@@ -46,12 +46,12 @@ class OpenVinoCpu:
         return answer
 
 
-def open_network(model: Model, wish: Wish) -> OpenVinoCpu:
+def open_network(model: Model, options: RuntimeOptions) -> OpenVinoCpu:
     """Compile the ONNX file that belongs to the weights."""
-    return open_file(onnx_file(model), wish)
+    return open_file(onnx_file(model), options)
 
 
-def open_file(path: Path, wish: Wish) -> OpenVinoCpu:
+def open_file(path: Path, options: RuntimeOptions) -> OpenVinoCpu:
     """Compile an ONNX file or an OpenVINO one (.xml).
 
     Without ENABLE_CPU_PINNING=False two processes on one machine share cores and each slows the
@@ -59,15 +59,15 @@ def open_file(path: Path, wish: Wish) -> OpenVinoCpu:
     """
     core: Any = import_module("openvino").Core()
     config = {
-        "INFERENCE_PRECISION_HINT": _HINTS[wish.precision],
-        "INFERENCE_NUM_THREADS": wish.threads * wish.films,
-        "NUM_STREAMS": wish.films,  # with one, films of several threads wait for each other
+        "INFERENCE_PRECISION_HINT": _HINTS[options.precision],
+        "INFERENCE_NUM_THREADS": options.threads * options.films,
+        "NUM_STREAMS": options.films,  # with one, films of several threads wait for each other
         "ENABLE_CPU_PINNING": False,
         "PERFORMANCE_HINT": "LATENCY",
     }
     model = core.read_model(path)
     model.reshape([1, 1, -1, -1])  # a film at a time: what is known beforehand can be fused
-    if wish.precision == "bfloat16":
+    if options.precision == "bfloat16":
         model = _take_parts(model)
     return OpenVinoCpu(core.compile_model(model, "CPU", config))
 

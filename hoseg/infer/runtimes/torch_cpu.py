@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from hoseg.infer.deploy import Deployed, deploy
-from hoseg.infer.options import Wish
+from hoseg.infer.options import RuntimeOptions
 from hoseg.segment.weights import Model
 
 
@@ -28,6 +28,6 @@ class TorchCpu:
         return np.ascontiguousarray(found[0].numpy())
 
 
-def open_network(model: Model, wish: Wish) -> TorchCpu:
+def open_network(model: Model, options: RuntimeOptions) -> TorchCpu:
     """Load the weights and make them ready."""
-    return TorchCpu(deploy(model), wish.precision, wish.threads)
+    return TorchCpu(deploy(model), options.precision, options.threads)

@@ -11,13 +11,15 @@ from hoseg.infer.deploy import Deployed, deploy
 from hoseg.infer.engine import CpuEngine, Deployment, Engine
 from hoseg.infer.gpu.device import CudaDevice
 from hoseg.infer.gpu.engine import GpuEngine
-from hoseg.infer.options import Wish
+from hoseg.infer.options import RuntimeOptions
 from hoseg.segment.weights import Model
 
 _TYPES = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
-def open_engine(models: tuple[Model, ...], wish: Wish, deployment: Deployment) -> Engine:
+def open_engine(
+    models: tuple[Model, ...], options: RuntimeOptions, deployment: Deployment
+) -> Engine:
     """Put an ensemble on a card.
 
     Kernels are chosen by rule, not by timing, and TF32 is off: the same film gives the same
@@ -29,15 +31,15 @@ def open_engine(models: tuple[Model, ...], wish: Wish, deployment: Deployment) -
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    networks = [deploy(model).lower_precision(_TYPES[wish.precision]) for model in models]
+    networks = [deploy(model).lower_precision(_TYPES[options.precision]) for model in models]
     try:
         for network in networks:
-            network.to(torch.device(wish.device)).to(memory_format=torch.channels_last)
-        device = CudaDevice(wish.device)
+            network.to(torch.device(options.device)).to(memory_format=torch.channels_last)
+        device = CudaDevice(options.device)
     except torch.OutOfMemoryError as error:
-        free, total = (n / 2**30 for n in torch.cuda.mem_get_info(wish.device))
+        free, total = (n / 2**30 for n in torch.cuda.mem_get_info(options.device))
         raise DeviceError(
-            f"{wish.device} has {free:.1f} of {total:.1f} GiB free, too little for the weights; "
+            f"{options.device} has {free:.1f} of {total:.1f} GiB free, too little for the weights; "
             "close other programs on it or use --device cpu"
         ) from error
     if deployment.options.tile is not None:
