@@ -44,8 +44,7 @@ def _export_model(name: str, runtime: str, out: Path | None, as_json: bool) -> b
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from hoseg.cli.console import plain_console
     from hoseg.infer.export import export_model
     from hoseg.segment.weights import load_model
 
@@ -55,9 +54,9 @@ def _export_model(name: str, runtime: str, out: Path | None, as_json: bool) -> b
         files = [str(path) for path in done.files]
         typer.echo(json.dumps({"files": files, "parity": asdict(done.parity)}))
     else:
-        console = Console(soft_wrap=True, highlight=False)
+        console = plain_console()
         for path in done.files:
-            console.print(str(path), markup=False)
+            console.print(str(path))
         outcome = "passed" if done.parity.passed else "FAILED"
         console.print(f"Parity {outcome}: {done.parity.sentence}")
     return not done.parity.passed
@@ -67,15 +66,13 @@ def _export_run(folder: Path, objects: str, as_json: bool) -> bool:
     """Write DICOM objects; True when some images could not be exported."""
     import json
 
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from hoseg.cli.console import plain_console, progress
     from hoseg.report.export import count_images, export_run
+    from hoseg.words import RESEARCH_USE
 
     kinds = tuple(part.strip() for part in objects.split(",") if part.strip())
-    with Progress(console=Console(stderr=True), disable=as_json) as bar:
-        task = bar.add_task("hoseg export", total=count_images(folder))
-        summary = export_run(folder, kinds=kinds, progress=lambda: bar.advance(task))
+    with progress("exporting", count_images(folder), quiet=as_json) as bar:
+        summary = export_run(folder, kinds=kinds, progress=bar.advance)
     if as_json:
         failed = [
             {"folder": place, "code": code, "sentence": sentence}
@@ -83,9 +80,9 @@ def _export_run(folder: Path, objects: str, as_json: bool) -> bool:
         ]
         typer.echo(json.dumps({"written": summary.written, "failed": failed}))
     else:
-        console = Console(soft_wrap=True, highlight=False)
-        console.print(f"{len(summary.written)} DICOM objects written below {folder}", markup=False)
+        console = plain_console()
+        console.print(f"{len(summary.written)} DICOM objects written below {folder}")
         for place, code, sentence in summary.failed:
-            console.print(f"  failed: {place} ({code}): {sentence}", style="yellow", markup=False)
-        console.print("Research use only. Not a medical device.")
+            console.print(f"  failed: {place} ({code}): {sentence}", style="yellow")
+        console.print(RESEARCH_USE)
     return bool(summary.failed)

@@ -134,7 +134,6 @@ def _show(steps: Iterator[Progress], out: Path) -> int:
     """A progress bar and a summary; returns how many failed."""
     from collections import Counter
 
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -143,9 +142,10 @@ def _show(steps: Iterator[Progress], out: Path) -> int:
     )
     from rich.progress import Progress as Bar
 
+    from hoseg.cli.console import plain_console
     from hoseg.words import RESEARCH_USE
 
-    console = Console()
+    console = plain_console()
     counts: Counter[str] = Counter()
     failures: list[str] = []
     columns = (
@@ -166,8 +166,8 @@ def _show(steps: Iterator[Progress], out: Path) -> int:
                 failures.append(f"{step.entry.source}: {step.entry.result.sentence}")
     console.print(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
     for line in failures:
-        console.print(f"  failed: {line}", style="yellow", highlight=False, markup=False)
-    console.print(f"Tables: {out / 'images.csv'}, {out / 'findings.csv'}", highlight=False)
-    console.print(f"Overlays: {out / 'studies'}", highlight=False)
+        console.print(f"  failed: {line}", style="yellow")
+    console.print(f"Tables: {out / 'images.csv'}, {out / 'findings.csv'}")
+    console.print(f"Overlays: {out / 'studies'}")
     console.print(RESEARCH_USE)
     return counts["failed"]

@@ -60,7 +60,7 @@ class Monitor:
     def __enter__(self) -> Self:
         if not self.active:
             return self
-        self.console = Console(stderr=True)
+        self.console = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
         self.progress = Progress(
             TextColumn("[bold]{task.fields[name]}"), BarColumn(), MofNCompleteColumn(),
             TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=self.console,
@@ -120,10 +120,7 @@ class Monitor:
         self.board.flush()
         self._log(step, metrics)
         figures = "  ".join(f"{name} {value:.3f}" for name, value in metrics.items())
-        self.console.print(
-            f"step {step}  loss {self.loss:.3f}  {self.rate:.1f} crops/s  {figures}",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
+        self.console.print(f"step {step}  loss {self.loss:.3f}  {self.rate:.1f} crops/s  {figures}")
         self.marked, self.losses = time.monotonic(), []
 
     def _log(self, step: int, metrics: dict[str, float]) -> None:
