@@ -18,6 +18,7 @@ import hoseg
 from hoseg.cli.console import plain_console
 from hoseg.cli.options import refuse_swallowed_options
 from hoseg.errors import HosegError
+from hoseg.words import RESEARCH_USE
 
 # command: (module below hoseg.cli with a typer ``app``, one-line help). A module is imported
 # only when its command runs, which keeps ``hoseg --help`` fast; inside the modules heavy
@@ -83,8 +84,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
-    help="Heterotopic ossification on hip radiographs: segment, measure, grade.\n\n"
-    "Research use only. Not a medical device.",
+    help="Heterotopic ossification on hip radiographs: segment, measure, grade.\n\n" + RESEARCH_USE,
 )
 
 

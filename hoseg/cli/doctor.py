@@ -126,6 +126,7 @@ def _show(findings: dict[str, Any]) -> None:
     from rich.text import Text
 
     from hoseg.cli.console import plain_console
+    from hoseg.words import RESEARCH_USE
 
     console = plain_console()
     console.print(
@@ -151,7 +152,7 @@ def _show(findings: dict[str, Any]) -> None:
         _line(console, model["model"], model["problem"], f"verified{torch}")
     _line(console, f"Cache {findings['cache']}", findings["cache_problem"], "can be written")
     verdict = "Ready." if findings["ready"] else "Films cannot be segmented here yet."
-    console.print(f"{verdict} Research use only. Not a medical device.")
+    console.print(f"{verdict} {RESEARCH_USE}")
 
 
 def _line(console: Any, name: str, problem: str, good: str) -> None:
