@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hoseg.deidentify.attributes import Policy
-from hoseg.deidentify.instances import MANIFEST, Outcome, deidentify_files
+from hoseg.deidentify.copies import is_complete
+from hoseg.deidentify.instances import Outcome, deidentify_files
 from hoseg.deidentify.pseudonyms import Pseudonyms, load_key
 from hoseg.dicom.discover import discover
 
@@ -28,7 +29,7 @@ def deidentified_inputs(
     in the manifest, and do not appear in the tables, where their names could identify.
     """
     copies = out / FOLDER
-    if (copies / MANIFEST).exists():
+    if is_complete(copies):
         return _patients(copies), None
     shutil.rmtree(copies, ignore_errors=True)  # half-made, under names of a key that is gone
     key, _ = load_key(key_file)

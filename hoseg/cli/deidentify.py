@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from hoseg.deidentify.instances import Outcome
 
 app = typer.Typer(add_completion=False)
 
@@ -42,7 +46,9 @@ def deidentify(
         Path | None,
         typer.Option(help="Also write which input became which output (it identifies: guard it)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the outcome as JSON: numbers, no names.")
+    ] = False,
 ) -> None:
     """Copy DICOM images by the basic profile of PS3.15 Annex E.
 
@@ -54,63 +60,58 @@ def deidentify(
     from hoseg.cli.console import plain_console, progress
     from hoseg.deidentify.attributes import Policy
     from hoseg.deidentify.instances import deidentify_files
+    from hoseg.deidentify.links import check_link_file, write_links
     from hoseg.deidentify.pseudonyms import Pseudonyms, load_key
     from hoseg.dicom.discover import discover
+    from hoseg.errors import SettingError
 
-    _check_paths(inputs, out, link)
+    if any(path.resolve() == out.resolve() for path in inputs):
+        raise SettingError("--out", str(out), "a folder that is not an input")
+    if link is not None:
+        check_link_file(link, out)
     key, origin = load_key(key_file)
     policy = Policy(keep_characteristics, shift_dates, pixels.value)
     sources = list(discover(inputs, out=out))
     with progress("de-identifying", len(sources), quiet=as_json) as bar:
         outcome = deidentify_files(sources, out, policy, Pseudonyms(key), bar.advance)
     if link is not None:
-        _write_links(link, outcome.links)
-    written = len(outcome.links)
+        write_links(link, outcome)
+    written, duplicates = outcome.count("written"), outcome.count("duplicate")
     if as_json:
-        typer.echo(_as_json(written, outcome.refused))
+        typer.echo(_as_json(outcome))
     else:
         console = plain_console(stderr=True)
-        console.print(f"{written} copied to {out}, {len(outcome.refused)} refused.")
-        for name, code, sentence in outcome.refused:
-            console.print(f"  {name} ({code}): {sentence}")
+        twice = f", {duplicates} the same film twice" if duplicates else ""
+        console.print(f"{written} copied to {out}{twice}, {len(outcome.refused)} refused.")
+        for line in refusal_lines(outcome):
+            console.print(f"  {line}")
+        if outcome.refused and link is None and not sys.stderr.isatty():
+            console.print("  --link FILE would say which input is which.")
         if origin == "random":
             console.print("A new random key was used: later runs will give other pseudonyms.")
     raise typer.Exit(1 if outcome.refused or not written else 0)
 
 
-def _check_paths(inputs: list[Path], out: Path, link: Path | None) -> None:
-    from hoseg.errors import SettingError
+def refusal_lines(outcome: Outcome) -> list[str]:
+    """What to say of inputs that were not copied: names of files on a terminal only.
 
-    target = out.resolve()
-    for path in inputs:
-        if path.resolve() == target:
-            raise SettingError("--out", str(out), "a folder that is not an input")
-    if link is not None and link.resolve().is_relative_to(target):
-        raise SettingError("--link", str(link), "a file outside --out: it identifies patients")
+    Where the output goes to a file, it is a log, and the names in paths are patients' too often.
+    """
+    from hoseg.deidentify.refusals import meaning_of
 
-
-def _write_links(path: Path, links: list[tuple[str, str]]) -> None:
-    import csv
-
-    from hoseg.errors import OutputError
-
-    try:
-        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(("source", "output"))
-            writer.writerows(links)
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}") from error
+    if sys.stderr.isatty():
+        return [f"{r.source} ({r.code}): {r.sentence}" for r in outcome.refused]
+    return [f"input {r.number} ({r.code}): {meaning_of(r.code)}" for r in outcome.refused]
 
 
-def _as_json(written: int, refused: list[tuple[str, str, str]]) -> str:
+def _as_json(outcome: Outcome) -> str:
     import json
 
-    return json.dumps(
-        {
-            "written": written,
-            "refused": [
-                {"source": name, "reason": code, "sentence": text} for name, code, text in refused
-            ],
-        }
-    )
+    from hoseg.deidentify.refusals import meaning_of
+
+    refused = [
+        {"number": r.number, "reason": r.code, "sentence": meaning_of(r.code)}
+        for r in outcome.refused
+    ]
+    counts = {"written": outcome.count("written"), "duplicates": outcome.count("duplicate")}
+    return json.dumps({**counts, "refused": refused})

@@ -87,11 +87,12 @@ def run(
 def _deidentified(inputs: list[Path], out: Path, key_file: Path | None) -> tuple[list[Path], int]:
     """Folders of the clean copies, and how many inputs could not be cleaned."""
     from hoseg.batch.deidentified import deidentified_inputs
+    from hoseg.cli.deidentify import refusal_lines
     from hoseg.errors import HosegError
 
     folders, outcome = deidentified_inputs(inputs, out, key_file)
-    for name, code, sentence in outcome.refused if outcome else ():
-        typer.echo(f"left out: {name} ({code}): {sentence}", err=True)
+    for line in refusal_lines(outcome) if outcome else ():
+        typer.echo(f"left out: {line}", err=True)
     if not folders:
         text = "no input could be de-identified; look at the reasons above and in manifest.json"
         raise HosegError(f"{out}: {text}", code="no_inputs")

@@ -11,6 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from hoseg.deidentify.attributes import Policy
 from hoseg.deidentify.burned_in import MAX_MASKED_SHARE, Box, boxes_of, find_text, paint_out
+from hoseg.deidentify.refusals import Refused
 from hoseg.deidentify.unexposed import fill_flat, unexposed
 from hoseg.dicom.pixels import Frame, Pixels, iter_frames, read_layout
 from hoseg.dicom.source import Limits, Source
@@ -104,7 +105,7 @@ def _find(
             source.name,
             "Burned In Annotation (0028,0301) = YES, and no text was found; look at the image "
             "and use --pixels keep when it shows none",
-            code="burned_in_not_found",
+            code=Refused.BURNED_IN_NOT_FOUND.value,
         )
     share = float(mask.mean())
     if (everywhere and policy.pixels == "refuse") or share > MAX_MASKED_SHARE:
@@ -112,7 +113,7 @@ def _find(
             source.name,
             f"text is burned into {share:.1%} of the image inside the exposed field; at most "
             f"{MAX_MASKED_SHARE:.0%} is painted out, with --pixels mask",
-            code="burned_in_text",
+            code=Refused.BURNED_IN_TEXT.value,
         )
     return mask
 

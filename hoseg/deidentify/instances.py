@@ -4,43 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydicom import dcmread
 
-import hoseg
 from hoseg.deidentify.attributes import Policy, deidentify_dataset
 from hoseg.deidentify.clean_pixels import clean_pixels
+from hoseg.deidentify.copies import Copies, FileRecord, pixels_sha256
 from hoseg.deidentify.pseudonyms import Pseudonyms
+from hoseg.deidentify.refusals import Refused
 from hoseg.dicom.read import PARSE_ERRORS, parse
 from hoseg.dicom.source import Limits, Source
-from hoseg.errors import InputError, OutputError
+from hoseg.errors import InputError
 from hoseg.reasons import BESIDE_FILMS
-
-MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """What became of one input. It does not say which input: names identify.
-
-    output: path below DIR, "" when refused
-    reason: stable code when refused
-    masked_px: [row, column, row, column] of every painted box, ends exclusive
-    border_share: of the image, the unexposed border that was made flat
-    """
-
-    number: int
-    status: str
-    output: str = ""
-    sha256: str = ""
-    reason: str = ""
-    actions: dict[str, int] = field(default_factory=dict)
-    masked_px: tuple[tuple[int, int, int, int], ...] = ()
-    border_share: float = 0.0
 
 
 def deidentify_source(
@@ -76,9 +54,9 @@ def deidentify_source(
         text = f"cannot be rewritten ({type(error).__name__}: {error}); export it again"
         raise InputError(source.name, text, code="corrupt") from error
     parts = (clean.PatientID, clean.get("StudyInstanceUID", ""), clean.get("SOPInstanceUID", ""))
-    if not all(parts):
-        text = "Study Instance UID or SOP Instance UID is missing; nothing can be named after them"
-        raise InputError(source.name, text, code="no_identity")
+    if not all(isinstance(part, str) and part for part in parts):
+        text = f"{Refused.NO_IDENTITY.meaning}; nothing can be named after them"
+        raise InputError(source.name, text, code=Refused.NO_IDENTITY.value)
     path = f"{parts[0]}/{parts[1]}/{parts[2]}.dcm"
     content = buffer.getvalue()
     return (
@@ -89,6 +67,7 @@ def deidentify_source(
             status="written",
             output=path,
             sha256=hashlib.sha256(content).hexdigest(),
+            pixels_sha256=pixels_sha256(clean),
             actions=actions,
             masked_px=tuple((b.row, b.column, b.row_end, b.column_end) for b in painted.boxes),
             border_share=round(painted.border_share, 4),
@@ -97,17 +76,37 @@ def deidentify_source(
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """An input that was not copied.
+
+    number: as in the manifest
+    source: as named by the user: it may identify, so it is for the screen and the link file
+    code: stable reason code
+    sentence: what is wrong and what to do; it may quote the file
+    """
+
+    number: int
+    source: str
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Everything that ``deidentify_files`` did.
 
     records: in input order
-    refused: (input as named by the user, reason code, sentence); for the screen, never a file
-    links: (input as named by the user, output), for whoever may hold the key
+    sources: name of each record's input, for whoever may hold the key
+    refused: what was not copied
     """
 
-    records: list[FileRecord]
-    refused: list[tuple[str, str, str]]
-    links: list[tuple[str, str]]
+    records: list[FileRecord] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+    def count(self, status: str) -> int:
+        """Number of inputs of a status."""
+        return sum(record.status == status for record in self.records)
 
 
 def deidentify_files(
@@ -119,51 +118,31 @@ def deidentify_files(
 ) -> Outcome:
     """Write de-identified copies below ``out`` and ``out/manifest.json``.
 
-    Files that are known to be no films (``BESIDE_FILMS``) are passed over.
+    No copy replaces another film's: of two inputs with one name, the same film is kept once, and
+    different films both. With the same settings more may be added to ``out`` later. Files that are
+    known to be no films (``BESIDE_FILMS``) are passed over, and so are copies that lie in ``out``.
 
     Raises
     ------
+    SettingError
+        ``out`` holds copies made under another key, another policy or by another version.
     OutputError
         A file cannot be written.
     """
-    outcome = Outcome([], [], [])
-    for number, source in enumerate(sources, start=1):
+    folder = Copies(out, policy, pseudonyms)
+    folder.write_manifest([], complete=False)
+    outcome = Outcome()
+    for number, source in enumerate(folder.foreign(sources), start=1):
         if progress is not None:
             progress()
         if source.problem is not None and source.problem[0] in BESIDE_FILMS:
             continue
         try:
-            path, content, record = deidentify_source(source, policy, pseudonyms)
-            _write(out / path, content)
-            outcome.links.append((source.name, path))
+            record = folder.add(*deidentify_source(source, policy, pseudonyms))
         except InputError as error:
             record = FileRecord(number=number, status="refused", reason=error.code)
-            outcome.refused.append((source.name, error.code, error.sentence))
-        outcome.records.append(FileRecord(**(asdict(record) | {"number": number})))
-    _write(out / MANIFEST, _manifest(outcome.records, policy, pseudonyms).encode())
+            outcome.refused.append(Refusal(number, source.name, error.code, error.sentence))
+        outcome.records.append(replace(record, number=number))
+        outcome.sources.append(source.name)
+    folder.write_manifest(outcome.records, complete=True)
     return outcome
-
-
-def _manifest(records: list[FileRecord], policy: Policy, pseudonyms: Pseudonyms) -> str:
-    written = [record for record in records if record.status == "written"]
-    content = {
-        "hoseg_version": hoseg.__version__,
-        "profile": "DICOM PS3.15 Annex E, Basic Application Level Confidentiality Profile",
-        "policy": asdict(policy),
-        "key_id": pseudonyms.key_id,
-        "counts": {"written": len(written), "refused": len(records) - len(written)},
-        "files": [asdict(record) for record in records],
-    }
-    return json.dumps(content, indent=1) + "\n"
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: {error.strerror}; free space or choose another --out"
-        ) from error
