@@ -187,21 +187,27 @@ class RunJournal(Database):
             else:
                 yield from map(list, results)
 
-    def images(self, out: Path) -> Iterator[ResultFile]:
-        """Results of every image that has a folder, of this version's run or of an older one's.
+    def images(self) -> Iterator[ResultFile]:
+        """Results of every image that has a folder, in the order of ``results``."""
+        for results in self.results():
+            yield from (result for result in results if result.folder)
+
+    def images_to_review(self, out: Path) -> Iterator[ResultFile]:
+        """The same; of a run of hoseg up to 0.3.1 where that is larger than any since.
 
         out: folder of the run
         """
         old_run, count = self._largest_run("inputs")
-        if count > self._largest_run("results")[1]:
-            rows = self._base.execute(
-                "SELECT image FROM inputs WHERE run = ? ORDER BY position", (old_run,)
-            )
-            old = (json.loads(image) for (image,) in rows)
-            yield from (_of_0_3(out, image) for image in old if image["folder"])
-        else:
-            for results in self.results():
-                yield from (result for result in results if result.folder)
+        if count <= self._largest_run("results")[1]:
+            yield from self.images()
+            return
+        rows = self._base.execute(
+            "SELECT image FROM inputs WHERE run = ? ORDER BY position", (old_run,)
+        )
+        for (text,) in rows:
+            image = json.loads(text)
+            if image["folder"]:
+                yield _of_0_3(out, image)
 
     def _largest_run(self, table: str) -> tuple[str, int]:
         """Fingerprint and number of entries of the run with most entries; ("", 0) if none."""

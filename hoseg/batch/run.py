@@ -86,7 +86,7 @@ def run_batch(
                 yield from _work(inputs, settings, engine, journal, total)
         finally:
             write_tables(journal, settings)
-            write_page(settings.out, journal.images(settings.out))
+            write_page(settings.out, journal.images())
             write_manifest(journal, settings, predictor)
             shutil.rmtree(settings.out / PARTIAL, ignore_errors=True)
 
@@ -230,7 +230,7 @@ def review_entries(out: Path) -> list[dict[str, Any]]:
     if not (out / JOURNAL).is_file():
         raise OutputError(f"{out}: no {JOURNAL}; give the folder that hoseg run wrote")
     with RunJournal(out / JOURNAL, None) as journal:
-        return index(journal.images(out))
+        return index(journal.images_to_review(out))
 
 
 def _findings(journal: RunJournal) -> Iterator[dict[str, str]]:

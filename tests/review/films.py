@@ -123,5 +123,5 @@ def write_run(folder: Path) -> Path:
             image = read(film, radiograph, phantom.masks)
             result = write_image(image, run)
             journal.record(Entry.of(source.name, "", [result]), position)
-        write_page(run, journal.images(run))
+        write_page(run, journal.images())
     return run
