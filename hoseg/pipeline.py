@@ -18,8 +18,7 @@ from hoseg.imaging.reading import Reading, dense_bright, is_turned
 from hoseg.infer.predictor import Options, Predictor, Segmenter
 from hoseg.infer.trial import segment
 from hoseg.radiograph import Note, Prepared, Radiograph, Structure
-from hoseg.report.contours import Contours, trace_contours
-from hoseg.report.overlay import Overlay, overlay, side_name
+from hoseg.report.overlay import Contours, Overlay, overlay, side_name, trace_contours
 from hoseg.report.schema import ResultFile, result_for_image
 from hoseg.segment.weights import Model
 

@@ -94,8 +94,7 @@ def stages_of(film: Path, pipeline) -> dict[str, float]:
     from hoseg.imaging.quality import check_attributes, check_picture, check_segmentation
     from hoseg.imaging.reading import Reading
     from hoseg.radiograph import split_layers
-    from hoseg.report.contours import trace_contours
-    from hoseg.report.overlay import overlay
+    from hoseg.report.overlay import overlay, trace_contours
     from hoseg.report.png import encode_png
     from hoseg.report.schema import to_json
     from hoseg.review import case_script

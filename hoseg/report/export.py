@@ -23,8 +23,7 @@ from hoseg.errors import HosegError, InputError, SettingError
 from hoseg.files import written_whole
 from hoseg.reasons import Reason
 from hoseg.report.dicom_seg import segmentation_object
-from hoseg.report.dicom_sr import structured_report
-from hoseg.report.evidence import Evidence
+from hoseg.report.dicom_sr import Evidence, structured_report
 from hoseg.report.paths import inside, located
 from hoseg.report.schema import ResultFile, read_result
 from hoseg.report.secondary_capture import secondary_capture

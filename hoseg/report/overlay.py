@@ -7,7 +7,9 @@ below it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -15,24 +17,33 @@ from numpy.typing import NDArray
 
 from hoseg.grade import HipFinding
 from hoseg.imaging.display import display
-from hoseg.radiograph import Radiograph, Side, Structure
-from hoseg.report.contours import Contours, trace_contours
-from hoseg.report.lettering import FreeSpace, text_mask
+from hoseg.radiograph import MaskLayers, Radiograph, Side, Spacing, Structure, split_layers
+from hoseg.report.lettering import FreeSpace, text_mask, wrap
 from hoseg.report.palette import (
     BLACK,
     COLOURS,
     GAP_LINE,
+    GREYS,
     LINE,
     TINTED,
+    TINTS,
     WHITE,
     colour_table,
     fewer_greys,
 )
 from hoseg.report.png import encode_png
-from hoseg.report.strip import DISCLAIMER, draw_strip
+from hoseg.words import BROOKER, RESEARCH_USE
 
 READING_RADIUS_MM = 70
+SCALE_BAR_MM = 50
 THUMBNAIL_PX = 320
+
+Contour = NDArray[np.int32]
+"""(N, 1, 2) (column, row) of the border pixels of a piece or a hole, straight runs shortened."""
+
+Contours = dict[Structure, Sequence[Contour]]
+
+_INK = (np.arange(256) * WHITE // 255).astype(np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +70,22 @@ class Overlay:
 
     def png(self) -> bytes:
         """Bytes of a PNG file."""
-        return encode_png((self.film, self.strip), self.palette, {"Disclaimer": DISCLAIMER})
+        return encode_png((self.film, self.strip), self.palette, {"Disclaimer": RESEARCH_USE})
+
+
+def trace_contours(masks: NDArray[np.uint8], layers: MaskLayers | None = None) -> Contours:
+    """Closed outlines of every structure and of its holes.
+
+    masks: (H, W) uint8, bits of ``Structure``
+    layers: ``split_layers(masks)`` when they are at hand already
+    """
+    contours: Contours = {}
+    for structure, layer in (split_layers(masks) if layers is None else layers).items():
+        lines, _ = cv2.findContours(
+            layer.mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE, offset=layer.corner[::-1]
+        )
+        contours[structure] = [np.asarray(line, np.int32) for line in lines]
+    return contours
 
 
 def overlay(
@@ -104,7 +130,7 @@ def overlay(
         lines = _hip_lines(hip)
         if not _write_near(picture, clear, lines, _hip_point(hip, masks), size):
             left_over.append(" · ".join(lines))
-    strip = draw_strip(radiograph, (*left_over, *remarks), size)
+    strip = _strip(radiograph, (*left_over, *remarks), size)
     return Overlay(picture, strip, colour_table())
 
 
@@ -176,15 +202,12 @@ def _hip_lines(hip: HipFinding) -> tuple[str, ...]:
         why = (hip.abstained or "undecided").replace("_", " ")
         return (side_name(hip.side), f"not graded: {why}")
     provisional = " (provisional)" if hip.provisional else ""
-    lines = [side_name(hip.side), f"Brooker {_ROMAN[hip.brooker]}{provisional}"]
+    lines = [side_name(hip.side), f"Brooker {BROOKER[hip.brooker]}{provisional}"]
     if hip.gap_mm == 0:
         lines.append("no gap")
     elif hip.gap_mm is not None:
         lines.append(f"gap {_gap_text(hip)}")
     return tuple(lines)
-
-
-_ROMAN = ("0", "I", "II", "III", "IV")
 
 
 def _gap_text(hip: HipFinding) -> str:
@@ -230,3 +253,78 @@ def _write_near(
     window[ink > 96] = WHITE
     free.take(place, (ink.shape[0], ink.shape[1]))
     return True
+
+
+def _strip(radiograph: Radiograph, remarks: tuple[str, ...], size: int) -> NDArray[np.uint8]:
+    """Legend, scale bar, calibration, remarks and the research-use line, below the film."""
+    width = radiograph.shape[1]
+    blocks = [_legend(width, size)]
+    if radiograph.spacing is not None:
+        blocks.append(_scale_bar(radiograph.spacing, width, size))
+    else:
+        blocks.append(_lines("No millimetre calibration.", width, size))
+    blocks.extend(_lines(remark, width, size) for remark in remarks)
+    blocks.append(_lines(RESEARCH_USE, width, size))
+    return np.vstack([_frame(block, width, size // 3) for block in blocks])
+
+
+def _frame(block: NDArray[np.uint8], width: int, pad: int) -> NDArray[np.uint8]:
+    out = np.full((block.shape[0] + 2 * pad, width), BLACK, np.uint8)
+    shown = block[:, : max(0, width - 2 * pad)]
+    out[pad : pad + shown.shape[0], pad : pad + shown.shape[1]] = shown
+    return out
+
+
+def _lines(paragraph: str, width: int, size: int) -> NDArray[np.uint8]:
+    """Text in white on black, wrapped to a width."""
+    return np.asarray(cv2.LUT(text_mask(wrap(paragraph, width - size, size), size), _INK))
+
+
+@lru_cache(maxsize=8)
+def _legend(width: int, size: int) -> NDArray[np.uint8]:
+    """A swatch and a name for each structure, on as many rows as the width needs."""
+    entries = []
+    for structure in COLOURS:
+        name = _lines(str(structure.name).lower(), width, size)
+        block = np.full((name.shape[0], name.shape[1] + 3 * size), BLACK, np.uint8)
+        block[:, 2 * size : 2 * size + name.shape[1]] = name
+        top, bottom = block.shape[0] // 4, block.shape[0] * 3 // 4
+        if structure is Structure.OSSIFICATION:
+            block[top:bottom, : size * 3 // 2] = GREYS + TINTS // 2
+        cv2.rectangle(
+            block, (0, top), (size * 3 // 2, bottom), LINE[structure], max(1, round(size / 9))
+        )
+        entries.append(block)
+    rows: list[list[NDArray[np.uint8]]] = [[]]
+    for block in entries:
+        if rows[-1] and sum(b.shape[1] for b in rows[-1]) + block.shape[1] > width - size:
+            rows.append([])
+        rows[-1].append(block)
+    height = max(b.shape[0] for b in entries)
+    lines = [np.hstack([_tall(b, height) for b in row]) for row in rows]
+    return np.vstack([_frame(line, max(b.shape[1] for b in lines) + 2, 1) for line in lines])
+
+
+def _tall(block: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
+    return np.pad(block, ((0, height - block.shape[0]), (0, 0)), constant_values=BLACK)
+
+
+def _scale_bar(spacing: Spacing, width: int, size: int) -> NDArray[np.uint8]:
+    """A bar of known length at the plane of the hip, and where its millimetres come from."""
+    length = round(SCALE_BAR_MM / spacing.column_mm)
+    millimetres = SCALE_BAR_MM
+    while length > width // 2 and millimetres > 1:
+        millimetres //= 5 if millimetres > 10 else 2
+        length = max(1, round(millimetres / spacing.column_mm))
+    source = str(spacing.source).replace("_", " ")
+    spread = f" ± {196 * spacing.relative_sd:.0f} %" if spacing.relative_sd else ""
+    words = f"{millimetres} mm at the plane of the hip · calibration: {source}{spread}"
+    text = _lines(words, max(width - length - 2 * size, width // 2), size)
+    block = np.full((text.shape[0], length + 2 * size + text.shape[1]), BLACK, np.uint8)
+    middle = text.shape[0] // 2
+    thick = max(1, size // 8)
+    block[middle - thick : middle + thick, :length] = WHITE
+    for end in (0, length - 2 * thick):
+        block[middle - size // 3 : middle + size // 3, end : end + 2 * thick] = WHITE
+    block[:, length + size : length + size + text.shape[1]] = text
+    return block

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.radiograph import Structure
-from hoseg.report.contours import Contour, Contours, trace_contours
+from hoseg.report.overlay import Contour, Contours, trace_contours
 from hoseg.report.schema import ResultFile
 
 CASE_FILE = "case.js"

@@ -8,8 +8,7 @@ import pytest
 from hoseg.errors import InputError
 from hoseg.radiograph import Side, View
 from hoseg.report.dicom_seg import segmentation_object
-from hoseg.report.dicom_sr import structured_report
-from hoseg.report.evidence import Evidence
+from hoseg.report.dicom_sr import Evidence, structured_report
 from hoseg.report.schema import result_for_image
 
 from .samples import NO_CLASS, hip, radiograph, result, source_dataset, two_hip_masks

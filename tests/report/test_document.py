@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from hoseg.radiograph import Note, Side
-from hoseg.report.document import Film, render_study, write_documents
-from hoseg.report.document_picture import picture
+from hoseg.report.document import FilmPicture, draw_picture, render_study, write_documents
 from hoseg.report.schema import read_result, result_for_image, to_json
 
 from .samples import (
@@ -36,7 +35,7 @@ def text_of(page):
 
 def page(**changes):
     source = source_dataset()
-    return render_study([Film(result(source, **changes), None, two_hip_masks())])
+    return render_study([FilmPicture(result(source, **changes), None, two_hip_masks())])
 
 
 def test_it_reads_like_a_structured_report():
@@ -72,7 +71,7 @@ def test_abstention_says_why():
     facts = result_for_image(
         radiograph(source_dataset(), "f"), [abstained], status="abstained", sentence="Cropped."
     )
-    text = text_of(render_study([Film(facts)]))
+    text = text_of(render_study([FilmPicture(facts)]))
     assert "No class" in text
     assert "The trochanter lies outside the film." in text
     assert "at least class II from what is visible" in text
@@ -90,7 +89,7 @@ def test_values_are_escaped():
             "hips": [facts.hips[0].model_copy(update={"summary": EVIL, "abstained": EVIL})],
         }
     )
-    written = render_study([Film(facts)])
+    written = render_study([FilmPicture(facts)])
     assert "<script" not in written
     assert "&lt;script&gt;" in written
     assert "default-src 'none'" in written  # and nothing could run or load if it did
@@ -105,7 +104,7 @@ def test_it_fetches_nothing():
 def test_prior_is_compared():
     old = result(source_dataset(), gap_mm=12.4, gap_interval_mm=(11.2, 13.6))
     old = old.model_copy(update={"image": old.image.model_copy(update={"study_date": "20180104"})})
-    text = text_of(render_study([Film(result(source_dataset()))], [old]))
+    text = text_of(render_study([FilmPicture(result(source_dataset()))], [old]))
     assert "2018-01-04: Brooker III, gap 12.4 mm (95 % interval 11.2–13.6)" in text
     assert "; change of the gap \N{MINUS SIGN}3.7 mm" in text
     assert "3.7 mm, within the intervals" not in text
@@ -114,7 +113,7 @@ def test_prior_is_compared():
 def test_a_change_within_the_intervals_is_called_so():
     old = result(source_dataset(), gap_mm=9.2, gap_interval_mm=(8.3, 10.1))
     old = old.model_copy(update={"image": old.image.model_copy(update={"study_date": "20180104"})})
-    text = text_of(render_study([Film(result(source_dataset()))], [old]))
+    text = text_of(render_study([FilmPicture(result(source_dataset()))], [old]))
     assert "change of the gap \N{MINUS SIGN}0.5 mm, within the intervals" in text
 
 
@@ -143,7 +142,9 @@ def test_the_picture_is_cut_to_the_bones_and_marks_gap_and_sides(tmp_path):
     facts = read_result(folder / "result.json")
     masks = two_hip_masks()
     cv2.imwrite(str(folder / "film.jpg"), np.full(masks.shape, 90, np.uint8))
-    shown = cv2.imdecode(np.frombuffer(picture(folder, facts, masks), np.uint8), cv2.IMREAD_COLOR)
+    shown = cv2.imdecode(
+        np.frombuffer(draw_picture(folder, facts, masks), np.uint8), cv2.IMREAD_COLOR
+    )
     margin = 20  # 8 % of the longer side of the box round the bones: columns 40 to 289
     assert shown.shape[:2] == (240 - (30 - margin), 250 + 2 * margin)
     top, left = 30 - margin, 40 - margin
@@ -158,9 +159,9 @@ def test_the_overlay_stands_in_for_a_film_that_is_gone(tmp_path):
     run = write_run(tmp_path, films=1)
     (folder,) = run.glob("studies/*/*")
     facts = read_result(folder / "result.json")
-    assert picture(folder, facts, None) is not None
+    assert draw_picture(folder, facts, None) is not None
     (folder / "overlay.png").unlink()
-    assert picture(folder, facts, two_hip_masks()) is None
+    assert draw_picture(folder, facts, two_hip_masks()) is None
 
 
 def test_one_page_a_study_is_written(tmp_path):

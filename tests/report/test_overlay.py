@@ -3,6 +3,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from hoseg.grade import grade_masks
 from hoseg.radiograph import (
@@ -15,7 +18,7 @@ from hoseg.radiograph import (
     Structure,
     View,
 )
-from hoseg.report.overlay import Overlay, overlay
+from hoseg.report.overlay import Overlay, overlay, trace_contours
 from hoseg.report.palette import COLOURS, GAP_LINE, GREYS, TINTS
 
 
@@ -126,3 +129,20 @@ def test_a_real_finding_is_drawn():
 def test_masks_of_another_size_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         overlay(film(), np.zeros((10, 10), np.uint8))
+
+
+bits = arrays(
+    np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=24), elements=st.integers(0, 15)
+)
+
+
+@given(bits)
+def test_searching_where_a_structure_occurs_finds_what_searching_everywhere_does(masks):
+    found = trace_contours(masks)
+    assert list(found) == list(Structure)
+    for structure, lines in found.items():
+        everywhere, _ = cv2.findContours(
+            masks & np.uint8(structure), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE
+        )
+        assert len(lines) == len(everywhere)
+        assert all(np.array_equal(a, b) for a, b in zip(lines, everywhere, strict=True))

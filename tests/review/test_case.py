@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hoseg.radiograph import Structure
-from hoseg.report.contours import trace_contours
+from hoseg.report.overlay import trace_contours
 from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review.case import blinded_script, case_script, polygons, to_script_json
 
