@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pydicom import dcmread
-
 from hoseg.deidentify.attributes import Policy, deidentify_dataset
 from hoseg.deidentify.clean_pixels import clean_pixels
 from hoseg.deidentify.copies import Copies, FileRecord, pixels_sha256
 from hoseg.deidentify.pseudonyms import Pseudonyms
 from hoseg.deidentify.refusals import Refused
-from hoseg.dicom.read import PARSE_ERRORS, parse
+from hoseg.dicom.read import PARSE_ERRORS, parse, read_elements
 from hoseg.dicom.source import Limits, Source
 from hoseg.errors import InputError
 from hoseg.reasons import BESIDE_FILMS
@@ -44,7 +42,7 @@ def deidentify_source(
     data = source.read(limits)
     original = parse(data, source, limits)
     try:
-        whole = dcmread(io.BytesIO(data), force=True)
+        whole = read_elements(data)
         whole.file_meta = original.file_meta
         clean, actions = deidentify_dataset(whole, policy, pseudonyms)
         painted = clean_pixels(clean, original, policy, source, limits)

@@ -123,7 +123,7 @@ def parse(data: bytes, source: Source, limits: Limits) -> Dataset:
     try:
         dataset = _parse_inflated(data, source, limits)
         if dataset is None:
-            dataset = _parse_plain(data)
+            dataset = read_elements(data, list(wanted_tags()))
         _set_transfer_syntax(dataset)
     except MemoryError as error:
         raise source.fail(Reason.OUT_OF_MEMORY, "not enough memory to parse the file") from error
@@ -133,8 +133,11 @@ def parse(data: bytes, source: Source, limits: Limits) -> Dataset:
     return dataset
 
 
-def _parse_plain(data: bytes) -> Dataset:
-    tags = list(wanted_tags())
+def read_elements(data: bytes, tags: list[int] | None = None) -> Dataset:
+    """Read the elements of a file, its pixel data too where nothing delimits it.
+
+    tags: which elements; None = all
+    """
     dataset = dcmread(io.BytesIO(data), force=True, specific_tags=tags)
     if not any(keyword in dataset for keyword in _PIXEL_KEYWORDS):
         mended = delimited(data)

@@ -190,6 +190,21 @@ def test_comment_inside_a_compressed_stream_goes(tmp_path):
     np.testing.assert_array_equal(pydicom.dcmread(io.BytesIO(content)).pixel_array, film())
 
 
+def test_a_copy_keeps_all_bits_of_a_codestream_whose_attributes_say_less(tmp_path):
+    """Ten bits stated, twelve coded, and nothing delimits the pixel data."""
+    dataset = identified()
+    dataset.compress(JPEGLSLossless)
+    dataset.BitsStored, dataset.HighBit = 10, 15
+    path = saved(dataset, tmp_path / "film.dcm")
+    data = path.read_bytes()
+    end = data.rindex(b"\xfe\xff\xdd\xe0")
+    path.write_bytes(data[:end])
+    _, content, _ = clean(path)
+    copy = pydicom.dcmread(io.BytesIO(content))
+    assert (copy.BitsStored, copy.HighBit) == (12, 11)
+    np.testing.assert_array_equal(copy.pixel_array, film())
+
+
 def refused(path, policy=None):
     with pytest.raises(InputError) as caught:
         clean(path, policy)
