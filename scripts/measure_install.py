@@ -3,8 +3,9 @@
 python scripts/measure_install.py [--json out.json]
 
 Clones the last commit into a temporary folder, runs the README's first command there with an
-empty cache of pip, and prints seconds, megabytes on disk (as ``du -sm`` counts) and the largest
-packages. The package mirror and the disk are part of the figure: say them beside it.
+empty cache of pip, and prints seconds, processor seconds of it, megabytes on disk (as ``du -sm``
+counts) and the largest packages. The package mirror, the disk and what else the machine does are
+part of the figure: say them beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -39,11 +41,13 @@ def main() -> None:
             [sys.executable, "scripts/bootstrap.py", "example"], cwd=clone, env=fresh, check=True
         )
         seconds = time.perf_counter() - start
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         packages = next((clone / ".venv").glob("[Ll]ib/**/site-packages"))
         sizes = {path.name: megabytes(path) for path in packages.iterdir()}
         largest = sorted(sizes.items(), key=lambda item: -item[1])[:15]
         found = {
             "seconds": round(seconds, 1),
+            "processor_seconds": round(used.ru_utime + used.ru_stime, 1),
             "environment_mb": megabytes(clone / ".venv"),
             "largest_mb": dict(largest),
             "load_average": os.getloadavg(),
