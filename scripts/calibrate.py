@@ -24,8 +24,8 @@ from hoseg.datasets import open_dataset
 from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import load_model
 from hoseg.train.augment import Crop
-from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate
-from hoseg.train.labelled import to_sample
+from hoseg.train.calibration import MOST_FALSE_COMPONENTS, calibrate
+from hoseg.train.labelled_samples import to_sample
 from hoseg.train.validate import predict
 
 

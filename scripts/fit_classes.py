@@ -56,7 +56,7 @@ from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import add_file, load_model
 from hoseg.train.attachment import CloseUpRecorder, attachment_targets
 from hoseg.train.classes import fit_class_model, held_out_probabilities
-from hoseg.train.closeup import CloseUpSettings, class_targets, fit_close_up, to_onnx
+from hoseg.train.closeup_network import CloseUpSettings, class_targets, fit_close_up, to_onnx
 
 BY_RULES = tuple(name for name in MEASUREMENTS if name not in BY_CLOSE_UP)
 

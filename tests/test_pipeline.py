@@ -68,7 +68,7 @@ def test_a_film_turned_against_its_file_says_so_on_its_overlay():
 
 def test_a_class_model_comes_with_the_network_it_needs(tiny_model, tmp_path):
     torch = pytest.importorskip("torch")
-    from hoseg.train.closeup import CloseUpNet, to_onnx
+    from hoseg.train.closeup_network import CloseUpNet, to_onnx
 
     folder = tmp_path / "tiny"
     shutil.copytree(tiny_model, folder)

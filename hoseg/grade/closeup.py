@@ -3,8 +3,8 @@
 Masks and a dozen measurements (``hoseg.grade.chances``) do not tell ossification that hangs on a
 bone from ossification that merely lies before or behind it: on the film both touch. Density,
 texture and outlines tell a little more. A model folder may hold convolutional networks for that,
-made by ``hoseg.train.closeup`` from simulated ossifications, of which it is known what they hang
-on. They run in ONNX Runtime, in a third of the time that OpenCV takes.
+made by ``hoseg.train.closeup_network`` from simulated ossifications, of which it is known what they
+hang on. They run in ONNX Runtime, in a third of the time that OpenCV takes.
 """
 
 from __future__ import annotations

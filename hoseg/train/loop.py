@@ -21,7 +21,7 @@ from hoseg.segment.network import HipUNet, build_network
 from hoseg.train.checkpoint import BEST, LAST, Checkpoint, read_checkpoint, write_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.data import CropDataset, StepSampler, make_loader
-from hoseg.train.labelled import check_labelled
+from hoseg.train.labelled_samples import check_labelled
 from hoseg.train.loss import segmentation_loss
 from hoseg.train.monitor import Monitor
 from hoseg.train.schedule import learning_rate

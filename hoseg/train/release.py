@@ -24,7 +24,7 @@ from hoseg.segment.network import (
 )
 from hoseg.segment.weights import save_model
 from hoseg.train.augment import Crop
-from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, ThresholdCalibration, calibrate
+from hoseg.train.calibration import MOST_FALSE_COMPONENTS, ThresholdCalibration, calibrate
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.hysteresis import suppress_weak

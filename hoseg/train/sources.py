@@ -17,7 +17,7 @@ from hoseg.simulate.stream import StreamSettings, render_crop
 from hoseg.train.augment import Crop, centre_crop
 from hoseg.train.config import LabelledSource, SimulatedSource, TrainConfig
 from hoseg.train.data import SampleSource
-from hoseg.train.pool import GeometryPool
+from hoseg.train.geometry_pool import GeometryPool
 from hoseg.train.sample import ALL_BITS, SACRUM_BIT, TrainingSample
 
 TRAINING_SEED = 1_000_003
@@ -153,6 +153,6 @@ def _simulated_crops(config: TrainConfig, seed: int, count: int, cache: Path) ->
 
 
 def _labelled(config: TrainConfig, source: LabelledSource, *, held_out: bool) -> Any:
-    from hoseg.train.labelled import LabelledSamples
+    from hoseg.train.labelled_samples import LabelledSamples
 
     return LabelledSamples(config, source, held_out=held_out)

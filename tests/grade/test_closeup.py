@@ -10,7 +10,7 @@ from hoseg.errors import ModelError
 from hoseg.grade import grade_masks
 from hoseg.grade.closeup import HIP, LEVELS, SIZE_PX, CloseUpNetwork, close_up_of_hip
 from hoseg.radiograph import Orientation, Side
-from hoseg.train.closeup import CloseUpNet, to_onnx
+from hoseg.train.closeup_network import CloseUpNet, to_onnx
 
 from .scene import Scene, known, opposing_boxes, read
 

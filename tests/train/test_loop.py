@@ -18,7 +18,7 @@ from hoseg.errors import InputError, ModelError, SettingError
 from hoseg.segment.weights import load_model
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import read_config
-from hoseg.train.labelled import in_fold
+from hoseg.train.labelled_samples import in_fold
 from hoseg.train.loop import RunOptions, running_average, train
 from hoseg.train.release import release
 

@@ -10,7 +10,7 @@ from hoseg.errors import SettingError
 from hoseg.radiograph import Radiograph, Spacing, SpacingSource
 from hoseg.train.config import TrainConfig, read_config
 from hoseg.train.data import CropDataset, StepSampler
-from hoseg.train.labelled import LabelledSamples, split_films, to_sample
+from hoseg.train.labelled_samples import LabelledSamples, split_films, to_sample
 from hoseg.train.sample import ALL_BITS, SACRUM_BIT
 from hoseg.train.sources import build_sources, calibration_films, validation_crops
 

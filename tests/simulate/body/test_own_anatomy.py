@@ -25,7 +25,7 @@ from hoseg.simulate.patient.projection import project
 from hoseg.simulate.patient.scene import sample_scene
 from hoseg.simulate.patient.settings import SceneSettings
 from hoseg.simulate.stream import StreamSettings
-from hoseg.train.pool import GeometryPool
+from hoseg.train.geometry_pool import GeometryPool
 
 from .test_mesh_files import write_stl
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
-from hoseg.train.calibrate import MOST_FALSE_COMPONENTS, calibrate, fit_temperature
+from hoseg.train.calibration import MOST_FALSE_COMPONENTS, calibrate, fit_temperature
 from hoseg.train.release import _measured
 from hoseg.train.validate import score
 

@@ -6,7 +6,7 @@ import torch
 
 from hoseg.errors import SettingError
 from hoseg.grade.closeup import HIP, SIZE_PX, CloseUpNetwork, network_input
-from hoseg.train.closeup import (
+from hoseg.train.closeup_network import (
     CloseUpNet,
     CloseUpSettings,
     class_targets,
