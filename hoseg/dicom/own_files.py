@@ -23,11 +23,11 @@ _RUN_FILES = re.compile(
     r"|review\.html|\.writable"
 )
 _RUN_FOLDERS = frozenset({".partial", "deidentified"})
-_STUDY_FILES = frozenset({"report.dcm", "report.html"})
-_IMAGE_FILES = frozenset(
-    {"result.json", "masks.png", "overlay.png", "film.jpg", "thumb.jpg", "case.js"}
-    | {"segmentation.dcm", "overlay.dcm"}
-)
+_STUDY_FILES = frozenset({"report.dcm", "report.html"})  # in the folder of a lone film, too
+_IMAGE_FILES = _STUDY_FILES | {
+    "result.json", "masks.png", "overlay.png", "film.jpg", "thumb.jpg", "case.js",
+    "segmentation.dcm", "overlay.dcm",
+}  # fmt: skip
 _UNFINISHED = re.compile(r"(\.\d+)?\.part$")
 
 _LABELS = frozenset({"masks.png", "ignore.png"})

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -21,7 +20,7 @@ from hoseg.report.lettering import text_mask
 from hoseg.report.overlay import trace_contours
 from hoseg.report.palette import COLOURS, FILL_STRENGTH, GAP_RGB
 from hoseg.report.paths import inside
-from hoseg.report.schema import ResultFile, SourceImage, read_result
+from hoseg.report.schema import ResultFile, SourceImage, read_result, studies_in
 from hoseg.report.segments import split_segments
 from hoseg.words import BROOKER, RESEARCH_USE
 
@@ -109,6 +108,8 @@ def render_study(films: Sequence[FilmPicture], priors: Sequence[ResultFile] = ()
 def write_documents(run_dir: Path) -> list[Path]:
     """Write ``studies/<study>/report.html`` for every study of a finished run.
 
+    A film that is a study of its own has its page in its own folder.
+
     Raises
     ------
     InputError
@@ -116,14 +117,13 @@ def write_documents(run_dir: Path) -> list[Path]:
     OutputError
         A page cannot be written.
     """
-    paths = sorted(run_dir.glob("studies/*/*/result.json"))
-    index = _dated(paths)
+    index = _dated(run_dir)
     written = []
-    for study, group in groupby(paths, key=lambda path: path.parent.parent):
-        films = [_read_film(path.parent, read_result(path)) for path in group]
+    for folder, paths in studies_in(run_dir):
+        films = [_read_film(path.parent, read_result(path)) for path in paths]
         if all(film.result.image is None for film in films):
             continue
-        page = inside(run_dir, *study.relative_to(run_dir).parts, DOCUMENT_NAME)
+        page = inside(run_dir, *folder.relative_to(run_dir).parts, DOCUMENT_NAME)
         write_whole(page, render_study(films, _earlier(films, index)))
         written.append(page)
     return written
@@ -180,10 +180,10 @@ def _hip_view(hip: HipFinding, prior: tuple[str, HipFinding] | None) -> dict[str
     }
 
 
-def _dated(paths: Sequence[Path]) -> dict[str, list[tuple[str, Path]]]:
+def _dated(run_dir: Path) -> dict[str, list[tuple[str, Path]]]:
     """Patient ID to (study date, file): all that is held of every image of a run."""
     index: dict[str, list[tuple[str, Path]]] = {}
-    for path in paths:
+    for path in sorted(run_dir.glob("studies/*/*/result.json")):
         image = read_result(path).image
         if image is not None and image.patient_id and image.study_date:
             index.setdefault(image.patient_id, []).append((image.study_date, path))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -25,7 +24,7 @@ from hoseg.reasons import Reason
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.dicom_sr import Evidence, structured_report
 from hoseg.report.paths import inside, located
-from hoseg.report.schema import ResultFile, read_result
+from hoseg.report.schema import ResultFile, read_result, studies_in
 from hoseg.report.secondary_capture import secondary_capture
 
 KINDS = ("seg", "sr", "sc")
@@ -56,8 +55,9 @@ def export_run(
     """Write DICOM objects beside the results of every image of a run.
 
     ``studies/<study>/<image>/segmentation.dcm`` and ``overlay.dcm``, and one
-    ``studies/<study>/report.dcm``. The source files are read again, for the identity of the
-    patient and the study; the same run writes the same bytes.
+    ``studies/<study>/report.dcm``; a film that is a study of its own has that in its own folder.
+    The source files are read again, for the identity of the patient and the study; the same run
+    writes the same bytes.
 
     Parameters
     ----------
@@ -80,26 +80,25 @@ def export_run(
     for kind in kinds:
         if kind not in KINDS:
             raise SettingError("kinds", kind, f"any of {', '.join(KINDS)}")
-    results = list(_results(run_dir))
-    if not results:
+    if not count_images(run_dir):
         raise SettingError("DIR", str(run_dir), "a folder that `hoseg run` wrote results to")
     summary = ExportSummary()
-    for study, images in groupby(results, key=lambda path: path.parent.parent):
+    for folder, paths in studies_in(run_dir):
         evidence = []
-        for path in images:
+        for path in paths:
             item = _export_image(run_dir, path, kinds, header, summary)
             if item is not None:
                 evidence.append(item)
             if progress is not None:
                 progress()
         if "sr" in kinds and evidence:
-            _export_report(run_dir, study, evidence, summary)
+            _export_report(run_dir, folder, evidence, summary)
     return summary
 
 
 def count_images(run_dir: Path) -> int:
     """Number of images that ``export_run`` will look at, for a progress bar."""
-    return sum(1 for _ in _results(run_dir))
+    return sum(1 for _ in run_dir.glob("studies/*/*/result.json"))
 
 
 def read_header(source: str, sop_uid: str, limits: Limits | None = None) -> Dataset:
@@ -161,10 +160,6 @@ def _opened(place: Source, limits: Limits) -> BinaryIO:
     except OSError as error:
         text = f"the source cannot be read ({error.strerror}); check its permissions"
         raise InputError(place.name, text, code="source_missing") from error
-
-
-def _results(run_dir: Path) -> Iterator[Path]:
-    return iter(sorted(run_dir.glob("studies/*/*/result.json")))
 
 
 def _export_image(

@@ -6,8 +6,9 @@ that all of them can be rebuilt from a finished run without touching the network
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import hoseg
 from hoseg.errors import InputError, SettingError
+from hoseg.grade.combine import several_patients
 from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import Note, Radiograph, Side, Spacing, View
 from hoseg.words import RESEARCH_USE, Status
@@ -181,6 +183,31 @@ def read_result(path: Path) -> ResultFile:
         ) from error
     except SettingError as error:  # spacing or settings that no run can have had
         raise InputError(str(path), f"{error}; run `hoseg run` again", code="bad_result") from error
+
+
+def studies_in(run_dir: Path) -> Iterator[tuple[Path, list[Path]]]:
+    """Studies of a run: where what is written about each belongs, and its ``result.json`` files.
+
+    As in ``hoseg.grade.combine``, a film without Study UID, or with one that films of another
+    patient bear, is a study of its own; it belongs to its own folder.
+    """
+    paths = sorted(run_dir.glob("studies/*/*/result.json"))
+    for folder, same in groupby(paths, key=lambda path: path.parent.parent):
+        of_study = list(same)
+        uids, patients = zip(*map(_identity, of_study), strict=True)
+        if any(uids) and not several_patients(patients):
+            yield folder, of_study
+        else:
+            yield from ((path.parent, [path]) for path in of_study)
+
+
+def _identity(path: Path) -> tuple[str, str]:
+    """(Study UID, Patient ID) of a result; nothing of a damaged one, which its reader refuses."""
+    try:
+        result = read_result(path)
+    except InputError:
+        return "", ""
+    return result.study_uid, result.patient_id
 
 
 def json_schema() -> dict[str, Any]:

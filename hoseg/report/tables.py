@@ -87,8 +87,8 @@ FINDING_COLUMNS: tuple[Column, ...] = (
         "hip",
         "text",
         "",
-        "key of this row, the same whichever image decides: study/patient/side; a film that "
-        "shares its study with no other stands for the study; a hip of unknown side has a number",
+        "key of this row, the same whichever image decides: study/patient/side; for a film that "
+        "is a study of its own its SOP Instance UID or source; a hip of unknown side is numbered",
     ),
     *_IDENTITY,
     Column("side", "text", "code", "the PATIENT's side of this hip: left, right, unknown"),

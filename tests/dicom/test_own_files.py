@@ -53,6 +53,7 @@ def write_run(root: Path) -> Path:
         | {"run.json": '{\n "hoseg_version": "0.3.1"\n}\n'}
         | {"journal.sqlite": b"SQLite format 3\0" + bytes(84), "journal.sqlite-wal": b""}
         | {"studies/1.2/report.dcm": None, "studies/1.2/report.html": "x"}
+        | {"studies/1.2/1.2.4/report.dcm": None, "studies/1.2/1.2.4/report.html": "x"}
         | {"deidentified/p/s/a.dcm": None, ".partial/77/overlay.png": None},
     )
 

@@ -173,6 +173,17 @@ def test_one_page_a_study_is_written(tmp_path):
     assert "Film 2" in written
 
 
+def test_films_without_study_uid_have_a_page_each(tmp_path):
+    run = write_run(tmp_path)
+    (run / "studies" / STUDY).rename(run / "studies" / "no-study")
+    for path in run.glob("studies/*/*/result.json"):
+        path.write_text(path.read_text().replace(f'"study_uid": "{STUDY}"', '"study_uid": ""'))
+    pages = write_documents(run)
+    assert [page.parent.name for page in pages] == [f"{STUDY}.1.1", f"{STUDY}.1.2"]
+    for page in pages:
+        assert page.read_text(encoding="utf-8").count("data:image/jpeg;base64,") == 1
+
+
 def test_priors_are_found_within_a_run(tmp_path):
     run = write_run(tmp_path, films=1)
     old = result(source_dataset(), gap_mm=11.0, gap_interval_mm=None)

@@ -14,6 +14,7 @@ import pytest
 
 from hoseg.errors import SettingError
 from hoseg.report import export_run
+from hoseg.report.document import write_documents
 
 from .samples import STUDY, source_dataset, write_run
 
@@ -36,6 +37,17 @@ def test_objects_of_a_run(tmp_path):
     ]  # fmt: skip
     assert f"studies/{STUDY}/report.dcm" in summary.written
     assert not list(run.rglob("*.part"))
+
+
+def test_films_of_two_patients_under_one_study_uid_share_no_report(tmp_path):
+    run = write_run(tmp_path)
+    second = run / "studies" / STUDY / f"{STUDY}.1.2" / "result.json"
+    second.write_text(second.read_text().replace("P-0815", "P-0816"))
+    summary = export_run(run, kinds=("sr",))
+    assert summary.written == [f"studies/{STUDY}/{STUDY}.1.{k}/report.dcm" for k in (1, 2)]
+    pages = write_documents(run)
+    assert [page.parent.name for page in pages] == [f"{STUDY}.1.1", f"{STUDY}.1.2"]
+    assert "P-0816" not in pages[0].read_text()
 
 
 def test_exporting_again_writes_the_same_bytes(tmp_path):
