@@ -37,10 +37,11 @@ def base(tmp_path_factory):
     (place / "sitecustomize.py").write_text(HIDE.format(absent=absent))
     paths = {"PYTHONPATH": os.pathsep.join([str(place), str(ROOT)]), "COLUMNS": "80"}
 
-    def hoseg(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def hoseg(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "hoseg.cli", *map(str, arguments)]
+        environment = os.environ | paths | variables
         return subprocess.run(
-            command, env=os.environ | paths, cwd=place, capture_output=True, text=True, check=False
+            command, env=environment, cwd=place, capture_output=True, text=True, check=False
         )
 
     return hoseg
@@ -89,6 +90,16 @@ def test_a_missing_extra_is_one_sentence_before_any_work(base, films, tmp_path, 
     assert line.startswith("error (missing_extra): ")
     assert line.endswith(f": pip install 'hoseg[{extra}]'")
     assert not list(out.rglob("*.*"))
+
+
+def test_a_model_without_files_for_a_cpu_says_what_would_make_them(
+    base, films, tiny_model, tmp_path
+):
+    cache = {"HOSEG_CACHE": str(tmp_path / "cache")}
+    done = base("run", films, "--out", tmp_path / "out", "--model", tiny_model, **cache)
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"error (missing_extra): to make parity.npz for {tiny_model}")
+    assert done.stderr.endswith(": pip install 'hoseg[export]'\n")
 
 
 def test_doctor_says_what_each_command_lacks(base):

@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,6 +21,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 
 NAMED_AT_RUN_TIME = {"pyjpegls": "hoseg/simulate/dicom_out.py"}
 """Dependencies that no line imports, and the file that names them to a library which does."""
+
+
+INSTALLED = cache(packages_distributions)
 
 
 def distributions(requirements: list[str]) -> set[str]:
@@ -40,7 +44,7 @@ def import_names(requirements: list[str]) -> set[str]:
     wanted = {re.sub(r"[-_.]+", "-", name) for name in distributions(requirements)}
     return {
         module
-        for module, names in packages_distributions().items()
+        for module, names in INSTALLED().items()
         if wanted & {re.sub(r"[-_.]+", "-", name.lower()) for name in names}
         and re.fullmatch(r"[a-zA-Z]\w*", module)
     }
