@@ -33,7 +33,7 @@ TURNED = (
 class ImageResult:
     """What became of one radiograph.
 
-    result: all that is said of it, as ``result.json`` holds it
+    result: the record of it, as ``result.json`` holds it
     prepared: as the network saw it, None when the gate stopped the film before that
     reading: with what the network found, None when the gate stopped it before the network
     """

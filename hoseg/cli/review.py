@@ -25,7 +25,7 @@ def review(
         typer.Option(
             "--blinded",
             help="Show nothing that the computer or another reader found. "
-            "With an export: only what was said in such sessions.",
+            "With an export: only what came of such sessions.",
         ),
     ] = False,
     reader: Annotated[str | None, typer.Option(help="With an export: this reader only.")] = None,
@@ -35,7 +35,7 @@ def review(
     dataset: Annotated[
         Path | None, typer.Option(help="Write corrected masks as a labelled folder and stop.")
     ] = None,
-    bring: Annotated[
+    import_file: Annotated[
         Path | None,
         typer.Option("--import", help="Add a corrections.json from a page opened from disk."),
     ] = None,
@@ -48,11 +48,11 @@ def review(
     if reader is not None and not exports:
         text = "--grades or --dataset with it; who reads at the page is written there"
         raise SettingError("--reader", reader, text)
-    if bring is not None:
-        _import(run, bring, as_json)
+    if import_file is not None:
+        _import(run, import_file, as_json)
     if exports:
         _export(run, grades, dataset, reader, blinded, as_json)
-    elif bring is None:
+    elif import_file is None:
         _serve(run, port, blinded, as_json)
 
 

@@ -21,7 +21,7 @@ from hoseg.radiograph import Radiograph, Side, SpacingSource, Structure
 from hoseg.report.paths import inside, located
 from hoseg.report.schema import ResultFile, read_result
 from hoseg.report.tables import Column, write_csv
-from hoseg.review.masks import ossification_of
+from hoseg.review.requests import ossification_of
 from hoseg.review.store import STORE, ReviewStore
 
 GRADE_COLUMNS: tuple[Column, ...] = (

@@ -1,4 +1,4 @@
-"""Corrections made on a page opened from disk, brought into the history of the run."""
+"""Corrections made on a page opened from disk, added to the history of the run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hoseg.errors import InputError
-from hoseg.report.paths import inside
-from hoseg.review.masks import ossification_of, png_size
-from hoseg.review.requests import Request, read_corrections
+from hoseg.review.requests import check_request, read_corrections
 from hoseg.review.store import STORE, WITHDRAW, ReviewStore
 
 MAX_FILE_BYTES = 512 * 1024**2
@@ -34,38 +32,22 @@ def import_corrections(run: Path, path: Path, images: Collection[str]) -> tuple[
         raise InputError(str(path), f"{error.strerror}; give corrections.json") from error
     try:
         found = read_corrections(text)
-        for said, _ in found:
-            if said.correction.kind == WITHDRAW:  # entries are numbered by the history alone
+        for request, _ in found:
+            if request.correction.kind == WITHDRAW:  # entries are numbered by the history alone
                 raise InputError("request", "nothing to withdraw in a file", code="bad_review")
-            check_request(said, run, images)
+            check_request(request, run, images)
     except InputError as error:
         raise InputError(str(path), error.sentence, code=error.code) from error
     with ReviewStore(run / STORE) as store:
         known = {_key(**entry) for entry in store.history()}
         new = [
-            (said, time)
-            for said, time in found
-            if _key(time=time, **vars(said.correction)) not in known
+            (request, time)
+            for request, time in found
+            if _key(time=time, **vars(request.correction)) not in known
         ]
-        for said, time in new:
-            store.add(said.correction, said.mask_png, time)
+        for request, time in new:
+            store.add(request.correction, request.mask_png, time)
     return len(new), len(found) - len(new)
-
-
-def check_request(said: Request, run: Path, images: Collection[str]) -> None:
-    """Refuse what is about no image of this run, and a mask that is not of the film's size.
-
-    Raises
-    ------
-    InputError: ``bad_review``
-    """
-    image = said.correction.image
-    if image not in images:
-        raise InputError("request", "no such image", code="bad_review")
-    if said.mask_png is not None:
-        with inside(run, image, "masks.png").open("rb") as file:
-            shape = png_size(file.read(24))
-        ossification_of(said.mask_png, shape)
 
 
 def _key(

@@ -22,9 +22,8 @@ from hoseg.errors import InputError, OutputError
 from hoseg.report.overlay import THUMBNAIL_PX
 from hoseg.report.paths import inside
 from hoseg.review.case import CASE_FILE, blinded_script
-from hoseg.review.imports import check_request
 from hoseg.review.page import blind, page
-from hoseg.review.requests import MAX_BODY_BYTES, read_request
+from hoseg.review.requests import MAX_BODY_BYTES, check_request, read_request
 from hoseg.review.store import STORE, ReviewStore
 
 COOKIE = "hoseg-token"
@@ -128,10 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _save(self, body: bytes) -> None:
         try:
-            said = read_request(body, blinded=self.server.settings.blinded)
-            check_request(said, self.server.settings.run, self.server.images)
+            request = read_request(body, blinded=self.server.settings.blinded)
+            check_request(request, self.server.settings.run, self.server.images)
             with self.server.history() as store:
-                number = store.add(said.correction, said.mask_png)
+                number = store.add(request.correction, request.mask_png)
         except InputError as error:
             self._fail(HTTPStatus.BAD_REQUEST, str(error))
         except (OutputError, OSError) as error:
@@ -199,14 +198,14 @@ class _Handler(BaseHTTPRequestHandler):
         return blinded_script(body.decode()).encode() if blinded and name == CASE_FILE else body
 
     def _send_history(self) -> None:
-        """Send what was said about an image, or about all; in a blinded session, by this reader."""
+        """Send the history of an image, or of all; in a blinded session, that of this reader."""
         query, blinded = self._query, self.server.settings.blinded
         with self.server.history() as store:
-            said = list(store.history(query.get("image")))
+            entries = list(store.history(query.get("image")))
         if blinded:
             reader = query.get("reader", "")
-            said = [entry for entry in said if entry["blinded"] and entry["reader"] == reader]
-        self._send_json(said)
+            entries = [entry for entry in entries if entry["blinded"] and entry["reader"] == reader]
+        self._send_json(entries)
 
     def _send_mask(self) -> None:
         """Send the reader's newest mask of an image, else anybody's; nothing without one."""

@@ -20,7 +20,7 @@ _WITHDRAWN = "SELECT CAST(value AS INTEGER) FROM history WHERE kind = 'withdraw'
 
 @dataclass(frozen=True)
 class Correction:
-    """One thing a reader said.
+    """One entry of the history: a grade, a mark, a mask, a comment, a signature, a withdrawal.
 
     image: folder of the image, relative to the run
     side: left, right or unknown; "" when it is about the image
@@ -28,7 +28,7 @@ class Correction:
     value: class 0-4 for a grade; "row,column" of a point; text of a comment; for "withdraw" the
         number of an earlier entry of the same reader about the same image, which stays in the
         history but no longer counts
-    blinded: said without seeing the computer's result
+    blinded: made without seeing the computer's result
     """
 
     reader: str
@@ -98,7 +98,7 @@ class ReviewStore(Database):
         """Append to the history; returns the number of the entry.
 
         mask_png: for kind "mask", the reader's ossification mask
-        time: ISO 8601, when it was said elsewhere; None = now
+        time: ISO 8601, when it was made elsewhere; None = now
 
         Raises
         ------
@@ -124,12 +124,12 @@ class ReviewStore(Database):
 
     def _check_withdrawal(self, correction: Correction) -> None:
         """Refuse to withdraw what is not this reader's, or not about this image."""
-        said = self._base.execute(
+        entry = self._base.execute(
             "SELECT 1 FROM history WHERE number = ? AND reader = ? AND image = ? AND kind != ?",
             (int(correction.value), correction.reader.strip(), correction.image, WITHDRAW),
         ).fetchone()
-        if said is None:
-            sentence = f"this reader said nothing with number {correction.value} about this image"
+        if entry is None:
+            sentence = f"this reader has no entry {correction.value} about this image"
             raise InputError("correction", sentence, code="bad_review")
 
     def history(self, image: str | None = None) -> Iterator[dict[str, Any]]:
