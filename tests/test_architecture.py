@@ -20,8 +20,17 @@ def test_the_picture_shows_the_layers_that_are_held():
     assert [sorted(set(names) & rooms) for names in drawn] == held
 
 
-def test_every_room_is_told():
+def test_every_room_is_described():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    told = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     rooms = {path.parent.name for path in (ROOT / "hoseg").glob("*/__init__.py")}
-    assert rooms <= told
+    assert rooms <= named
+
+
+def test_its_words_are_names_in_the_code():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"`(?:\w+\.)*([A-Z][a-z]\w+)`", text)) - {"AveragedModel"}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "hoseg").rglob("*.py"))
+    defined = set(re.findall(r"^class (\w+)", code, re.MULTILINE))
+    assert len(words) > 15
+    assert words <= defined
