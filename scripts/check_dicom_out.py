@@ -17,7 +17,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from hoseg.radiograph import STRUCTURES
-from hoseg.report import export_run
+from hoseg.report.export import export_run
 
 
 def export(run: Path, listing: Path) -> None:

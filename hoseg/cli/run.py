@@ -107,7 +107,7 @@ def _write_more(out: Path, *, dicom: bool, reports: bool) -> int:
 
         write_documents(out)
     if dicom:
-        from hoseg.report import export_run
+        from hoseg.report.export import export_run
 
         for folder, code, sentence in export_run(out).failed:
             typer.echo(f"no DICOM objects for {folder} ({code}): {sentence}", err=True)

@@ -1,19 +1,8 @@
-"""Overlays, tables, DICOM objects and the review page."""
+"""What is written of results: overlay pictures, tables, DICOM objects, pages.
 
-from __future__ import annotations
+- ``schema.ResultFile`` is ``result.json``; ``read_result`` and ``to_json`` read and write it.
+- ``overlay.overlay`` draws a film with its findings, ``tables`` writes CSV and Parquet.
+- ``document.write_documents`` writes a page a study, ``export.export_run`` DICOM SEG, SR and SC.
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hoseg.report.export import export_run as export_run
-
-__all__ = ["export_run"]
-
-
-def __getattr__(name: str) -> Any:
-    # highdicom takes a second to import: only those who export wait for it.
-    if name == "export_run":
-        from hoseg.report.export import export_run
-
-        return export_run
-    raise AttributeError(f"module 'hoseg.report' has no attribute {name!r}")
+Nothing is imported here: highdicom takes a second, and only those who export wait for it.
+"""

@@ -14,6 +14,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from hoseg.radiograph import Side, View
+from hoseg.words import BROOKER
 
 SCHEME = "99HOSEG"
 SCHEME_VERSION = "1"
@@ -38,7 +39,7 @@ SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
 UNITY = Code("1", "UCUM", "no units")
 
 _SYSTEMS = {"della_valle": "Della Valle", "schmidt_hackenbroch": "Schmidt-Hackenbroch"}
-_ROMAN = {0: "0 (none)", 1: "I", 2: "II", 3: "III", 4: "IV"}
+_CLASSES = ("0 (none)", *BROOKER[1:])
 
 
 def private(value: str, meaning: str) -> CodedConcept:
@@ -67,7 +68,7 @@ def structure_codes(structure: str) -> tuple[Code, Code | CodedConcept]:
 def evaluation(system: str, value: int | str) -> tuple[CodedConcept, CodedConcept]:
     """(question, answer) for one class of one grading system, e.g. ``("brooker", 3)``."""
     name = _SYSTEMS.get(system, system.replace("_", " ").capitalize())
-    shown = _ROMAN.get(value, str(value)) if isinstance(value, int) else str(value)
+    shown = _CLASSES[value] if isinstance(value, int) else value
     prefix = system.upper().replace("_", "-")
     return (
         private(prefix, f"{name} class"),
@@ -90,7 +91,7 @@ def projection(view: View) -> tuple[Code, Code] | None:
 
 def brooker_probability(k: int) -> CodedConcept:
     """Name of the measurement that holds P(Brooker class = k)."""
-    return private(f"P-BROOKER-{k}", f"Probability of Brooker class {_ROMAN[k]}")
+    return private(f"P-BROOKER-{k}", f"Probability of Brooker class {_CLASSES[k]}")
 
 
 def fact(question: str, answer: str) -> tuple[CodedConcept, CodedConcept]:

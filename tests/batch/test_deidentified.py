@@ -7,7 +7,7 @@ from hoseg.batch.deidentified import deidentified_inputs
 from hoseg.batch.run import run_batch
 from hoseg.batch.settings import RunSettings
 from hoseg.infer.predictor import Options, Predictor
-from hoseg.report import export_run
+from hoseg.report.export import export_run
 from hoseg.report.schema import read_result
 from hoseg.review.exports import export_dataset
 from hoseg.review.store import STORE, Correction, ReviewStore

@@ -13,8 +13,8 @@ import pydicom
 import pytest
 
 from hoseg.errors import SettingError
-from hoseg.report import export_run
 from hoseg.report.document import write_documents
+from hoseg.report.export import export_run
 
 from .samples import STUDY, source_dataset, write_run
 
