@@ -1,4 +1,4 @@
-"""All that can be learnt of a run and of what readers said of it, as JSON."""
+"""All that can be learnt of a run and of its readers' corrections, as JSON."""
 
 from __future__ import annotations
 
@@ -10,23 +10,30 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from . import names
-from .frozen import read_picture
+import cv2
+
+from hoseg.batch.run import review_entries
+from hoseg.report.export import export_run
+from hoseg.report.schema import read_result, to_json
+from hoseg.review.case import CASE_FILE
+from hoseg.review.exports import export_dataset, export_grades
+from hoseg.review.store import STORE, ReviewStore
+
 from .served import serving
 
 READERS = (None, "Ada", "Béla", "Carl", "Nobody")
-"""Whose records are asked for: anybody's, those of each reader, and of one who said nothing."""
+"""Whose records are asked for: anybody's, those of each reader, and of one who sent nothing."""
 
-SERVED = ("film.jpg", "thumb.jpg", "overlay.png", "masks.png", "result.json", names.CASE_FILE)
+SERVED = ("film.jpg", "thumb.jpg", "overlay.png", "masks.png", "result.json", CASE_FILE)
 """Files of an image that a server sends; a blinded one sends nothing of masks and results."""
 
 
 def what_is_known(run: Path) -> dict[str, Any]:
     """Everything, read with the code that is imported. The working folder holds the inputs."""
-    entries = names.review_entries(run)
+    entries = review_entries(run)
     images = sorted(entry["id"] for entry in entries)
-    with names.ReviewStore(run / names.STORE) as store:
-        said = {
+    with ReviewStore(run / STORE) as store:
+        corrections = {
             "history": list(store.history()),
             "history_of": {image: list(store.history(image)) for image in images},
             "latest_grades": list(_latest_grades(store)),
@@ -35,7 +42,7 @@ def what_is_known(run: Path) -> dict[str, Any]:
     return {
         "entries": entries,
         "results": {image: _result(run / image) for image in images},
-        **said,
+        **corrections,
         "exports": list(_exports(run)),
         "open_session": _session(run, images, blinded=False),
         "blinded_session": _session(run, images, blinded=True),
@@ -44,7 +51,7 @@ def what_is_known(run: Path) -> dict[str, Any]:
 
 def dicom_objects(run: Path) -> dict[str, list[Any]]:
     """Names of the DICOM objects that can be derived from the run, and what cannot."""
-    summary = names.export_run(run, kinds=("seg", "sr"))
+    summary = export_run(run, kinds=("seg", "sr"))
     return {"written": summary.written, "failed": summary.failed}
 
 
@@ -64,17 +71,17 @@ def lost(was: Any, now: Any, where: str = "") -> Iterator[str]:
 
 
 def _result(folder: Path) -> Any:
-    return json.loads(names.to_json(names.read_result(folder / "result.json")))
+    return json.loads(to_json(read_result(folder / "result.json")))
 
 
-def _latest_grades(store: names.ReviewStore) -> Iterator[dict[str, Any]]:
+def _latest_grades(store: ReviewStore) -> Iterator[dict[str, Any]]:
     for reader in READERS:
         for blinded in (False, True):
             grades = list(store.latest_grades(reader, blinded=blinded))
             yield {"reader": reader, "blinded": blinded, "grades": grades}
 
 
-def _latest_masks(store: names.ReviewStore, images: list[str]) -> Iterator[dict[str, Any]]:
+def _latest_masks(store: ReviewStore, images: list[str]) -> Iterator[dict[str, Any]]:
     for image in images:
         for reader in READERS:
             for blinded in (False, True):
@@ -89,9 +96,9 @@ def _exports(run: Path) -> Iterator[dict[str, Any]]:
         for blinded in (False, True):
             with TemporaryDirectory() as place:
                 table, folder = Path(place, "grades.csv"), Path(place, "data")
-                names.export_grades(run, table, reader, blinded=blinded)
+                export_grades(run, table, reader, blinded=blinded)
                 folder.mkdir()
-                names.export_dataset(run, folder, reader, blinded=blinded)
+                export_dataset(run, folder, reader, blinded=blinded)
                 yield {
                     "reader": reader,
                     "blinded": blinded,
@@ -102,10 +109,10 @@ def _exports(run: Path) -> Iterator[dict[str, Any]]:
 
 
 def _session(run: Path, images: list[str], *, blinded: bool) -> dict[str, Any]:
-    """What a server tells of every image, and of what was said."""
+    """What a server tells of every image, and of its corrections."""
     with serving(run, blinded=blinded) as reader:
         page = reader.get("/").decode()
-        files = [name for name in SERVED if not blinded or name in ("film.jpg", names.CASE_FILE)]
+        files = [name for name in SERVED if not blinded or name in ("film.jpg", CASE_FILE)]
         return {
             "on_the_page": {image: image in page for image in images},
             "history": reader.history(reader="Béla"),
@@ -128,7 +135,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _pixels(path: Path) -> str:
-    pixels = read_picture(path)
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert pixels is not None, path
     return f"{pixels.shape} {_sha(pixels.tobytes())}"
 
 

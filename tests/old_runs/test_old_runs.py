@@ -1,4 +1,4 @@
-"""A run of 0.3.1, and all that readers said of it, live on: nothing is lost."""
+"""A run of 0.3.1 and the corrections of its readers live on: nothing is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from . import names
+from hoseg.review.store import STORE, ReviewStore
+
 from .known import dicom_objects, lost, what_is_known
 from .served import serving
 
@@ -67,11 +68,11 @@ def test_the_old_history_goes_on(run: Path, expected: dict[str, Any]) -> None:
     before = expected["known"]["history"]
     image = before[0]["image"]
     with serving(run) as page:
-        number = page.say(reader="Dora", image=image, kind="grade", side="left", value="1")
+        number = page.send(reader="Dora", image=image, kind="grade", side="left", value="1")
         own = before[0]["number"]
-        page.say(reader=before[0]["reader"], image=image, kind="withdraw", value=str(own))
+        page.send(reader=before[0]["reader"], image=image, kind="withdraw", value=str(own))
     assert number == max(entry["number"] for entry in before) + 1
-    with names.ReviewStore(run / names.STORE) as store:
+    with ReviewStore(run / STORE) as store:
         after = list(store.history())
     assert after[0]["withdrawn"]
     assert unnamed(before[1:], after[1 : len(before)]) == []

@@ -11,11 +11,12 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
-from . import names
+from hoseg.batch.run import review_entries
+from hoseg.review.server import ReviewServer, ReviewSettings
 
 
 class Reader:
-    """Asks a server and tells it things.
+    """Asks a server, and sends it corrections.
 
     url: address with the token, as the server prints it
     """
@@ -30,16 +31,16 @@ class Reader:
         with urlopen(self._address(path, query), timeout=20) as answer:
             return bytes(answer.read())
 
-    def say(self, **said: str) -> int:
+    def send(self, **correction: str) -> int:
         """Send a correction; returns its number."""
-        body = json.dumps(said).encode()
+        body = json.dumps(correction).encode()
         headers = {"Origin": self._home, "Content-Type": "application/json"}
         request = Request(self._address("/api/review", {}), body, headers)
         with urlopen(request, timeout=20) as answer:
             return int(json.loads(answer.read())["number"])
 
     def history(self, **query: str) -> list[dict[str, Any]]:
-        """What the server tells of what was said."""
+        """The corrections that the server knows of."""
         return list(json.loads(self.get("/api/history", **query)))
 
     def _address(self, path: str, query: dict[str, str]) -> str:
@@ -49,8 +50,8 @@ class Reader:
 @contextmanager
 def serving(run: Path, *, blinded: bool = False) -> Iterator[Reader]:
     """Serve the review page of a run meanwhile."""
-    settings = names.ReviewSettings(run, names.review_entries(run), blinded)
-    server = names.ReviewServer(settings)
+    settings = ReviewSettings(run, review_entries(run), blinded)
+    server = ReviewServer(settings)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
