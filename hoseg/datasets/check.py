@@ -24,8 +24,8 @@ class Finding:
 
     severity: "error" makes the film unusable or a result wrong, "warning" deserves a look
     code: ``size_mismatch``, ``unknown_label``, ``empty_mask``, ``empty_ossification``,
-        ``patient_leak``, ``wrong_spacing``, ``no_spacing``, ``duplicate``, or the code of the
-        error that reading raised
+        ``no_area``, ``patient_leak``, ``wrong_spacing``, ``no_spacing``, ``duplicate``, or the
+        code of the error that reading raised
     case, path: where
     """
 
@@ -93,6 +93,8 @@ def check_image(film: LabelledFilm, image: LabelledImage) -> Iterator[Finding]:
         if hip.brooker is not None and not 0 <= hip.brooker <= 4:
             text = f"brooker = {hip.brooker}; expected 0-4"
             yield _finding("error", "bad_class", film, text)
+    for note in image.notes:
+        yield _finding("warning", "no_area", film, note)
     if image.masks is None:
         return
     if not image.masks.any():
@@ -118,7 +120,7 @@ def leaked_patients(films: Sequence[LabelledFilm]) -> Iterator[Finding]:
     for film in films:
         if len(splits[film.patient]) > 1:
             names = ", ".join(sorted(splits[film.patient]))
-            text = f"patient {film.patient!r} is in {names}; keep each patient in one split"
+            text = f"patient {film.patient!r:.80} is in {names}; keep each patient in one split"
             yield _finding("error", "patient_leak", film, text)
 
 

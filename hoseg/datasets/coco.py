@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hoseg.datasets import rle
+from hoseg.datasets.documents import Loose, has_keys, read_json
 from hoseg.datasets.folder import to_uint16, user_spacing
 from hoseg.datasets.labelled import (
     LabelledImage,
     LazyFilm,
-    Loose,
+    check_stated_size,
     read_image,
-    read_json,
     structure_of,
     unknown_label,
 )
 from hoseg.datasets.pictures import write_picture
+from hoseg.datasets.places import case_of, existing_picture, find_picture, relative_name, target
 from hoseg.errors import InputError
 from hoseg.radiograph import STRUCTURES
 
@@ -40,11 +41,11 @@ class RunLengths(Loose):
 
 
 class Annotation(Loose):
-    """One object of one image."""
+    """One object of one image; a polygon alone stands for a list of one."""
 
     image_id: int | str
     category_id: int
-    segmentation: list[list[float]] | RunLengths = Field(default_factory=list)
+    segmentation: list[list[float]] | list[float] | RunLengths | None = None
     iscrowd: int = 0
 
 
@@ -75,42 +76,45 @@ class CocoFile(Loose):
     categories: list[Category]
 
 
+_KEYS = {"images", "annotations", "categories"}
+_SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+
 def recognises(path: Path) -> bool:
     """Whether ``path`` is a COCO JSON, or a folder with one at a usual place."""
-    found = _find_json(path)
-    if found is None:
-        return False
-    try:
-        content = json.loads(found.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and {"images", "annotations", "categories"} <= content.keys()
+    return any(has_keys(file, _KEYS) for file, _ in _annotation_files(path)[:1])
 
 
 def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
-    """Images of the file, in its order."""
-    found = _find_json(path)
-    if found is None:
+    """Images of the file, or of all parts of the data set, in their order."""
+    found = _annotation_files(path)
+    if not found:
         raise InputError(str(path), "no COCO JSON file here", code="not_a_dataset")
-    content = read_json(CocoFile, found)
+    return [film for file, part in found for film in _films(file, part, spacing_mm)]
+
+
+def _films(file: Path, part: str, spacing_mm: float | None) -> Iterator[LazyFilm]:
+    """Images of one file; ``part`` is the folder or the suffix that it is of, such as "train"."""
+    content = read_json(CocoFile, file)
     names = {category.id: category.name for category in content.categories}
-    for name in names.values():
-        _bit(name, found)
     by_image: dict[int | str, list[Annotation]] = {}
     for annotation in content.annotations:
         if annotation.category_id not in names:
-            raise unknown_label(found, f"category {annotation.category_id}")
+            raise unknown_label(file, f"category {annotation.category_id}")
+        # A category without annotations says nothing, such as the root that Roboflow adds.
+        _bit(names[annotation.category_id], file)
         by_image.setdefault(annotation.image_id, []).append(annotation)
-    return [
-        LazyFilm(
-            case=Path(image.file_name).with_suffix("").as_posix(),
-            patient=image.patient or Path(image.file_name).stem,
-            path=_image_path(found, image.file_name),
-            split=image.split,
-            reader=partial(_read, found, image, by_image.get(image.id, []), names, spacing_mm),
+    for image in content.images:
+        yield LazyFilm(
+            case=case_of(image.file_name, file),
+            patient=image.patient or relative_name(image.file_name, file).stem,
+            path=find_picture(file.parent, image.file_name, file, part),
+            split=image.split or _SPLITS.get(part.lower(), ""),
+            reader=partial(_read, file, part, image, by_image.get(image.id, []), names, spacing_mm),
         )
-        for image in content.images
-    ]
 
 
 def write(images: Iterable[LabelledImage], out: Path) -> int:
@@ -122,7 +126,7 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
     }
     for number, image in enumerate(images, start=1):
         name = f"{image.case}.png"
-        write_picture(out / "images" / name, to_uint16(image.radiograph)[0])
+        write_picture(target(out, "images", name), to_uint16(image.radiograph)[0])
         height, width = image.radiograph.shape
         spacing = image.radiograph.spacing
         content["images"].append(
@@ -141,9 +145,11 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
 def mask_of(annotation: Annotation, shape: tuple[int, int], path: Path) -> NDArray[np.bool_]:
     """Mask (H, W) of one object."""
     shapes = annotation.segmentation
-    if isinstance(shapes, list):
-        return rle.fill_polygons(shapes, shape)
-    if shapes.size != shape:
+    where = f"annotation of image {annotation.image_id}"
+    if not shapes:
+        text = f"{where} is a box without an outline; export segmentations, not detections"
+        raise InputError(str(path), text, code="bad_annotation")
+    if isinstance(shapes, RunLengths) and shapes.size != shape:
         raise InputError(
             str(path),
             f"run lengths of image {annotation.image_id} are for {shapes.size[0]} x "
@@ -151,39 +157,58 @@ def mask_of(annotation: Annotation, shape: tuple[int, int], path: Path) -> NDArr
             code="size_mismatch",
         )
     try:
+        if not isinstance(shapes, RunLengths):
+            return rle.fill_polygons([p for p in _polygons(annotation) if _encloses(p)], shape)
         counts = rle.expand(shapes.counts) if isinstance(shapes.counts, str) else shapes.counts
         return rle.decode(counts, shape)
     except ValueError as error:
-        raise InputError(
-            str(path),
-            f"run lengths of image {annotation.image_id}: {error}",
-            code="bad_annotation",
-        ) from error
+        raise InputError(str(path), f"{where}: {error}", code="bad_annotation") from error
+
+
+def _polygons(annotation: Annotation) -> list[list[float]]:
+    """Polygons of an object; none of run lengths."""
+    shapes = annotation.segmentation
+    if not shapes or isinstance(shapes, RunLengths):
+        return []
+    lists = [polygon for polygon in shapes if isinstance(polygon, list)]
+    return lists or [[number for number in shapes if isinstance(number, float)]]
+
+
+def _encloses(polygon: list[float]) -> bool:
+    """Whether a polygon is more than a point or a line, which some programs write too."""
+    return len(polygon) not in (0, 2, 4)
 
 
 def _read(
     path: Path,
+    part: str,
     image: Image,
     annotations: list[Annotation],
     names: dict[int, str],
     spacing_mm: float | None,
 ) -> LabelledImage:
-    file = _image_path(path, image.file_name)
-    radiograph = read_image(file, spacing_mm)
+    radiograph = read_image(existing_picture(path.parent, image.file_name, path, part), spacing_mm)
     if image.spacing_mm is not None:
         radiograph = replace(radiograph, spacing=user_spacing(str(image.spacing_mm), path))
     shape = (image.height, image.width)
+    check_stated_size(shape, radiograph, path)
     masks, ignore = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    notes = []
     for annotation in annotations:
+        name = names[annotation.category_id]
         inside = mask_of(annotation, shape, path)
         # A crowd of polygons says "somewhere in here": nothing is known pixel by pixel.
         vague = annotation.iscrowd and isinstance(annotation.segmentation, list)
         plane = ignore if vague else masks
-        plane[inside] |= np.uint8(_bit(names[annotation.category_id], path))
-    case = Path(image.file_name).with_suffix("").as_posix()
+        plane[inside] |= np.uint8(_bit(name, path))
+        if not all(map(_encloses, _polygons(annotation))):
+            notes.append(
+                f"an outline of {name!r:.80} has fewer than three points: nothing is in it"
+            )
+    patient = image.patient or relative_name(image.file_name, path).stem
     return LabelledImage(
-        case, image.patient or Path(image.file_name).stem, radiograph, masks,
-        ignore if ignore.any() else None,
+        case_of(image.file_name, path), patient, radiograph, masks,
+        ignore if ignore.any() else None, notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -217,25 +242,17 @@ def _bit(name: str, path: Path) -> int:
         raise unknown_label(path, name) from error
 
 
-def _find_json(path: Path) -> Path | None:
-    """The file itself, or the annotation file at one of the usual places of a folder."""
+def _annotation_files(path: Path) -> list[tuple[Path, str]]:
+    """The file itself, or those at the usual places of a folder, with the part each is of."""
     if path.is_file():
-        return path if path.suffix.lower() == ".json" else None
-    for name in (
-        ANNOTATIONS, "_annotations.coco.json", "labels.json", "result.json",
-        "annotations/instances_default.json",
-    ):  # fmt: skip
+        part = path.stem.removeprefix("instances_") if path.stem.startswith("instances_") else ""
+        return [(path, part or path.parent.name)] if path.suffix.lower() == ".json" else []
+    for name in (ANNOTATIONS, "_annotations.coco.json", "labels.json", "result.json"):
         if (path / name).is_file():
-            return path / name
-    return None
-
-
-def _image_path(json_path: Path, name: str) -> Path:
-    """Image beside the JSON, in ``images/`` or ``data/`` there, or one folder up."""
-    for folder in (
-        json_path.parent, json_path.parent / "images", json_path.parent / "data",
-        json_path.parent.parent / "images", json_path.parent.parent / "images" / "default",
-    ):  # fmt: skip
-        if (folder / name).is_file():
-            return folder / name
-    return json_path.parent / "images" / name
+            return [(path / name, "")]
+    # CVAT: one file a subset, "instances_Train.json". Roboflow: a folder a split.
+    instances = sorted(path.glob("annotations/instances_*.json"))
+    if instances:
+        return [(file, file.stem.removeprefix("instances_")) for file in instances]
+    splits = sorted(path.glob("*/_annotations.coco.json"))
+    return [(file, file.parent.name) for file in splits]

@@ -12,7 +12,6 @@ read, and written, beside nnU-Net and LabelMe files, which have no place for wha
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hoseg.datasets.documents import read_rows
 from hoseg.datasets.grades import hips_of_rows
 from hoseg.datasets.labelled import LabelledImage, LazyFilm, read_image
 from hoseg.datasets.pictures import (
@@ -30,11 +30,13 @@ from hoseg.datasets.pictures import (
     suffix_of,
     write_picture,
 )
-from hoseg.errors import InputError
-from hoseg.files import guarded, unguarded, write_csv
+from hoseg.datasets.places import inside, target
+from hoseg.errors import InputError, SettingError
+from hoseg.files import guarded, write_csv
 from hoseg.radiograph import Radiograph, Side, Spacing, SpacingSource, View
 
 TABLE = "dataset.csv"
+_LITTER = ("thumbs.db", "desktop.ini")
 COLUMNS = ("name", "patient", "split", "spacing_mm", "side", "view", "brooker", "gap_mm")
 
 
@@ -46,9 +48,9 @@ def recognises(path: Path) -> bool:
 def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
     """Films of the folder, sorted by name."""
     rows = read_table(path / TABLE)
-    masks = {stem_of(p): p for p in (path / "masks").iterdir() if p.is_file()}
+    masks = {stem_of(p): p for p in (path / "masks").iterdir() if is_picture_file(p)}
     found = []
-    for image in sorted(p for p in (path / "images").iterdir() if p.is_file()):
+    for image in sorted(p for p in (path / "images").iterdir() if is_picture_file(p)):
         name = stem_of(image)
         mine = rows.get(name, [])
         first = mine[0] if mine else {}
@@ -58,7 +60,7 @@ def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
                 patient=first.get("patient") or name,
                 path=image,
                 split=first.get("split", ""),
-                reader=partial(_read, image, masks.get(name), mine, spacing_mm),
+                reader=partial(_read, path, image, masks.get(name), mine, spacing_mm),
             )
         )
     return found
@@ -69,11 +71,11 @@ def write(images: Iterable[LabelledImage], out: Path) -> int:
     rows = []
     for image in images:
         pixels, _ = to_uint16(image.radiograph)
-        write_picture(out / "images" / f"{image.case}.png", pixels)
+        write_picture(target(out, "images", f"{image.case}.png"), pixels)
         if image.masks is not None:
-            write_picture(out / "masks" / f"{image.case}.png", image.masks)
+            write_picture(target(out, "masks", f"{image.case}.png"), image.masks)
         if image.ignore is not None:
-            write_picture(out / "ignore" / f"{image.case}.png", image.ignore)
+            write_picture(target(out, "ignore", f"{image.case}.png"), image.ignore)
         rows += table_rows(image)
     (out / "masks").mkdir(parents=True, exist_ok=True)
     write_table(out / TABLE, rows)
@@ -88,18 +90,9 @@ def write_table(path: Path, rows: Iterable[dict[str, object]]) -> None:
 
 def read_table(path: Path) -> dict[str, list[dict[str, str]]]:
     """Rows of ``dataset.csv`` by name; empty when there is none."""
-    if not path.exists():
-        return {}
     rows: dict[str, list[dict[str, str]]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        if "name" not in (reader.fieldnames or []):
-            raise InputError(
-                str(path), f"columns are {reader.fieldnames}; 'name' is missing", code="bad_table"
-            )
-        for row in reader:
-            plain = {k: unguarded((v or "").strip()) for k, v in row.items()}
-            rows.setdefault(plain["name"], []).append(plain)
+    for row in read_rows(path, ("name",)) if path.exists() else ():
+        rows.setdefault(row["name"], []).append(row)
     return rows
 
 
@@ -151,7 +144,7 @@ def with_facts(radiograph: Radiograph, row: dict[str, str], path: Path) -> Radio
             except ValueError as error:
                 allowed = ", ".join(kind)
                 raise InputError(
-                    str(path), f"{key} = {row[key]!r}; expected {allowed}", code="bad_table"
+                    str(path), f"{key} = {row[key]!r:.80}; expected {allowed}", code="bad_table"
                 ) from error
     if row.get("spacing_mm"):
         changes["spacing"] = user_spacing(row["spacing_mm"], path)
@@ -180,32 +173,51 @@ def _film_row(rows: list[dict[str, str]]) -> dict[str, str]:
 def user_spacing(text: str, path: Path) -> Spacing:
     """Spacing written by a person, in mm."""
     try:
-        value = float(text)
-        return Spacing(value, value, 0.02, SpacingSource.USER)
+        value = float(text.replace(",", "."))
+        return stated_spacing(value, value, path)
     except ValueError as error:
-        raise InputError(
-            str(path), f"spacing_mm = {text!r}; expected a positive number of mm", code="bad_table"
-        ) from error
+        text = f"spacing_mm = {text!r:.80}; expected a positive number of mm"
+        raise InputError(str(path), text, code="bad_table") from error
+
+
+def stated_spacing(row_mm: float, column_mm: float, path: Path) -> Spacing:
+    """Spacing that a file of labels or a NIfTI header states, in mm."""
+    try:
+        return Spacing(row_mm, column_mm, 0.02, SpacingSource.USER)
+    except SettingError as error:
+        text = f"spacing_mm = {row_mm:g} x {column_mm:g}; expected positive numbers of mm"
+        raise InputError(str(path), text, code="bad_table") from error
+
+
+def is_picture_file(path: Path) -> bool:
+    """Whether a file may be a picture: not one that an operating system puts beside them."""
+    name = path.name.casefold()
+    return path.is_file() and not name.startswith(".") and name not in _LITTER
+
+
+def read_film(root: Path, image: Path, spacing_mm: float | None) -> Radiograph:
+    """Read the image of a data set, NIfTI or any other kind, that lies inside ``root``."""
+    if suffix_of(inside(root, image)) not in NIFTI:
+        return read_image(image, spacing_mm)
+    pixels, (row_mm, column_mm) = read_nifti(image)
+    return Radiograph(pixels, str(image), spacing=stated_spacing(row_mm, column_mm, image))
 
 
 def _read(
-    image: Path, mask: Path | None, rows: list[dict[str, str]], spacing_mm: float | None
+    root: Path,
+    image: Path,
+    mask: Path | None,
+    rows: list[dict[str, str]],
+    spacing_mm: float | None,
 ) -> LabelledImage:
     if mask is None:
         raise InputError(str(image), f"no mask named {stem_of(image)} in masks/", code="no_mask")
-    if suffix_of(image) in NIFTI:
-        pixels, spacing = read_nifti(image)
-        radiograph = Radiograph(
-            pixels, str(image), spacing=Spacing(*spacing, 0.02, SpacingSource.USER)
-        )
-    else:
-        radiograph = read_image(image, spacing_mm)
-    ignore = image.parent.parent / "ignore" / f"{stem_of(image)}.png"
+    ignore = root / "ignore" / f"{stem_of(image)}.png"
     labelled = LabelledImage(
         case=stem_of(image),
         patient=stem_of(image),
-        radiograph=radiograph,
-        masks=read_mask(mask),
-        ignore=read_mask(ignore) if ignore.exists() else None,
+        radiograph=read_film(root, image, spacing_mm),
+        masks=read_mask(inside(root, mask)),
+        ignore=read_mask(inside(root, ignore)) if ignore.exists() else None,
     )
     return with_rows(labelled, rows, image)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hoseg.datasets import coco, dicom_seg, folder, grades, labelme, nnunet, simulated
 from hoseg.datasets.labelled import Dataset, LabelledImage, LazyFilm, usual_way_up
-from hoseg.errors import OutputError, SettingError
+from hoseg.errors import InputError, OutputError, SettingError
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,15 @@ def convert(
         raise SettingError("--out", str(out), "a new or empty folder")
 
     def images() -> Iterator[LabelledImage]:
+        written: set[str] = set()
         for film in dataset.films:
-            yield usual_way_up(film.read())
+            image = usual_way_up(film.read())
+            name = image.case.replace("/", "_")  # most formats have no folders within
+            if name.casefold() in written:
+                text = f"another film is written as {name!r} too; give each a name of its own"
+                raise InputError(str(film.path), text, code="duplicate")
+            written.add(name.casefold())
+            yield replace(image, case=name)
             advance()
 
     try:

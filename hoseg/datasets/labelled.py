@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hoseg.datasets.places import check_case
 from hoseg.errors import InputError
 from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure
 
@@ -54,6 +54,7 @@ class LabelledImage:
     ignore: (H, W) uint8, the same bits where nothing is known; None = everything is known
     hips: grades, where there are any
     split: "train", "val", "test" or "" when the dataset does not say
+    notes: what of its labels could not be used
     dataset: name of the dataset where several are judged together, else ""
     """
 
@@ -65,6 +66,7 @@ class LabelledImage:
     hips: tuple[GradedHip, ...] = ()
     split: str = ""
     dataset: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def usual_way_up(image: LabelledImage) -> LabelledImage:
@@ -134,11 +136,15 @@ class LazyFilm:
     reader: Callable[[], LabelledImage]
     split: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a name that could lead out of the folder it is written to (``unsafe_path``)."""
+        check_case(self.case, self.path)
+
     def read(self) -> LabelledImage:
         """Decode image and labels."""
         image = self.reader()
         check_shapes(image, self.path)
-        return replace(image, split=self.split)
+        return replace(image, case=self.case, split=self.split)
 
 
 @dataclass(frozen=True)
@@ -170,35 +176,11 @@ def structure_of(name: str) -> int:
     raise KeyError(name)
 
 
-class Loose(BaseModel):
-    """Part of another program's file: keys of its own are left alone."""
-
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
-
-
-_File = TypeVar("_File", bound=Loose)
-
-
-def read_json(kind: type[_File], path: Path) -> _File:
-    """Read and check a JSON file; InputError names the key that does not fit, and its value."""
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(str(path), f"cannot be read ({error.strerror})") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "file"
-        value = first["input"]
-        if isinstance(value, str | int | float) and first["loc"]:
-            key = f"{key} = {value!r:.80}"
-        raise InputError(str(path), f"{key}: {first['msg']}", code="bad_annotation") from error
-
-
 def unknown_label(path: Path, name: object) -> InputError:
     """Error for a label that is none of ours."""
     return InputError(
         str(path),
-        f"label {name!r} is none of {', '.join(STRUCTURES)}. Rename it, or remove it.",
+        f"label {name!r:.80} is none of {', '.join(STRUCTURES)}. Rename it, or remove it.",
         code="unknown_label",
     )
 
@@ -222,6 +204,17 @@ def check_shapes(image: LabelledImage, path: Path) -> None:
             "4 implant, 8 ossification (0-15)",
             code="unknown_label",
         )
+
+
+def check_stated_size(shape: tuple[int, int], radiograph: Radiograph, path: Path) -> None:
+    """InputError when labels are stated to be for an image of another size (rows, columns).
+
+    Asked before a mask of that size is made: any number can be stated.
+    """
+    if shape != radiograph.shape:
+        rows, columns = radiograph.shape
+        text = f"labels are for {shape[0]} x {shape[1]}, the image is {rows} x {columns}"
+        raise InputError(str(path), f"{text} (rows x columns)", code="size_mismatch")
 
 
 def read_image(path: Path, spacing_mm: float | None) -> Radiograph:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.errors import InputError, OutputError
+from hoseg.dicom.source import Limits, Source
+from hoseg.errors import InputError, MissingExtra, OutputError
 
 NIFTI = (".nii", ".nii.gz")
 
@@ -35,7 +36,8 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         raise InputError(
             str(path), f"mask has shape {values.shape}; expected one channel", code="bad_mask"
         )
-    whole = values.astype(np.uint8)
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.uint8)
     if not np.array_equal(whole, values):
         raise InputError(
             str(path), "mask values are not whole numbers in 0-255", code="unknown_label"
@@ -44,24 +46,38 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
 
 
 def read_nifti(path: Path) -> tuple[NDArray[np.generic], tuple[float, float]]:
-    """Image (row, column) and (row, column) spacing in mm of a 2D NIfTI file."""
-    import nibabel
+    """Image (row, column) and (row, column) spacing in mm of a 2D NIfTI file.
 
+    Raises
+    ------
+    MissingExtra
+        nibabel is not installed.
+    InputError
+        Not a NIfTI file of one 2D image of numbers.
+    """
+    try:
+        import nibabel
+    except ImportError as error:
+        text = f"{path}: NIfTI needs nibabel: pip install nibabel, or export PNG or TIFF"
+        raise MissingExtra(text) from error
     try:
         image = cast(nibabel.Nifti1Image, nibabel.load(path))
-        array = np.asarray(image.dataobj)
-    except (OSError, nibabel.filebasedimages.ImageFileError, EOFError, ValueError) as error:
-        raise InputError(
-            str(path), f"not a readable NIfTI file ({error})", code="corrupt"
-        ) from error
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[..., 0]
-    if array.ndim != 2:
-        raise InputError(
-            str(path), f"NIfTI of shape {array.shape}; expected one 2D image", code="bad_mask"
-        )
-    zooms = image.header.get_zooms()
-    return np.ascontiguousarray(array.T), (float(zooms[1]), float(zooms[0]))
+        shape = image.shape[:2]
+        flat = len(shape) == 2 and all(size == 1 for size in image.shape[2:])
+        if not flat or shape[0] * shape[1] > Limits().frame_pixels:
+            text = f"NIfTI of shape {image.shape}; expected one 2D image"
+            raise InputError(str(path), text, code="bad_mask")
+        array = np.asarray(image.dataobj).reshape(shape)
+        zooms = [float(zoom) for zoom in image.header.get_zooms()[:2]]
+    except InputError:
+        raise
+    except Exception as error:  # nibabel and zlib raise what they like on damaged files
+        text = f"not a readable NIfTI file ({error})"
+        raise InputError(str(path), text, code="corrupt") from error
+    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        text = f"NIfTI of {array.dtype}; expected numbers"
+        raise InputError(str(path), text, code="bad_mask")
+    return np.ascontiguousarray(array.T), (zooms[1], zooms[0])
 
 
 def write_picture(path: Path, image: NDArray[np.generic]) -> None:
@@ -72,7 +88,11 @@ def write_picture(path: Path, image: NDArray[np.generic]) -> None:
 
 
 def _read_picture(path: Path) -> NDArray[np.generic]:
-    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    data = Source(path, str(path)).read(Limits())
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:  # more pixels than OpenCV reads
+        values = None
     if values is None:
         raise InputError(str(path), "not a readable PNG or TIFF", code="corrupt")
     return values

@@ -13,6 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_LONGEST_NUMBER = 40  # bits
+_FARTHEST_PX = 1e6  # of a corner; fixed-point numbers end at 8e6
+
 
 def encode(mask: NDArray[np.bool_]) -> list[int]:
     """Counts of alternating runs of a mask (H, W), zeros first."""
@@ -25,13 +28,13 @@ def encode(mask: NDArray[np.bool_]) -> list[int]:
 
 def decode(counts: Sequence[int], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Mask (H, W) of counts; ValueError when they do not fill it exactly."""
-    runs = np.asarray(counts, np.int64)
-    if runs.size and (runs.min() < 0 or runs.sum() != shape[0] * shape[1]):
-        raise ValueError(f"runs sum to {runs.sum()}, the image has {shape[0] * shape[1]} pixels")
-    if not runs.size:
+    if not counts:
         raise ValueError("no runs")
-    values = np.arange(runs.size) % 2 == 1
-    return np.repeat(values, runs).reshape(shape, order="F")
+    total, pixels = sum(counts), shape[0] * shape[1]
+    if min(counts) < 0 or total != pixels:
+        raise ValueError(f"runs sum to {total}, the image has {pixels} pixels")
+    values = np.arange(len(counts)) % 2 == 1
+    return np.repeat(values, counts).reshape(shape, order="F")
 
 
 def compress(counts: Sequence[int]) -> str:
@@ -63,6 +66,8 @@ def expand(text: str) -> list[int]:
             x |= (bits & 0x1F) << shift
             more = bool(bits & 0x20)
             position, shift = position + 1, shift + 5
+            if shift > _LONGEST_NUMBER:
+                raise ValueError("a number in the string is too long")
             if not more and bits & 0x10:
                 x |= -1 << shift
         counts.append(x + (counts[-2] if len(counts) > 2 else 0))
@@ -73,12 +78,16 @@ def fill_polygons(polygons: Sequence[Sequence[float]], shape: tuple[int, int]) -
     """Mask (H, W) of polygons ``[x0, y0, x1, y1, ...]`` in pixel-corner coordinates.
 
     Corner coordinates put the centre of the first pixel at (0.5, 0.5), as COCO and LabelMe do.
-    Each polygon is filled by itself; they are united.
+    Each polygon is filled by itself; they are united. ValueError for what is no polygon.
     """
     mask = np.zeros(shape, np.uint8)
     bits = 8
     for flat in polygons:
+        if len(flat) % 2 or len(flat) < 6:
+            raise ValueError(f"a polygon of {len(flat)} numbers; expected x, y of three points")
         points = np.asarray(flat, np.float64).reshape(-1, 2) - 0.5
+        if not (np.abs(points) < _FARTHEST_PX).all():
+            raise ValueError(f"a polygon has a corner at {float(np.abs(points).max()):g} px")
         fixed = np.round(points * 2**bits).astype(np.int32)
         cv2.fillPoly(mask, [fixed], 1, shift=bits)
     return mask > 0

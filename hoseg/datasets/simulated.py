@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,15 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from hoseg.datasets.labelled import (
-    GradedHip,
-    LabelledImage,
-    LazyFilm,
-    Loose,
-    read_image,
-    read_json,
-)
+from hoseg.datasets.documents import Loose, has_columns, read_json, read_rows
+from hoseg.datasets.labelled import GradedHip, LabelledImage, LazyFilm, read_image
 from hoseg.datasets.pictures import read_mask
+from hoseg.datasets.places import inside, relative_name
 from hoseg.radiograph import Orientation, Side, Spacing, SpacingSource, View
 
 INDEX = "index.csv"
@@ -62,33 +56,31 @@ class FilmTruth(Loose):
 
     view: View = View.UNKNOWN
     side: Side = Side.UNKNOWN
-    spacing_mm: Annotated[float, Field(gt=0)]
+    spacing_mm: Annotated[float, Field(gt=0, lt=100)]
     orientation: OrientationTruth = OrientationTruth()
     hips: list[HipTruth] = Field(default_factory=list)
 
 
 def recognises(path: Path) -> bool:
     """Whether ``path`` was written by ``hoseg simulate``."""
-    index = path / INDEX
-    if not index.is_file():
-        return False
-    with index.open(newline="", encoding="utf-8") as stream:
-        return set(next(csv.reader(stream), [])) >= _COLUMNS
+    return has_columns(path / INDEX, _COLUMNS)
 
 
 def films(path: Path, spacing_mm: float | None = None) -> list[LazyFilm]:
     """Films in the order of the index; each is a patient of its own."""
-    with (path / INDEX).open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
     return [
         LazyFilm(
             case=row["name"],
             patient=row["name"],
-            path=path / row["image"],
+            path=_file(path, row["image"]),
             reader=partial(_read, path, row, spacing_mm),
         )
-        for row in rows
+        for row in read_rows(path / INDEX, _COLUMNS)
     ]
+
+
+def _file(root: Path, name: str) -> Path:
+    return inside(root, root / relative_name(name, root / INDEX))
 
 
 def read_truth(path: Path) -> FilmTruth:
@@ -97,20 +89,21 @@ def read_truth(path: Path) -> FilmTruth:
 
 
 def _read(root: Path, row: dict[str, str], spacing_mm: float | None) -> LabelledImage:
-    truth = read_truth(root / row["truth"])
+    truth = read_truth(_file(root, row["truth"]))
     mm = spacing_mm or truth.spacing_mm
-    radiograph = read_image(root / row["image"], None)
+    radiograph = read_image(_file(root, row["image"]), None)
     if radiograph.spacing is None:
         radiograph = replace(radiograph, spacing=Spacing(mm, mm, 0.0, SpacingSource.GEOMETRY))
     orientation = Orientation(truth.orientation.columns, truth.orientation.rows_to_feet, "user")
     radiograph = replace(radiograph, view=truth.view, side=truth.side, orientation=orientation)
-    ignore = root / row["masks"].replace("masks.png", "ignore.png")
+    masks = _file(root, row["masks"])
+    ignore = masks.with_name("ignore.png")
     return LabelledImage(
         case=row["name"],
         patient=row["name"],
         radiograph=radiograph,
-        masks=read_mask(root / row["masks"]),
-        ignore=read_mask(ignore) if ignore.exists() else None,
+        masks=read_mask(masks),
+        ignore=read_mask(inside(root, ignore)) if ignore.exists() else None,
         hips=tuple(_graded(hip) for hip in truth.hips if hip.on_film),
     )
 
