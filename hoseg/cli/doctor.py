@@ -18,6 +18,17 @@ PACKAGES = (
 )
 """Of the base install; those of the extras are in ``hoseg.extras``."""
 
+# command: (option, "" when it does nothing without, and the extra that it needs). All others need
+# the base install alone.
+NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "run": (("--device cuda", "gpu"), ("--parquet", "parquet")),
+    "export": (("--runtime", "export"),),
+    "train": (("", "train"),),
+    "evaluate": (("--device cuda", "gpu"),),
+    "bench": (("--device cuda", "gpu"),),
+}
+_SEGMENTING = ("run", "evaluate", "bench")
+
 
 @app.command()
 def doctor(
@@ -39,11 +50,11 @@ def doctor(
 
 
 def examine(device: str) -> dict[str, Any]:
-    """Versions, extras, runtimes, models and folders; nothing is downloaded or changed."""
+    """Versions, what commands lack, runtimes, models, folders; nothing is downloaded or changed."""
     import platform
 
     import hoseg
-    from hoseg.extras import EXTRAS, command, missing
+    from hoseg.cli.app import COMMANDS
     from hoseg.infer.derived import ONNX, cache_root
     from hoseg.infer.options import usable_cores
     from hoseg.infer.parity import processor_name
@@ -63,30 +74,52 @@ def examine(device: str) -> dict[str, Any]:
         }
         for entry in list_models()
     ]
-    extras = [
-        {
-            "extra": name,
-            "purpose": extra.purpose,
-            "missing": list(missing(name)),
-            "command": command(name),
-        }
-        for name, extra in EXTRAS.items()
-    ]
-    usable = any(not m["problem"] for m in models) and any(not r["problem"] for r in runtimes)
+    unusable = []
+    if not any(not model["problem"] for model in models):
+        unusable.append(_lack("", ["a model"], "set HOSEG_MODELS to a folder of model folders"))
+    if not any(not row["problem"] for row in runtimes):
+        unusable.append(_lack("", ["a runtime"], "pip install onnxruntime"))
+    on_cards = [row["problem"] for row in runtimes if "/cuda/" in row["runtime"]]
+    card = on_cards[0] if all(on_cards) else ""
     return {
-        "ready": usable,
+        "ready": not unusable,
         "hoseg": hoseg.__version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "processor": processor_name(),
         "usable_cores": usable_cores(),
         "packages": {name: _version(name) for name in _distributions()},
-        "extras": extras,
+        "commands": {name: _lacks(name, unusable, card) for name in COMMANDS},
         "runtimes": runtimes,
         "models": models,
         "cache": str(cache_root()),
         "cache_problem": _write_problem(cache_root()),
     }
+
+
+def _lack(option: str, missing: list[str], remedy: str) -> dict[str, Any]:
+    return {"option": option, "missing": missing, "remedy": remedy}
+
+
+def _lacks(command: str, unusable: list[dict[str, Any]], card: str) -> list[dict[str, Any]]:
+    """What a command lacks, for which of its options ("": for all it does), and what to do.
+
+    unusable: why nothing can be segmented here
+    card: why no graphics card can be used, or ""
+    """
+    from hoseg.extras import command as pip_install
+    from hoseg.extras import missing
+
+    absent = [name for name in PACKAGES if _version(name) is None]
+    base = [_lack("", absent, "pip install hoseg")] if absent else []
+    extras = [
+        _lack(option, list(missing(extra)), pip_install(extra))
+        for option, extra in NEEDS.get(command, ())
+        if missing(extra)
+    ]
+    if card and not extras and ("--device cuda", "gpu") in NEEDS.get(command, ()):
+        extras.append(_lack("--device cuda", ["a card"], card))
+    return [*base, *(unusable if command in _SEGMENTING else []), *extras]
 
 
 def _distributions() -> list[str]:
@@ -137,10 +170,13 @@ def _show(findings: dict[str, Any]) -> None:
     for name, version in findings["packages"].items():
         packages.add_row(name, version or Text("not installed", "yellow"))
     console.print(packages, soft_wrap=False)
-    console.print("Extras, beyond the base install:")
-    for row in findings["extras"]:
-        lack = f"lacks {', '.join(row['missing'])}: {row['command']}" if row["missing"] else ""
-        _line(console, f"{row['extra']}, for {row['purpose']}", lack, "installed")
+    console.print("Commands:")
+    for name, lacks in findings["commands"].items():
+        sentences = [
+            f"{lack['option']} lacks {', '.join(lack['missing'])}: {lack['remedy']}".strip()
+            for lack in lacks
+        ]
+        _line(console, name, "; ".join(sentences), "lacks nothing")
     console.print("Runtimes (each is judged against float32 torch before its first use):")
     for row in findings["runtimes"]:
         _line(console, row["runtime"], row["problem"], "can be used")

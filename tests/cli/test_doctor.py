@@ -30,6 +30,7 @@ def test_a_damaged_model_and_a_missing_driver_are_named(tmp_path, monkeypatch):
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 3
     assert "no NVIDIA driver" in result.output
+    assert "bench: lacks a model: set HOSEG_MODELS" in result.output
     assert "sha256" in result.output
     assert "cannot be segmented" in result.output
 
@@ -39,3 +40,38 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("HOSEG_CACHE", str(tmp_path / "file" / "cache"))
     result = CliRunner().invoke(app, ["--json"])
     assert "HOSEG_CACHE" in json.loads(result.stdout)["cache_problem"]
+
+
+def test_every_command_says_what_it_lacks_and_what_brings_it(tmp_path, monkeypatch):
+    from hoseg import extras
+    from hoseg.cli import doctor
+    from hoseg.cli.app import COMMANDS
+
+    assert set(doctor.NEEDS) <= set(COMMANDS)
+    assert {extra for needs in doctor.NEEDS.values() for _, extra in needs} == set(extras.EXTRAS)
+    make_model(tmp_path / "models" / "small-0")
+    monkeypatch.setenv("HOSEG_MODELS", str(tmp_path / "models"))
+    commands = json.loads(CliRunner().invoke(app, ["--json"]).stdout)["commands"]
+    assert list(commands) == list(COMMANDS)
+    assert commands["deidentify"] == []
+
+    gone = {"lightning", "pyarrow"}
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name in gone else name)
+    commands = json.loads(CliRunner().invoke(app, ["--json"]).stdout)["commands"]
+    assert commands["train"] == [
+        {"option": "", "missing": ["lightning"], "remedy": "pip install 'hoseg[train]'"}
+    ]
+    assert [lack for lack in commands["run"] if lack["option"] != "--device cuda"] == [
+        {"option": "--parquet", "missing": ["pyarrow"], "remedy": "pip install 'hoseg[parquet]'"}
+    ]
+    shown = CliRunner().invoke(app, []).output
+    assert "train: lacks lightning: pip install 'hoseg[train]'" in shown
+    assert "--parquet lacks pyarrow: pip install 'hoseg[parquet]'" in shown
+    assert "simulate: lacks nothing" in shown
+
+    without = {"pydicom"}
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name in without else "1")
+    monkeypatch.setattr("hoseg.segment.weights.search_path", lambda: iter([]))
+    shown = CliRunner().invoke(app, []).output
+    assert "deidentify: lacks pydicom: pip install hoseg" in shown
+    assert "evaluate: lacks pydicom: pip install hoseg; lacks a model: set HOSEG_MODELS" in shown
