@@ -1,11 +1,17 @@
-"""Decode randomly damaged files and count what happens.
+"""Decode randomly damaged files, or films as other programs write them, and count what happens.
 
     python scripts/fuzz_dicom.py --copies 2000 --seed 0 [FILE_OR_FOLDER ...]
+    python scripts/fuzz_dicom.py --kinds 3000 --seed 0
 
 Without files, pydicom's own test set is damaged, and some small pictures. Every copy is cut short,
 has bits flipped, bytes overwritten, a length field replaced, or a block removed or repeated. A copy
 passes when it is decoded or refused with a reason code; anything else (another exception, a crash,
 a decode that takes longer than the limit) is printed and makes the exit status 1.
+
+With ``--kinds`` so many films of known truth are made (``film_kinds``) in every transfer syntax by
+every encoder that is here (``film_encoders``), and a quarter as many pictures (``picture_kinds``).
+Each must be read as what it is, be refused where it has to be, or carry the note that belongs to
+what contradicts in it; the rest is printed and makes the exit status 1.
 """
 
 from __future__ import annotations
@@ -21,6 +27,9 @@ from pathlib import Path
 
 import numpy as np
 import pydicom.data
+from film_encoders import Coded, make_pool, missing
+from film_kinds import RESULTS, Outcome, try_film
+from picture_kinds import try_picture
 from PIL import Image
 
 from hoseg.dicom import Limits, Source, decode
@@ -151,17 +160,55 @@ def run(files: list[Path], copies: int, seed: int, limit_s: float) -> tuple[Coun
     return counts, slowest
 
 
+def run_kinds(pool: list[Coded], count: int, seed: int) -> list[Outcome]:
+    """Write each film of a pool in several kinds and read it, and a quarter as many pictures."""
+    with tempfile.TemporaryDirectory() as folder:
+        outcomes = []
+        for index in range(count):
+            rng = np.random.default_rng([seed, index])
+            outcomes.append(try_film(pool[index % len(pool)], rng, Path(folder)))
+        for index in range(count // 4):
+            rng = np.random.default_rng([seed, index, 1])
+            outcomes.append(try_picture(index, rng, Path(folder)))
+    return outcomes
+
+
+def report_kinds(outcomes: list[Outcome]) -> int:
+    """Print counts and every fault; the exit status."""
+    faults = [outcome for outcome in outcomes if outcome.is_fault]
+    for outcome in faults:
+        print(f"{outcome.result}: {outcome.film}, {outcome.kinds}: {outcome.detail}")
+    results = Counter(outcome.result for outcome in outcomes)
+    by_kind = Counter(kind for outcome in outcomes for kind in outcome.kinds)
+    codes = Counter(outcome.detail for outcome in outcomes if outcome.result == "refused")
+    encodings = {outcome.film for outcome in outcomes}
+    print(f"{len(outcomes)} films in {len(encodings)} encodings, {len(by_kind)} kinds")
+    for result in RESULTS:
+        print(f"{results[result]:6d}  {result}")
+    print("refused:", ", ".join(f"{n} {code}" for code, n in codes.most_common()))
+    print("kinds:", ", ".join(f"{n} {kind}" for kind, n in by_kind.most_common()))
+    if lost := missing():
+        print(f"not here: {', '.join(lost)}")
+    return int(bool(faults) or not outcomes)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--copies", type=int, default=2000)
+    parser.add_argument("--kinds", type=int, default=0, help="films of known truth instead")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit-s", type=float, default=10.0, help="time limit of one decode")
     options = parser.parse_args()
+    began = time.monotonic()
+    if options.kinds:
+        pool = make_pool(np.random.default_rng(options.seed), rounds=3)
+        status = report_kinds(run_kinds(pool, options.kinds, options.seed))
+        print(f"all {time.monotonic() - began:.0f} s")
+        return status
     paths = options.files
     if not paths:
         paths = [Path(pydicom.data.__file__).parent / "test_files"]
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         files = seeds([*paths, *example_pictures(Path(folder))])
         counts, slowest = run(files, options.copies, options.seed, options.limit_s)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_fragments, generate_frames
+
+from hoseg.dicom.codestream import coding_of
 
 ITEM = b"\xfe\xff\x00\xe0"
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -21,6 +24,9 @@ def frames_of(
 ) -> Iterator[bytes]:
     """Yield the frames of encapsulated pixel data.
 
+    A fragment that begins like a codestream begins a frame: offset tables and Number of Frames
+    are asked only where no fragment does.
+
     Parameters
     ----------
     value: items; a codestream without any is one frame
@@ -34,9 +40,14 @@ def frames_of(
     if not value.startswith(ITEM):
         yield value
         return
-    yield from generate_frames(
-        only_items(value), number_of_frames=frames, extended_offsets=extended
-    )
+    value = only_items(value)
+    pieces = list(generate_fragments(value))[1:]
+    starts = [index for index, piece in enumerate(pieces) if coding_of(piece) is not None]
+    if not starts or starts[0] != 0:
+        yield from generate_frames(value, number_of_frames=frames, extended_offsets=extended)
+        return
+    for start, end in pairwise([*starts, len(pieces)]):
+        yield pieces[start] if end == start + 1 else b"".join(pieces[start:end])
 
 
 def only_items(value: bytes) -> bytes:

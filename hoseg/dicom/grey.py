@@ -173,16 +173,16 @@ def _read_lut(item: Dataset, little: bool) -> Lut | None:
     if not (0 < entries <= _MAX_LUT_ENTRIES and 8 <= bits <= 16):
         return None
     try:
-        data = _lut_values(value_of(item, "LUTData"), entries, little)
+        data = _lut_values(value_of(item, "LUTData"), entries, bits, little)
     except CONVERSION_ERRORS:
         return None
     return None if data.size < entries else (data[:entries], first)
 
 
-def _lut_values(raw: object, entries: int, little: bool) -> NDArray[np.float64]:
+def _lut_values(raw: object, entries: int, bits: int, little: bool) -> NDArray[np.float64]:
     """Return LUT entries from US values or from OW bytes (8-bit entries may be packed)."""
     if isinstance(raw, bytes):
-        wide = len(raw) >= 2 * entries
+        wide = bits > 8 or len(raw) >= 2 * entries
         return np.frombuffer(raw, ("<u2" if little else ">u2") if wide else "u1").astype(np.float64)
     data = np.atleast_1d(np.asarray(raw, np.float64))
     return data if np.isfinite(data).all() else np.zeros(0)

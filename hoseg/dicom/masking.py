@@ -49,10 +49,18 @@ def _unpadded(dataset: Dataset, stored: NDArray[Any]) -> Mask | None:
     if value is None:
         return None
     limit = whole_of(dataset, "PixelPaddingRangeLimit")
-    low, high = sorted((value, value if limit is None else limit))
+    value, limit = (_with_sign_of(stored, n) for n in (value, value if limit is None else limit))
+    low, high = sorted((value, limit))
     if low == high:
         return np.asarray(stored != low)
     return np.asarray((stored < low) | (stored > high))
+
+
+def _with_sign_of(stored: NDArray[Any], value: int) -> int:
+    """Bring a number of 16 bits that was written with the other sign into the range of pixels."""
+    if np.issubdtype(stored.dtype, np.signedinteger):
+        return value - 65536 if value > 32767 and stored.dtype.itemsize <= 2 else value
+    return value + 65536 if value < 0 else value
 
 
 def _shutter(dataset: Dataset, kind: str, shape: tuple[int, int], notes: list[Note]) -> Mask | None:

@@ -167,6 +167,20 @@ def test_fewer_or_more_frames_than_stated_are_said(tmp_path):
             assert ("frames_contradict" in codes(radiograph)) is (stated != held)
 
 
+@pytest.mark.parametrize("stated", [1, 2, 3, 4])
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_a_frame_in_fragments_is_one_frame_whatever_is_stated(parts, stated, tmp_path):
+    frame = bytes(ENCODERS[SYNTAX](film()))
+    size = len(frame) // parts // 2 * 2
+    pieces = [frame[i * size : (i + 1) * size] for i in range(parts - 1)]
+    pieces.append(frame[(parts - 1) * size :])
+    ds = compress(dataset(film(), NumberOfFrames=stated), SYNTAX, *pieces)
+    ds.PixelData = pydicom.encaps.encapsulate(pieces, has_bot=False)
+    got = read_one(ds, tmp_path)
+    np.testing.assert_array_equal(got.pixels, film())
+    assert ("frames_contradict" in codes(got)) is (stated != 1)
+
+
 def test_photometric_interpretation_in_lower_case_or_absent(tmp_path):
     for stated, inverted, note in (("monochrome1", True, False), ("GREY", False, True)):
         got = read_one(dataset(film(), PhotometricInterpretation=stated), tmp_path)

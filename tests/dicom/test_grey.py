@@ -70,6 +70,12 @@ def test_a_short_lut_is_said(tmp_path):
     assert got.display.window == (800, 1600)
 
 
+def test_half_a_lut_is_not_taken_for_one_of_bytes(tmp_path):
+    """Entries of 16 bits, half of them there: as many bytes as there should be entries."""
+    ds = dataset(film(), VOILUTSequence=Sequence([lut_item(ramp(2048), 0, stated=4096)]))
+    assert "voi_lut_ignored" in codes(read_one(ds, tmp_path))
+
+
 @pytest.mark.parametrize(
     "attributes",
     [

@@ -34,6 +34,19 @@ def test_padding_value_and_range():
     np.testing.assert_array_equal(valid, stored > 10)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "black", "vr", "written"),
+    [("i2", -2048, "US", 63488), ("i2", -2048, "SS", -2048), ("u2", 40000, "SS", -25536)],
+)
+def test_padding_written_with_the_other_sign(dtype, black, vr, written):
+    stored = np.full((20, 30), 5, dtype)
+    stored[:5] = black
+    ds = Dataset()
+    ds.add_new("PixelPaddingValue", vr, written)
+    valid, _ = find_valid(ds, stored)
+    np.testing.assert_array_equal(valid, stored != black)
+
+
 def test_rectangle_hides_its_edges():
     ds = make(
         ShutterShape="RECTANGULAR",
