@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,18 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.grade import GradingModels, HipFinding, combine, grade, read_grading_models
+from hoseg.grade.stored import on_stored_pixels
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import prepare
 from hoseg.imaging.quality import GateResult, check_attributes, check_picture, check_segmentation
-from hoseg.imaging.reading import Reading, dense_bright, is_turned
+from hoseg.imaging.reading import Reading, dense_bright, greys_flipped
+from hoseg.imaging.turn import Turn, stored_orientation, turn_of
 from hoseg.infer.predictor import Options, Predictor, Segmenter
-from hoseg.infer.trial import segment
+from hoseg.infer.trial import segment, stand_upright
 from hoseg.radiograph import Note, Prepared, Radiograph, Structure
+from hoseg.reasons import Reason
 from hoseg.report.overlay import Contours, Overlay, overlay, side_name, trace_contours
-from hoseg.report.schema import ResultFile, result_for_image
+from hoseg.report.schema import ResultFile, SourceImage, result_for_image
 from hoseg.segment.weights import Model
 
-TURNED = (
+GREYS_FLIPPED = (
     "Shown with grey levels inverted: as the file has it, bone would be dark. "
     "Compare with the original."
 )
@@ -31,17 +34,19 @@ TURNED = (
 
 @dataclass(frozen=True, eq=False)
 class ImageResult:
-    """What became of one radiograph.
+    """What became of one radiograph. Pictures and points are those of the film as it is stored.
 
     result: the record of it, as ``result.json`` holds it
     prepared: as the network saw it, None when the gate stopped the film before that
     reading: with what the network found, None when the gate stopped it before the network
+    turn: how the film was turned upright for ``prepared`` and ``reading``; None = not at all
     """
 
     radiograph: Radiograph
     result: ResultFile
     prepared: Prepared | None = None
     reading: Reading | None = None
+    turn: Turn | None = None
 
     @classmethod
     def of(
@@ -66,32 +71,36 @@ class ImageResult:
     def grey(self) -> NDArray[np.uint8]:
         """(H, W) the film as displayed, dense bright, whatever the file says of its polarity."""
         if self.reading is not None:
-            return self.reading.grey
+            return self._back(self.reading.grey)
         film, prepared = self.radiograph, self.prepared
         return display(film if prepared is None else dense_bright(film, prepared))
 
     @property
-    def turned(self) -> bool:
+    def greys_flipped(self) -> bool:
         """Whether the film is shown with its grey levels inverted against what the file says."""
-        return self.prepared is not None and is_turned(self.radiograph, self.prepared)
+        return self.prepared is not None and greys_flipped(self.radiograph, self.prepared)
 
     @cached_property
     def contours(self) -> Contours:
         """Outlines of every structure, for all the pictures that show them."""
-        return trace_contours(self.masks(), None if self.reading is None else self.reading.layers)
+        upright = self.reading if self.turn is None else None
+        return trace_contours(self.masks(), None if upright is None else upright.layers)
 
     def masks(self) -> NDArray[np.uint8]:
         """(H, W) uint8 bits of ``Structure`` on the original grid; zeros without a segmentation."""
         if self.reading is None:
             return np.zeros(self.radiograph.shape, np.uint8)
-        return self.reading.segmentation.masks
+        return self._back(self.reading.segmentation.masks)
+
+    def _back(self, upright: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return upright if self.turn is None else self.turn.picture_back(upright)
 
     def overlay(self) -> Overlay:
         """Draw the result on the film."""
         hips = self.result.hips
         remarks = [self.result.sentence] if self.result.status != "graded" else []
-        if self.turned:
-            remarks.append(TURNED)
+        if self.greys_flipped:
+            remarks.append(GREYS_FLIPPED)
         remarks += [f"{side_name(hip.side)} · {hip.summary}" for hip in hips]
         return overlay(
             self.radiograph, self.masks(), hips, tuple(remarks), self.grey, self.contours
@@ -159,11 +168,27 @@ class Pipeline:
         return StudyResult(images, tuple(hip.finding for hip in hips))
 
     def read(self, radiograph: Radiograph) -> ImageResult:
-        """Read one radiograph."""
-        prepared = self.examine(radiograph)
+        """Read one radiograph: upright, whichever way it is stored."""
+        turn = turn_of(radiograph)
+        film = turn.film(radiograph)
+        prepared = self.examine(film)
         if isinstance(prepared, ImageResult):
-            return prepared
-        return self.conclude(segment(self.predictor, radiograph, prepared))
+            return _as_stored(prepared, radiograph, turn)
+        reading = segment(self.predictor, film, prepared)
+        quarters, upright = stand_upright(self.predictor, reading)
+        if quarters == 0:
+            return _as_stored(self.conclude(reading), radiograph, turn)
+        if film.orientation.source != "assumed":
+            gate = GateResult(Reason.ORIENTATION_CONTRADICTED, _CONTRADICTED.format(90 * quarters))
+            result = _stopped(film, gate, prepared, reading)
+            return _as_stored(result, radiograph, turn)
+        turn = turn.then(quarters)
+        note = Note("turned_by_picture", _TURNED.format(90 * quarters))
+        kept = (n for n in radiograph.notes if n.code != "orientation_assumed")
+        radiograph = replace(
+            radiograph, orientation=stored_orientation(turn, "picture"), notes=(*kept, note)
+        )
+        return _as_stored(self.conclude(upright), radiograph, turn)
 
     def examine(self, radiograph: Radiograph) -> Prepared | ImageResult:
         """Prepare a film for the network, or say why it does not get there."""
@@ -202,6 +227,32 @@ def grading_models_of(models: Sequence[Model]) -> GradingModels:
         return GradingModels()
     (model,) = models
     return read_grading_models(model.card.classes, model.files, str(model.path))
+
+
+_CONTRADICTED = (
+    "by the bones the film lies {} degrees from where its attributes say: sides cannot be trusted"
+)
+_TURNED = (
+    "Nothing says how the film lies; by its bones it lies {} degrees clockwise: sides and class "
+    "are those of the film turned upright."
+)
+
+
+def _as_stored(image: ImageResult, stored: Radiograph, turn: Turn) -> ImageResult:
+    """The result of an upright film, as that of the film as it is stored."""
+    if turn.quarters == 0:
+        return replace(image, radiograph=stored)
+    ratio = 1.0
+    if stored.spacing is not None and turn.quarters % 2:
+        ratio = stored.spacing.row_mm / stored.spacing.column_mm
+    result = image.result.model_copy(
+        update={
+            "image": SourceImage.of(stored),
+            "hips": tuple(on_stored_pixels(hip, turn, ratio) for hip in image.result.hips),
+            "notes": (*stored.notes, *image.result.notes[len(image.radiograph.notes) :]),
+        }
+    )
+    return replace(image, radiograph=stored, result=result, turn=turn)
 
 
 def _stopped(

@@ -133,12 +133,15 @@ class Orientation:
 
     columns: patient side towards which the column index grows (left on a standard AP film)
     rows_to_feet: whether the row index grows towards the feet
-    source: "attribute", "marker", "user" or "assumed"
+    source: "attribute", "presentation", "picture", "marker", "user" or "assumed"
+    transposed: the film lies on its side: ``columns`` is then the side towards which the ROW index
+        grows, and ``rows_to_feet`` whether the COLUMN index grows towards the feet
     """
 
     columns: Side = Side.LEFT
     rows_to_feet: bool = True
     source: str = "assumed"
+    transposed: bool = False
 
 
 @dataclass(frozen=True)

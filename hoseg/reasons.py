@@ -85,6 +85,11 @@ class Reason(StrEnum):
     NOT_A_HIP = "not_a_hip", "abstained", "no hip was found in the picture"
     NO_PELVIS = "no_pelvis", "abstained", "no pelvis was found"
     NO_FEMUR = "no_femur", "abstained", "no femur was found"
+    ORIENTATION_CONTRADICTED = (
+        "orientation_contradicted",
+        "abstained",
+        "the bones lie otherwise than the attributes say: sides cannot be trusted",
+    )
     IMPLAUSIBLE_SIZE = "implausible_size", "abstained", "bones are too large or too small in mm"
 
 

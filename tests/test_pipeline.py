@@ -11,7 +11,7 @@ from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, write_class_model
 from hoseg.grade.closeup import ATTACHMENT, HIP
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import Assume, prepare
-from hoseg.pipeline import TURNED, ImageResult, grading_models_of
+from hoseg.pipeline import GREYS_FLIPPED, ImageResult, grading_models_of
 from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource
 from hoseg.report.schema import result_for_image
 from hoseg.segment.card import read_card
@@ -40,7 +40,7 @@ def shown(radiograph: Radiograph, inverted: bool) -> ImageResult:
 def test_bone_is_shown_bright_even_where_the_file_would_show_it_dark(stated):
     radiograph = replace(film(inverted=True), display=Display((2048.0, 3000.0), inverted=stated))
     image = shown(radiograph, inverted=True)
-    assert image.turned is not stated
+    assert image.greys_flipped is not stated
     assert image.grey[300, 150] > image.grey[300, 400]
 
 
@@ -50,9 +50,9 @@ def test_a_lut_that_inverts_turns_the_film_and_that_is_said(inverted):
     radiograph = film(inverted=inverted)
     radiograph = replace(radiograph, display=Display(lut=falling, inverted=inverted))
     image = shown(radiograph, inverted=inverted)
-    assert image.turned
+    assert image.greys_flipped
     assert image.grey[300, 150] > image.grey[300, 400]
-    assert not shown(film(inverted=False), inverted=False).turned
+    assert not shown(film(inverted=False), inverted=False).greys_flipped
 
 
 def test_a_film_turned_against_its_file_says_so_on_its_overlay():
@@ -60,7 +60,7 @@ def test_a_film_turned_against_its_file_says_so_on_its_overlay():
     assert np.array_equal(upright.grey, display(upright.radiograph))
     plain, told = upright.overlay(), turned.overlay()
     assert told.strip.shape[0] > plain.strip.shape[0]
-    assert "inverted" in TURNED
+    assert "inverted" in GREYS_FLIPPED
     # The same film stored the other way round gives the same picture, but for rounding.
     difference = told.film.astype(int) - plain.film
     assert np.abs(difference).max() <= 1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hoseg.datasets.places import check_case
 from hoseg.errors import InputError
+from hoseg.imaging.turn import Turn, Value, turn_of
 from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure
 
 ALL_STRUCTURES = 15
@@ -69,36 +70,53 @@ class LabelledImage:
     notes: tuple[str, ...] = ()
 
 
+def upright(image: LabelledImage) -> LabelledImage:
+    """The same film turned by quarters until the patient's head is up, as its orientation says."""
+    turn = turn_of(image.radiograph)
+    if turn.quarters == 0:
+        return image
+    back = Turn(-turn.quarters % 4, turn.upright_shape)  # what is back for it, is upright for us
+
+    def moved(centre: tuple[float, float] | None) -> tuple[float, float] | None:
+        return None if centre is None else back.point_back(centre)
+
+    return replace(
+        image,
+        radiograph=turn.film(image.radiograph),
+        masks=None if image.masks is None else turn.picture(image.masks),
+        ignore=None if image.ignore is None else turn.picture(image.ignore),
+        hips=tuple(replace(hip, centre_px=moved(hip.centre_px)) for hip in image.hips),
+    )
+
+
 def usual_way_up(image: LabelledImage) -> LabelledImage:
     """Return the same film with the patient's left on the right and the head up.
 
     Pictures and label files do not say how a film lies: who reads them assumes this. A film whose
     own orientation is assumed stays as it is.
     """
+    image = upright(image)
     film = image.radiograph
-    across = film.orientation.columns is Side.RIGHT
-    over = not film.orientation.rows_to_feet
-    if film.orientation.source == "assumed" or not (across or over):
+    if film.orientation.source == "assumed" or film.orientation.columns is not Side.RIGHT:
         return image
-    step = (slice(None, None, -1 if over else 1), slice(None, None, -1 if across else 1))
-    rows, columns = film.shape
+    last = film.shape[1] - 1
+
+    def mirrored(pixels: NDArray[Value]) -> NDArray[Value]:
+        return np.ascontiguousarray(pixels[:, ::-1])
 
     def moved(centre: tuple[float, float] | None) -> tuple[float, float] | None:
-        if centre is None:
-            return None
-        row, column = centre
-        return (rows - 1 - row if over else row, columns - 1 - column if across else column)
+        return None if centre is None else (centre[0], last - centre[1])
 
     return replace(
         image,
         radiograph=replace(
             film,
-            pixels=np.ascontiguousarray(film.pixels[step]),
-            valid=None if film.valid is None else np.ascontiguousarray(film.valid[step]),
-            orientation=replace(film.orientation, columns=Side.LEFT, rows_to_feet=True),
+            pixels=mirrored(film.pixels),
+            valid=None if film.valid is None else mirrored(film.valid),
+            orientation=replace(film.orientation, columns=Side.LEFT),
         ),
-        masks=None if image.masks is None else np.ascontiguousarray(image.masks[step]),
-        ignore=None if image.ignore is None else np.ascontiguousarray(image.ignore[step]),
+        masks=None if image.masks is None else mirrored(image.masks),
+        ignore=None if image.ignore is None else mirrored(image.ignore),
         hips=tuple(replace(hip, centre_px=moved(hip.centre_px)) for hip in image.hips),
     )
 
@@ -141,10 +159,10 @@ class LazyFilm:
         check_case(self.case, self.path)
 
     def read(self) -> LabelledImage:
-        """Decode image and labels."""
+        """Decode image and labels, and turn both upright where the image says how it lies."""
         image = self.reader()
         check_shapes(image, self.path)
-        return replace(image, case=self.case, split=self.split)
+        return replace(upright(image), case=self.case, split=self.split)
 
 
 @dataclass(frozen=True)

@@ -155,14 +155,21 @@ def find_view(
 def find_orientation(dataset: Dataset) -> tuple[Orientation, tuple[Note, ...]]:
     """Read Patient Orientation (0020,0020): directions of the rows and of the columns.
 
+    Any turn and flip of a frontal film is taken as it is stated (PS3.3 C.7.6.1.1.1: the direction
+    of the first row towards its end, then of the first column).
+
     Raises nothing: what cannot be read is assumed to be a standard AP film, and said.
     """
     stated = tuple(part.upper()[:1] for part in texts_of(dataset, "PatientOrientation"))
     if len(stated) == 2 and stated[0] in _SIDES and stated[1] in ("F", "H"):
         return Orientation(_SIDES[stated[0]], stated[1] == "F", "attribute"), ()
+    if len(stated) == 2 and stated[1] in _SIDES and stated[0] in ("F", "H"):
+        side, to_feet = _SIDES[stated[1]], stated[0] == "F"
+        return Orientation(side, to_feet, "attribute", transposed=True), ()
     if len(stated) == 2 and all(stated):
-        text = f"Patient Orientation {stated} is not a frontal film with the head up or down."
-        return Orientation(), (Note("orientation_unusual", text),)
+        text = f"Patient Orientation {stated} is not that of a frontal film."
+        columns = _SIDES.get(stated[0], Side.UNKNOWN)
+        return Orientation(columns, True, "attribute"), (Note("orientation_unusual", text),)
     text = "Patient Orientation is missing; assumed: patient's left on the right, head up."
     return Orientation(), (Note("orientation_assumed", text),)
 

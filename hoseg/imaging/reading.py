@@ -54,14 +54,14 @@ class Reading:
         return display(dense_bright(self.radiograph, self.prepared))
 
 
-def is_turned(radiograph: Radiograph, prepared: Prepared) -> bool:
+def greys_flipped(radiograph: Radiograph, prepared: Prepared) -> bool:
     """Whether the polarity that was found contradicts the one that the file states."""
     return prepared.inverted != radiograph.display.small_is_bright
 
 
 def dense_bright(radiograph: Radiograph, prepared: Prepared) -> Radiograph:
     """The film to be shown with bone bright: readers compare films that way round."""
-    if not is_turned(radiograph, prepared):
+    if not greys_flipped(radiograph, prepared):
         return radiograph
     shown = radiograph.display
     return replace(radiograph, display=replace(shown, inverted=not shown.inverted))

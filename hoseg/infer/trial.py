@@ -1,4 +1,4 @@
-"""Ask the network what a film does not say: which way round its greys go, and how large it is.
+"""Ask the network what a film does not say: how its greys go, how large it is, which end is up.
 
 A network that was shown bones of the right size and polarity is surer of their outlines than one
 that was not. On 80 simulated films its doubt pointed to the right polarity every time; on 29
@@ -14,8 +14,9 @@ import numpy as np
 
 from hoseg.imaging.prepare import Assume, prepare
 from hoseg.imaging.reading import Reading
+from hoseg.imaging.turn import Turn, possible_quarters
 from hoseg.infer.predictor import Segmenter
-from hoseg.radiograph import Note, Prepared, Radiograph, Segmentation
+from hoseg.radiograph import Note, Orientation, Prepared, Radiograph, Segmentation
 
 SCALE_ASSUMED = "scale_assumed"
 POLARITY_UNCERTAIN = "polarity_uncertain"
@@ -24,6 +25,12 @@ POLARITY_FLIPPED = "polarity_flipped"
 
 LONG_SIDES_MM = (400.0, 280.0, 200.0, 140.0)
 """Long sides of the exposed field to try: from a pelvis to a single hip on fluoroscopy."""
+
+AS_SURE, SURER = 1.05, 0.85
+"""A turned film is taken for upright when its expected error is at most the first of these
+multiples of that before; the second, where the film may have been upright as it was. Of 16 simulated
+AP films one is seen as surely upside down as upright; frog-leg films whose thighs point up or aside
+reach 1.14 and more when they are turned for that."""
 
 
 def segment(segmenter: Segmenter, radiograph: Radiograph, prepared: Prepared) -> Reading:
@@ -51,6 +58,41 @@ def segment(segmenter: Segmenter, radiograph: Radiograph, prepared: Prepared) ->
         best = _surer(segmenter, best, Assume(not prepared.inverted, _long_side_mm(best)))
         best = replace(best, prepared=_settled(best.prepared, radiograph.display.inverted))
     return best
+
+
+def stand_upright(segmenter: Segmenter, reading: Reading) -> tuple[int, Reading]:
+    """Turn a film whose bones lie otherwise than an upright patient's, where that makes sense.
+
+    Only a film whose femora do not hang clearly below its pelvis passes through the network again;
+    one whose file says how it lies, only where the bones contradict that.
+
+    Returns
+    -------
+    Quarter turns counterclockwise, 0 to 3, and the reading of the film so turned.
+    """
+    possible = possible_quarters(reading.segmentation.probabilities)
+    upright = 0 in possible
+    if upright and reading.radiograph.orientation.source != "assumed":
+        return 0, reading
+    best = (0, reading)
+    least = (SURER if upright else AS_SURE) * expected_error(reading.segmentation)
+    for quarters in possible:
+        if quarters == 0:
+            continue
+        turned = _turned(segmenter, reading, quarters)
+        if expected_error(turned.segmentation) <= least:
+            best, least = (quarters, turned), expected_error(turned.segmentation)
+    return best
+
+
+def _turned(segmenter: Segmenter, reading: Reading, quarters: int) -> Reading:
+    """The reading of a film turned by some quarters."""
+    film = Turn(quarters, reading.radiograph.shape).film(reading.radiograph)
+    film = replace(film, orientation=Orientation(source="picture"))
+    assume = Assume(reading.prepared.inverted, _long_side_mm(reading))
+    prepared = prepare(film, segmenter.spacing_mm, assume)
+    (found,) = segmenter.predict([prepared])
+    return Reading(film, replace(prepared, notes=reading.prepared.notes), found)
 
 
 def expected_error(found: Segmentation) -> float:

@@ -172,7 +172,9 @@ def patient_orientation(result: ResultFile) -> list[str]:
     image = result.image
     if image is None or image.orientation_source == "assumed":
         return []
-    return ["R" if image.columns_to is Side.RIGHT else "L", "F" if image.rows_to_feet else "H"]
+    across = "R" if image.columns_to is Side.RIGHT else "L"
+    along = "F" if image.rows_to_feet else "H"
+    return [along, across] if image.transposed else [across, along]
 
 
 def carry_character_set(dataset: Dataset, source: Dataset) -> None:

@@ -38,6 +38,11 @@ class SourceImage(_Strict):
     view: View
     columns_to: Side = Field(description="patient side towards which the column index grows")
     rows_to_feet: bool = True
+    transposed: bool = Field(
+        default=False,
+        description="the film lies on its side: columns_to and rows_to_feet are "
+        "those of the picture with its axes exchanged",
+    )
     orientation_source: str = "assumed"
     spacing: Spacing | None = None
     patient_id: str = ""
@@ -64,6 +69,7 @@ class SourceImage(_Strict):
             view=radiograph.view,
             columns_to=radiograph.orientation.columns,
             rows_to_feet=radiograph.orientation.rows_to_feet,
+            transposed=radiograph.orientation.transposed,
             orientation_source=radiograph.orientation.source,
             spacing=radiograph.spacing,
             **{name: value for name, value in attributes.items() if name in cls.model_fields},
