@@ -76,7 +76,7 @@ def test_sides_and_classes_do_not_depend_on_how_a_film_is_stored(
         want = expected[side].landmarks.head_px
         turn = Turn(quarters, image.radiograph.shape)
         there = turn.point_back((want[0], upright.shape[1] - 1 - want[1] if mirrored else want[1]))
-        assert np.hypot(row - there[0], column - there[1]) < 4
+        assert np.hypot(row - there[0], column - there[1]) < (8 if mirrored else 4)
 
 
 @pytest.mark.slow

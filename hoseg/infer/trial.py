@@ -28,9 +28,9 @@ LONG_SIDES_MM = (400.0, 280.0, 200.0, 140.0)
 
 AS_SURE, SURER = 1.05, 0.85
 """A turned film is taken for upright when its expected error is at most the first of these
-multiples of that before; the second, where the film may have been upright as it was. Of 16 simulated
-AP films one is seen as surely upside down as upright; frog-leg films whose thighs point up or aside
-reach 1.14 and more when they are turned for that."""
+multiples of that before; the second, where the film may have been upright as it was. Of 16
+simulated AP films one is seen as surely upside down as upright; frog-leg films whose thighs point
+up or aside reach 1.14 and more when they are turned for that."""
 
 
 def segment(segmenter: Segmenter, radiograph: Radiograph, prepared: Prepared) -> Reading:
