@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hoseg.datasets.labelled import Dataset, LabelledFilm, LabelledImage
+from hoseg.dicom import exif
 from hoseg.errors import InputError
 from hoseg.radiograph import STRUCTURES, Structure
 
@@ -24,8 +25,8 @@ class Finding:
 
     severity: "error" makes the film unusable or a result wrong, "warning" deserves a look
     code: ``size_mismatch``, ``unknown_label``, ``empty_mask``, ``empty_ossification``,
-        ``no_area``, ``patient_leak``, ``wrong_spacing``, ``no_spacing``, ``duplicate``, or the
-        code of the error that reading raised
+        ``no_area``, ``patient_leak``, ``exif_applied``, ``wrong_spacing``, ``no_spacing``,
+        ``duplicate``, or the code of the error that reading raised
     case, path: where
     """
 
@@ -97,6 +98,10 @@ def check_image(film: LabelledFilm, image: LabelledImage) -> Iterator[Finding]:
         yield _finding("warning", "no_area", film, note)
     if image.masks is None:
         return
+    if any(note.code == exif.APPLIED for note in image.radiograph.notes):
+        text = "EXIF turns this picture: masks are taken to lie on it as it is shown, unless their "
+        text += "size says otherwise. Look at one, or export the picture without the tag."
+        yield _finding("warning", exif.APPLIED, film, text)
     if not image.masks.any():
         yield _finding("error", "empty_mask", film, "no structure is labelled")
         return

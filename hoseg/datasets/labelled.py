@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.datasets.places import check_case
+from hoseg.dicom import exif
 from hoseg.errors import InputError
 from hoseg.imaging.turn import Turn, Value, turn_of
 from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure
@@ -160,7 +161,7 @@ class LazyFilm:
 
     def read(self) -> LabelledImage:
         """Decode image and labels, and turn both upright where the image says how it lies."""
-        image = self.reader()
+        image = masks_as_shown(self.reader(), self.path)
         check_shapes(image, self.path)
         return replace(upright(image), case=self.case, split=self.split)
 
@@ -201,6 +202,24 @@ def unknown_label(path: Path, name: object) -> InputError:
         f"label {name!r:.80} is none of {', '.join(STRUCTURES)}. Rename it, or remove it.",
         code="unknown_label",
     )
+
+
+def masks_as_shown(image: LabelledImage, path: Path) -> LabelledImage:
+    """Turn masks that were drawn on a picture as it is stored, where EXIF has it shown turned.
+
+    The size tells: masks of the size of the stored picture lie on that. Where both sizes are the
+    same, masks are taken to lie on the picture as it is shown (``hoseg dataset check`` warns).
+    """
+    if all(note.code != exif.APPLIED for note in image.radiograph.notes):
+        return image
+    shape, orientation = image.radiograph.shape, exif.orientation_of(path.read_bytes())
+
+    def shown(mask: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
+        if mask is None or mask.shape == shape or mask.shape != shape[::-1]:
+            return mask
+        return exif.as_shown(mask, orientation)
+
+    return replace(image, masks=shown(image.masks), ignore=shown(image.ignore))
 
 
 def check_shapes(image: LabelledImage, path: Path) -> None:

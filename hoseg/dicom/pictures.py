@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from hoseg.dicom.codecs import decode_frame
 from hoseg.dicom.codestream import Coding, Truncated, frame_size
+from hoseg.dicom.exif import APPLIED, as_shown, orientation_of
 from hoseg.dicom.pixels import grey_of_colour
 from hoseg.dicom.read import silence_warnings
 from hoseg.dicom.source import Limits, Source
@@ -65,6 +66,7 @@ def read_picture(data: bytes, source: Source, limits: Limits) -> Radiograph:
         read = read_tiff(data, source, limits) if kind == "TIFF" else None
         if kind == "JPEG":
             read = _read_rare_jpeg(data, source, limits)
+        shown = read is None and kind == "TIFF"  # Pillow turns a TIFF itself
         if read is None:
             read = _read_by_pillow(data, kind or "PNG", source, limits)
         pixels, notes = read
@@ -79,6 +81,11 @@ def read_picture(data: bytes, source: Source, limits: Limits) -> Radiograph:
     except _PICTURE_ERRORS as error:
         text = f"the {kind} cannot be decoded ({type(error).__name__}: {error}); export it again"
         raise source.fail(Reason.CORRUPT, text) from error
+    orientation = orientation_of(data)
+    if orientation > 1:
+        pixels = pixels if shown else as_shown(pixels, orientation)
+        text = f"Turned as its EXIF orientation ({orientation}) says; masks lie on it as shown."
+        notes += (Note(APPLIED, text),)
     notes += (
         Note("side_missing", "A picture does not state the side."),
         Note("view_missing", "A picture does not state the projection."),

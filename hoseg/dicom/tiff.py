@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -99,8 +100,7 @@ def _film_of(page: tifffile.TiffPage) -> Pixels:
     bits = 8 if page.bitspersample == 1 else page.bitspersample
     if page.photometric == _WHITE_IS_ZERO:
         pixels = _inverted(pixels, bits)
-    tag = page.tags.get(_ORIENTATION)
-    return _usual_type(upright(pixels, 1 if tag is None else int(tag.value)))
+    return _usual_type(pixels)
 
 
 def _inverted(pixels: Pixels, bits: int) -> Pixels:
@@ -124,18 +124,14 @@ def _usual_type(pixels: Pixels) -> Pixels:
     raise ValueError(f"pixels of type {pixels.dtype} are no grey levels")
 
 
-def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror an image (H, W, ...) as the tag Orientation (274) says it is to be shown.
-
-    orientation: 1 to 8 as in TIFF 6.0 and EXIF; anything else stands for 1
-    """
-    if orientation in (5, 6, 7, 8):
-        pixels = np.swapaxes(pixels, 0, 1)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    return pixels
+def orientation_tag(data: bytes) -> int:
+    """Value of the tag Orientation (274) of the first page; 1 where it is absent or unreadable."""
+    tifffile = _tifffile()
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            return int(file.pages.first.tags.valueof(_ORIENTATION, default=1))
+    except (tifffile.TiffFileError, ValueError, TypeError, LookupError, struct.error):
+        return 1
 
 
 @cache

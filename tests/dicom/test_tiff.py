@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from hoseg.dicom.tiff import upright
+from hoseg.dicom.exif import as_shown
 from hoseg.errors import InputError
 from hoseg.reasons import Reason
 
@@ -173,7 +173,7 @@ def test_orientation_as_pillow_applies_it(tmp_path, orientation):
     picture.getexif()[274] = orientation
     expected = np.asarray(ImageOps.exif_transpose(picture))
     np.testing.assert_array_equal(one(path).pixels, expected)
-    np.testing.assert_array_equal(upright(pixels, orientation), expected)
+    np.testing.assert_array_equal(as_shown(pixels, orientation), expected)
 
 
 @pytest.mark.parametrize("compression", [None, "lzw", "zlib"])
