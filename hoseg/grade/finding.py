@@ -173,7 +173,10 @@ class HipFinding(_Record):
         description="system: nearest change of a number that would change the class",
     )
     trace: tuple[TraceLine, ...] = ()
-    side_source: str = Field(default="unknown", description="given, assumed, ...")
+    side_source: str = Field(
+        default="unknown",
+        description="given, attribute, presentation, picture, assumed, contradicted, unknown",
+    )
     view: View = View.UNKNOWN
     class_probabilities_from: str = Field(
         default="draws", description="where P(Brooker class) comes from: draws, or a model"

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from hoseg.grade.bones import Bones, inscribed_radius, sample, tree, within
 from hoseg.grade.circle import Circle, candidates
 from hoseg.grade.outlines import Outline
-from hoseg.radiograph import Geometry, Layer, Side
+from hoseg.radiograph import Geometry, Layer, Orientation, Side
 
+CONTRADICTED = "contradicted"
+"""Source of a side where the stated one and the way the film lies do not agree."""
 APART = 3.5
 """Pieces lie this many inscribed radii off the long axis of a femur when they are of another."""
 HEAD_RADII = (0.55, 1.35)
@@ -216,7 +218,9 @@ def sides(hips: list[Hip], geometry: Geometry) -> list[tuple[Side, str]]:
     """The patient's side of each hip, with where that comes from.
 
     A stated side settles a picture of one hip. With two hips the orientation decides; where it is
-    only assumed, a stated side that contradicts the better visible hip turns it round.
+    only assumed, a stated side that contradicts the better visible hip turns it round. Where the
+    stated side and the way the film lies contradict each other, the source says so
+    (``CONTRADICTED``).
 
     Parameters
     ----------
@@ -226,25 +230,39 @@ def sides(hips: list[Hip], geometry: Geometry) -> list[tuple[Side, str]]:
         The side stated for the image, and the patient directions.
     """
     given, orientation = geometry.side, geometry.orientation
-    known = orientation.columns is not Side.UNKNOWN
-    if len(hips) == 1 and given is not Side.UNKNOWN:
-        return [(given, "given")]
+    lying = _sides_by_orientation(hips, orientation)
+    main = _clearly_main(hips)
+    if given is Side.UNKNOWN or main is None:
+        return lying
+    agrees = lying[main][0] in (given, Side.UNKNOWN)
+    if len(hips) == 1:
+        return [(given, "given" if agrees else CONTRADICTED)]
+    if orientation.source == "assumed":
+        return [(given if i == main else given.opposite, "given") for i in range(2)]
+    return lying if agrees else [(side, CONTRADICTED) for side, _ in lying]
+
+
+def _sides_by_orientation(hips: list[Hip], orientation: Orientation) -> list[tuple[Side, str]]:
+    """Sides by where the pelvis lies from each hip."""
     result = []
     for index, hip in enumerate(hips):
         medial = hip.medial
         if len(hips) == 2:
             medial = 1 if index == 0 else -1
-        if not known or medial == 0:
+        if orientation.columns is Side.UNKNOWN or medial == 0:
             result.append((Side.UNKNOWN, "unknown"))
             continue
         side = orientation.columns.opposite if medial > 0 else orientation.columns
         result.append((side, orientation.source))
-    if given is not Side.UNKNOWN and orientation.source == "assumed" and len(hips) == 2:
-        main = int(np.argmax([_visibility(hip) for hip in hips]))
-        clear = _visibility(hips[main]) > 1.5 * _visibility(hips[1 - main])
-        if clear:
-            result = [(given if i == main else given.opposite, "given") for i in range(2)]
     return result
+
+
+def _clearly_main(hips: list[Hip]) -> int | None:
+    """The one hip, or that of two which is much better visible; None when neither is."""
+    if len(hips) < 2:
+        return 0 if hips else None
+    main = int(np.argmax([_visibility(hip) for hip in hips]))
+    return main if _visibility(hips[main]) > 1.5 * _visibility(hips[1 - main]) else None
 
 
 def _visibility(hip: Hip) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hoseg.grade.classify import grade_name
 from hoseg.grade.finding import HipFinding
+from hoseg.grade.hips import CONTRADICTED
 from hoseg.radiograph import Note, Side, SpacingSource
 
 LIKELY = 0.2
@@ -164,6 +165,11 @@ def _not_graded(finding: HipFinding) -> str:
 def _side(finding: HipFinding) -> str:
     if finding.side is Side.UNKNOWN:
         return "the side is not known"
+    if finding.side_source == CONTRADICTED:
+        return (
+            "the side that the attributes state and the way the film lies contradict each other: "
+            "the film may be mirrored, or the side wrong; check it"
+        )
     if finding.side_source == "assumed":
         return "the side assumes the usual display, patient's left on the viewer's right"
     return ""

@@ -104,10 +104,20 @@ def test_two_hips_and_their_sides():
 def test_a_stated_side_settles_one_hip():
     scene = Scene(opposing_boxes(8.0))
     assert scene.grade().side_source == "assumed"
-    stated = scene.grade(side=Side.RIGHT)
-    assert (stated.side, stated.side_source) == (Side.RIGHT, "given")
+    stated = scene.grade(side=Side.LEFT)
+    assert (stated.side, stated.side_source) == (Side.LEFT, "given")
+    assert "side" not in {note.code for note in stated.caveats}
     known_orientation = Orientation(columns=Side.RIGHT, source="attribute")
     assert scene.grade(orientation=known_orientation).side is Side.RIGHT
+
+
+@pytest.mark.parametrize("source", ["assumed", "attribute", "presentation"])
+def test_a_stated_side_that_the_picture_contradicts_is_kept_with_a_caveat(source):
+    scene = Scene(opposing_boxes(8.0))
+    found = scene.grade(side=Side.RIGHT, orientation=Orientation(source=source))
+    assert (found.side, found.side_source) == (Side.RIGHT, "contradicted")
+    caveat = next(note.text for note in found.caveats if note.code == "side")
+    assert "contradict" in caveat
 
 
 @pytest.mark.parametrize(("level", "expected"), [(0.25, "hazy"), (0.9, "mature_discrete")])
