@@ -6,7 +6,7 @@ every arrow carries a type defined here or in the package it leaves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntFlag, StrEnum
 
 import numpy as np
@@ -142,6 +142,16 @@ class Orientation:
     rows_to_feet: bool = True
     source: str = "assumed"
     transposed: bool = False
+
+    def after_quarters(self, quarters: int) -> Orientation:
+        """Directions after that many quarter turns of the picture counterclockwise."""
+        turned = self
+        for _ in range(quarters % 4):
+            if turned.transposed:  # new rows run against the old columns, columns along the rows
+                turned = replace(turned, transposed=False, rows_to_feet=not turned.rows_to_feet)
+            else:
+                turned = replace(turned, transposed=True, columns=turned.columns.opposite)
+        return turned
 
 
 @dataclass(frozen=True)

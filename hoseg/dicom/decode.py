@@ -29,6 +29,7 @@ from hoseg.dicom.pixels import (
     read_layout,
     to_grey,
 )
+from hoseg.dicom.presentation import read_presentations, with_presentation
 from hoseg.dicom.read import parse
 from hoseg.dicom.source import Limits, Source
 from hoseg.errors import InputError
@@ -114,10 +115,12 @@ def load(
     pair = (spacing_mm, spacing_mm) if isinstance(spacing_mm, (int, float)) else spacing_mm
     found: list[Radiograph] = []
     sources = list(discover([path], limits, pair))
+    presentations = read_presentations(sources, limits) if len(sources) > 1 else {}
     for source in sources:
         if len(sources) > 1 and source.problem and status_of(source.problem[0]) == "skipped":
             continue
         try:
+            source = with_presentation(source, presentations)
             source = replace(source, override_spacing=override_spacing)
             found += decode(source, limits, for_spacing_mm)
         except InputError as error:
@@ -133,7 +136,7 @@ def _describe(dataset: Dataset, source: Source) -> Radiograph:
     display, display_notes = read_display(dataset)
     side, side_notes = find_side(dataset, attributes)
     view, view_notes = find_view(dataset, attributes, side)
-    orientation, orientation_notes = find_orientation(dataset)
+    orientation, orientation_notes = find_orientation(dataset, source.presentation)
     notes += find_age(dataset)[1] + check_uids(dataset)
     return Radiograph(
         pixels=np.empty((0, 0), np.uint8),

@@ -152,11 +152,15 @@ def find_view(
     return View.UNKNOWN, (Note("view_missing", "No attribute states the projection."),)
 
 
-def find_orientation(dataset: Dataset) -> tuple[Orientation, tuple[Note, ...]]:
+def find_orientation(
+    dataset: Dataset, presentation: Orientation | None = None
+) -> tuple[Orientation, tuple[Note, ...]]:
     """Read Patient Orientation (0020,0020): directions of the rows and of the columns.
 
     Any turn and flip of a frontal film is taken as it is stated (PS3.3 C.7.6.1.1.1: the direction
     of the first row towards its end, then of the first column).
+
+    presentation: how the film lies where a Presentation State turns it and nothing else is stated
 
     Raises nothing: what cannot be read is assumed to be a standard AP film, and said.
     """
@@ -170,6 +174,9 @@ def find_orientation(dataset: Dataset) -> tuple[Orientation, tuple[Note, ...]]:
         text = f"Patient Orientation {stated} is not that of a frontal film."
         columns = _SIDES.get(stated[0], Side.UNKNOWN)
         return Orientation(columns, True, "attribute"), (Note("orientation_unusual", text),)
+    if presentation is not None:
+        text = "Patient Orientation is missing; a Presentation State says how to turn the film."
+        return presentation, (Note("orientation_from_presentation", text),)
     text = "Patient Orientation is missing; assumed: patient's left on the right, head up."
     return Orientation(), (Note("orientation_assumed", text),)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hoseg.errors import InputError
 from hoseg.file_names import as_text
+from hoseg.radiograph import Orientation
 from hoseg.reasons import Reason
 
 # What zipfile raises on damaged, encrypted and unsupported archives.
@@ -55,6 +56,7 @@ class Source:
     spacing_mm: (row, column) at the hip given by the user, for files that carry none; or None
     override_spacing: ``spacing_mm`` stands in place of what a file carries, too
     occurrence: which of the members of that name, from 0
+    presentation: how the film lies by a Presentation State that turns it, else None
     identity: the same text for the same bytes, however the user spelled the path; "" when the
         input was not discovered
     """
@@ -67,6 +69,7 @@ class Source:
     occurrence: int = 0
     identity: str = ""
     override_spacing: bool = False
+    presentation: Orientation | None = None
 
     def fail(self, reason: Reason, sentence: str) -> InputError:
         """Make the error that says what is wrong with this input."""

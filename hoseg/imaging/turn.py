@@ -58,7 +58,8 @@ class Turn:
             pixels=self.picture(stored.pixels),
             valid=valid,
             spacing=_turned_spacing(stored.spacing, self.quarters),
-            orientation=_turned_orientation(stored.orientation, self.quarters),
+            aspect=1 / stored.aspect if self.quarters % 2 else stored.aspect,
+            orientation=stored.orientation.after_quarters(self.quarters),
         )
 
     def picture(self, stored: NDArray[Value]) -> NDArray[Value]:
@@ -126,24 +127,10 @@ def possible_quarters(probabilities: NDArray[np.uint8]) -> list[int]:
 
 def stored_orientation(turn: Turn, source: str) -> Orientation:
     """Orientation of a stored film that shows a standard AP view once it is turned."""
-    return _turned_orientation(Orientation(source=source), -turn.quarters % 4)
+    return Orientation(source=source).after_quarters(-turn.quarters)
 
 
 def _turned_spacing(spacing: Spacing | None, quarters: int) -> Spacing | None:
     if spacing is None or quarters % 2 == 0:
         return spacing
     return replace(spacing, row_mm=spacing.column_mm, column_mm=spacing.row_mm)
-
-
-def _turned_orientation(orientation: Orientation, quarters: int) -> Orientation:
-    """Directions after ``np.rot90(picture, quarters)``."""
-    for _ in range(quarters):
-        orientation = _after_a_quarter(orientation)
-    return orientation
-
-
-def _after_a_quarter(orientation: Orientation) -> Orientation:
-    """New rows run against the old columns, new columns along the old rows."""
-    if orientation.transposed:  # columns: along rows; rows_to_feet: along columns
-        return replace(orientation, transposed=False, rows_to_feet=not orientation.rows_to_feet)
-    return replace(orientation, transposed=True, columns=orientation.columns.opposite)

@@ -14,7 +14,7 @@ from hoseg.dicom.describe import (
     find_side,
     find_view,
 )
-from hoseg.radiograph import Side, View
+from hoseg.radiograph import Orientation, Side, View
 
 
 def make(**attributes: object) -> Dataset:
@@ -107,22 +107,27 @@ def test_an_oblique_view_code_is_no_ap_view():
 
 
 @pytest.mark.parametrize(
-    ("stated", "columns", "to_feet", "note"),
+    ("stated", "columns", "to_feet", "transposed", "note"),
     [
-        (["L", "F"], Side.LEFT, True, None),
-        (["R", "F"], Side.RIGHT, True, None),
-        (["L", "H"], Side.LEFT, False, None),
-        (["LP", "FA"], Side.LEFT, True, None),
-        (["P", "F"], Side.LEFT, True, "orientation_unusual"),
-        (["F", "L"], Side.LEFT, True, "orientation_unusual"),
-        (None, Side.LEFT, True, "orientation_assumed"),
+        (["L", "F"], Side.LEFT, True, False, None),
+        (["R", "F"], Side.RIGHT, True, False, None),
+        (["L", "H"], Side.LEFT, False, False, None),
+        (["R", "H"], Side.RIGHT, False, False, None),
+        (["F", "L"], Side.LEFT, True, True, None),
+        (["F", "R"], Side.RIGHT, True, True, None),
+        (["H", "L"], Side.LEFT, False, True, None),
+        (["H", "R"], Side.RIGHT, False, True, None),
+        (["LP", "FA"], Side.LEFT, True, False, None),
+        (["P", "F"], Side.UNKNOWN, True, False, "orientation_unusual"),
+        (["L", "P"], Side.LEFT, True, False, "orientation_unusual"),
+        (None, Side.LEFT, True, False, "orientation_assumed"),
     ],
 )
-def test_orientation(stated, columns, to_feet, note):
+def test_orientation(stated, columns, to_feet, transposed, note):
     ds = Dataset() if stated is None else make(PatientOrientation=stated)
+    source = "assumed" if stated is None else "attribute"
     orientation, notes = find_orientation(ds)
-    assert (orientation.columns, orientation.rows_to_feet) == (columns, to_feet)
-    assert orientation.source == ("attribute" if note is None else "assumed")
+    assert orientation == Orientation(columns, to_feet, source, transposed)
     assert codes(notes) == ({note} if note else set())
 
 
