@@ -31,6 +31,9 @@ GREYS_FLIPPED = (
 )
 """On the overlay of a film whose bones look dark in the file's own display."""
 
+TURNED_BY_PICTURE = "turned_by_picture"
+"""Code of the note of a film that only its bones show how to turn."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageResult:
@@ -101,6 +104,7 @@ class ImageResult:
         remarks = [self.result.sentence] if self.result.status != "graded" else []
         if self.greys_flipped:
             remarks.append(GREYS_FLIPPED)
+        remarks += [note.text for note in self.result.notes if note.code == TURNED_BY_PICTURE]
         remarks += [f"{side_name(hip.side)} · {hip.summary}" for hip in hips]
         return overlay(
             self.radiograph, self.masks(), hips, tuple(remarks), self.grey, self.contours
@@ -183,7 +187,7 @@ class Pipeline:
             result = _stopped(film, gate, prepared, reading)
             return _as_stored(result, radiograph, turn)
         turn = turn.then(quarters)
-        note = Note("turned_by_picture", _TURNED.format(90 * quarters))
+        note = Note(TURNED_BY_PICTURE, _TURNED.format(90 * quarters))
         kept = (n for n in radiograph.notes if n.code != "orientation_assumed")
         radiograph = replace(
             radiograph, orientation=stored_orientation(turn, "picture"), notes=(*kept, note)
