@@ -22,6 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian, UID_dictionary
 import hoseg
 from hoseg.deidentify.annex_e import Rule, rule_for
 from hoseg.deidentify.identifiers import identifiers_of
+from hoseg.deidentify.names import is_nobody
 from hoseg.deidentify.pseudonyms import Pseudonyms
 from hoseg.deidentify.terms import terms_of
 
@@ -97,12 +98,17 @@ def deidentify_dataset(
 
 
 def patient_identity(dataset: Dataset) -> str:
-    """Text that stands for the patient: the ID, else name and birth date, else the study."""
+    """Text that stands for the patient: the ID, else name and birth date, else the study.
+
+    What anonymisers put there ("ANONYMOUS", "000000") is nobody's: people would become one.
+    """
     identity = str(dataset.get("PatientID") or "").strip()
-    if identity:
+    if not is_nobody(identity):
         return identity
     name, birth = str(dataset.get("PatientName") or ""), str(dataset.get("PatientBirthDate") or "")
-    return f"{name}\0{birth}" if name else str(dataset.get("StudyInstanceUID") or "unknown")
+    if not is_nobody(name):
+        return f"{name}\0{birth}"
+    return str(dataset.get("StudyInstanceUID") or identity or "unknown")
 
 
 class _Worker:

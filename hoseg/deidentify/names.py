@@ -185,6 +185,12 @@ def _foreign(group: str) -> str:
     )
 
 
+def is_nobody(text: str) -> bool:
+    """Whether a name or an ID holds only words that stand where none is, or nothing."""
+    words = [word.casefold() for word in _words_of(fold(text))]
+    return not re.search(r"[1-9]", text) and all(word in _NOBODY for word in words)
+
+
 def _says_nothing(word: str, place: int, count: int) -> bool:
     """Titles, particles and initials: of a component of some words, or of a middle name."""
     low = word.casefold()

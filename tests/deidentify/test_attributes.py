@@ -86,6 +86,20 @@ def test_another_key_gives_other_names():
     assert repr(KEY) not in repr(NAMES)
 
 
+@pytest.mark.parametrize(
+    ("patient_id", "name", "same"),
+    [("", "", False), ("ANONYMOUS", "Anonymous^", False), ("0000", "Test^Patient", False),
+     ("A-1", "", True), ("", "Burns^Monty", True), ("anon", "Burns^Monty", True)],
+)  # fmt: skip
+def test_people_without_identity_do_not_become_one(patient_id, name, same):
+    films = [identified(), identified()]
+    for number, dataset in enumerate(films):
+        dataset.PatientID, dataset.PatientName = patient_id, name
+        dataset.StudyInstanceUID = f"1.2.3.{number}"
+    ids = [deidentify_dataset(dataset, Policy(), NAMES)[0].PatientID for dataset in films]
+    assert (ids[0] == ids[1]) is same
+
+
 def test_characteristics_go_or_stay():
     basic = deidentify_dataset(identified(), Policy(), NAMES)[0]
     assert "PatientAge" not in basic
