@@ -142,4 +142,9 @@ def _radiograph(result: ResultFile, source: str) -> Radiograph:
     by_user = spacing and spacing.source in (SpacingSource.USER, SpacingSource.USER_OVERRIDE)
     stated = (spacing.row_mm, spacing.column_mm) if spacing and by_user else None
     frames = decode(replace(place, name=result.source, spacing_mm=stated, override_spacing=True))
-    return replace(frames[result.image.frame if result.image else 0], source=result.source)
+    number, uid = (result.image.frame, result.image.sop_uid) if result.image else (0, "")
+    # A run folder may come from somebody else, and name any film of this machine.
+    if number >= len(frames) or frames[number].attributes.sop_uid != uid:
+        text = "is not the film that this result was made from; put that back, or run it again"
+        raise InputError(result.source, text, code="source_changed")
+    return replace(frames[number], source=result.source)

@@ -174,12 +174,12 @@ class TrainConfig(Strict):
 def read_config(path: Path) -> TrainConfig:
     """Read a YAML configuration; SettingError names file, key, value and what is allowed."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_bytes())  # with any byte order mark
     except OSError as error:
         raise SettingError(
             "CONFIG", str(path), f"a readable YAML file ({error.strerror})"
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise SettingError("CONFIG", str(path), f"valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise SettingError("CONFIG", str(path), "a YAML mapping of settings")

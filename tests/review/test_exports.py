@@ -6,6 +6,7 @@ import json
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -215,6 +216,22 @@ def test_an_input_that_moved_is_named(tmp_path):
     (tmp_path / "in" / "prior.dcm").unlink()
     with pytest.raises(InputError, match=r"prior\.dcm: has moved"):
         export_dataset(run, tmp_path / "data")
+
+
+def test_a_run_folder_of_strangers_names_no_other_film(tmp_path):
+    run = write_run(tmp_path)
+    with ReviewStore(run / STORE) as store:
+        store.add(Correction("Ada", PRIOR.folder, "mask"), rgba(drawn(run, PRIOR)))
+    private = pydicom.dcmread(tmp_path / "in" / "prior.dcm")
+    private.SOPInstanceUID = "1.2.3.4"
+    private.save_as(tmp_path / "private.dcm")
+    path = run / PRIOR.folder / "result.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"source": str(tmp_path / "private.dcm")}))
+    with pytest.raises(InputError, match="is not the film") as caught:
+        export_dataset(run, tmp_path / "data")
+    assert caught.value.code == "source_changed"
+    assert not list((tmp_path / "data").rglob("*.png"))
 
 
 def test_a_tampered_history_cannot_lead_out_of_the_run(run, tmp_path):

@@ -68,6 +68,22 @@ def test_not_yaml(tmp_path: Path) -> None:
         read_config(path)
 
 
+@pytest.mark.parametrize("data", [b"\xff\xfe\xfd", b"a: \x00", b"[" * 5000, b"\xe4: 1"])
+def test_bytes_that_are_no_yaml(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(data)
+    with pytest.raises(SettingError):
+        read_config(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_marks(tmp_path: Path, encoding: str) -> None:
+    shipped = Path(__file__).parents[2] / "configs" / "hip-sim-1.yaml"
+    path = tmp_path / "config.yaml"
+    path.write_text(shipped.read_text(encoding="utf-8"), encoding=encoding)
+    assert read_config(path) == read_config(shipped)
+
+
 @pytest.mark.parametrize("schedule", ["trapezoid", "cosine", "one_cycle"])
 def test_schedules_rise_peak_and_end_low(schedule: str) -> None:
     settings = Optimisation(steps=1000, warmup=100, learning_rate=1.0, schedule=schedule)
