@@ -113,6 +113,8 @@ class Names:
                     self.words |= {part.casefold() for part in _camel(word) if len(part) > 2}
                     if alone:
                         self._add_halves(word)
+            if alone and len(words) == 2:
+                self._add_joined(*words)
         family, given = ("".join(words) for words in [*components, [], []][:2])
         if family and given:
             self._add_joined(family, given)
@@ -147,6 +149,8 @@ class Names:
             self.words.add(without_digraphs(low))
         elif script == "ARABIC" and low.startswith("ال") and len(low) > 4:
             self.words.add(low[2:])
+        elif script == "GREEK" and len(low) > 3 and low.endswith("σ"):
+            self.words |= {low[:-1], re.sub("οσ$", "ου", low)}
         stem = low.rstrip(_ENDS.get(script, ""))
         if script in _ENDS and len(stem) >= _INFLECTED:
             self.stems.add(stem)
