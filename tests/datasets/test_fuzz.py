@@ -13,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoseg.datasets import open_dataset
+from hoseg.datasets import FORMATS, open_dataset
 from hoseg.datasets.check import check
 from hoseg.errors import HosegError
+
+from .conftest import make_image
 
 COCO = {
     "images": [{"id": 1, "file_name": "a.png", "height": 20, "width": 30, "spacing_mm": 0.5}],
@@ -174,3 +176,23 @@ def test_damaged_tables(sets: Path, seed: int) -> None:
     (sets / "simulated" / "truth.json").write_text(json.dumps(TRUTH))
     (sets / "simulated" / "index.csv").write_bytes(damaged(index, random.Random(seed)))
     examine(sets / "simulated", "simulated")
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_segmentations(tmp_path: Path, seed: int) -> None:
+    writer = FORMATS["dicom_seg"].write
+    assert writer is not None
+    writer([make_image("film0", "p", 1)], tmp_path)
+    draw = random.Random(seed)
+    path = tmp_path / draw.choice(("film0.dcm", "film0.seg.dcm", "film0.seg.dcm"))
+    data = bytearray(path.read_bytes())
+    for _ in range(draw.choice((1, 2, 5))):
+        start = draw.randrange(132, len(data))
+        if draw.random() < 0.5:
+            data[start] = draw.randrange(256)
+        else:
+            cut, more = draw.choice((0, 1, 2, 8)), draw.choice((0, 1, 2, 8))
+            data[start : start + cut] = draw.randbytes(more)
+    path.write_bytes(data)
+    examine(tmp_path, "dicom_seg")

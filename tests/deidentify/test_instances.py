@@ -2,21 +2,26 @@
 
 import csv
 import json
+import random
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom.uid import JPEGLSLossless
 from typer.testing import CliRunner
 
 from hoseg.cli.deidentify import app
 from hoseg.deidentify.attributes import Policy
 from hoseg.deidentify.copies import is_complete
-from hoseg.deidentify.instances import deidentify_files
+from hoseg.deidentify.instances import deidentify_files, deidentify_source
 from hoseg.deidentify.pseudonyms import Pseudonyms
 from hoseg.dicom.discover import discover
-from hoseg.errors import SettingError
+from hoseg.dicom.source import Source
+from hoseg.errors import InputError, SettingError
 
 from .identified import NAMES, film, identified, saved
 
@@ -237,6 +242,25 @@ def test_links_of_earlier_runs_stay(tmp_path, monkeypatch):
     done = CliRunner().invoke(app, ["b", "--out", "out", "--link", "other.csv"])
     assert isinstance(done.exception, SettingError)
     assert Path("other.csv").read_text() == "precious,table\n1,2\n"
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_damaged_files_are_copied_or_refused(tmp_path, seed):
+    path = tmp_path / "film.dcm"
+    if not path.exists():
+        saved(small(SpecificCharacterSet=["ISO 2022 IR 100", "ISO 2022 IR 87"]), path)
+    whole = path.read_bytes()
+    header, draw = len(whole) - 2 * 240 * 260, random.Random(seed)
+    data = bytearray(whole)
+    for _ in range(draw.choice((1, 2, 5, 20))):
+        start = draw.randrange(132, header)
+        cut, more = draw.choice((0, 1, 1, 2, 8)), draw.choice((0, 1, 1, 2, 8))
+        data[start : start + cut] = draw.randbytes(more)
+    (tmp_path / "damaged.dcm").write_bytes(data)
+    source = Source(tmp_path / "damaged.dcm", "damaged.dcm")
+    with suppress(InputError):
+        deidentify_source(source, Policy(draw.random() < 0.5, draw.random() < 0.5, "keep"), NAMES)
 
 
 @pytest.mark.parametrize(
