@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hoseg.datasets.places import check_case
 from hoseg.dicom import exif
 from hoseg.errors import InputError
+from hoseg.file_names import as_path
 from hoseg.imaging.turn import Turn, Value, turn_of
 from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure
 
@@ -161,7 +162,7 @@ class LazyFilm:
 
     def read(self) -> LabelledImage:
         """Decode image and labels, and turn both upright where the image says how it lies."""
-        image = masks_as_shown(self.reader(), self.path)
+        image = masks_as_shown(self.reader())
         check_shapes(image, self.path)
         return replace(upright(image), case=self.case, split=self.split)
 
@@ -204,15 +205,16 @@ def unknown_label(path: Path, name: object) -> InputError:
     )
 
 
-def masks_as_shown(image: LabelledImage, path: Path) -> LabelledImage:
+def masks_as_shown(image: LabelledImage) -> LabelledImage:
     """Turn masks that were drawn on a picture as it is stored, where EXIF has it shown turned.
 
     The size tells: masks of the size of the stored picture lie on that. Where both sizes are the
     same, masks are taken to lie on the picture as it is shown (``hoseg dataset check`` warns).
     """
-    if all(note.code != exif.APPLIED for note in image.radiograph.notes):
+    if not _shown_turned(image.radiograph):
         return image
-    shape, orientation = image.radiograph.shape, exif.orientation_of(path.read_bytes())
+    picture = as_path(image.radiograph.source)
+    shape, orientation = image.radiograph.shape, exif.orientation_of(picture.read_bytes())
 
     def shown(mask: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:
         if mask is None or mask.shape == shape or mask.shape != shape[::-1]:
@@ -220,6 +222,10 @@ def masks_as_shown(image: LabelledImage, path: Path) -> LabelledImage:
         return exif.as_shown(mask, orientation)
 
     return replace(image, masks=shown(image.masks), ignore=shown(image.ignore))
+
+
+def _shown_turned(radiograph: Radiograph) -> bool:
+    return any(note.code == exif.APPLIED for note in radiograph.notes)
 
 
 def check_shapes(image: LabelledImage, path: Path) -> None:
@@ -246,9 +252,11 @@ def check_shapes(image: LabelledImage, path: Path) -> None:
 def check_stated_size(shape: tuple[int, int], radiograph: Radiograph, path: Path) -> None:
     """InputError when labels are stated to be for an image of another size (rows, columns).
 
-    Asked before a mask of that size is made: any number can be stated.
+    Asked before a mask of that size is made: any number can be stated. A picture that EXIF has
+    shown turned may be labelled as it is stored (``masks_as_shown``).
     """
-    if shape != radiograph.shape:
+    stored = radiograph.shape[::-1] if _shown_turned(radiograph) else radiograph.shape
+    if shape not in (radiograph.shape, stored):
         rows, columns = radiograph.shape
         text = f"labels are for {shape[0]} x {shape[1]}, the image is {rows} x {columns}"
         raise InputError(str(path), f"{text} (rows x columns)", code="size_mismatch")

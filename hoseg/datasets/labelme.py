@@ -130,7 +130,8 @@ def polygon_of(shape: Shape) -> list[float]:
     if shape.shape_type == "circle" and len(points) == 2:
         radius = float(np.hypot(*(points[1] - points[0])))
         angles = np.linspace(0, 2 * np.pi, _CIRCLE_POINTS, endpoint=False)
-        points = points[0] + radius * np.column_stack([np.cos(angles), np.sin(angles)])
+        with np.errstate(over="ignore"):  # what lies at infinity is refused with the polygon
+            points = points[0] + radius * np.column_stack([np.cos(angles), np.sin(angles)])
     return points.ravel().tolist()
 
 
@@ -139,9 +140,11 @@ def _read(
 ) -> LabelledImage:
     content = read_json(LabelmeFile, inside(root, file))
     radiograph = _picture(content, file, spacing_mm)
+    size = radiograph.shape
     if content.height is not None and content.width is not None:
-        check_stated_size((content.height, content.width), radiograph, file)
-    masks: NDArray[np.uint8] = np.zeros(radiograph.shape, np.uint8)
+        size = (content.height, content.width)
+    check_stated_size(size, radiograph, file)
+    masks: NDArray[np.uint8] = np.zeros(size, np.uint8)
     notes = []
     for number, shape in enumerate(content.shapes):
         if _has_area(shape, number, file):
