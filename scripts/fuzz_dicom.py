@@ -33,6 +33,7 @@ from picture_kinds import try_picture
 from PIL import Image
 
 from hoseg.dicom import Limits, Source, decode
+from hoseg.dicom.read import silence_warnings
 from hoseg.errors import InputError
 
 LIMITS = Limits(file_bytes=64 * 1024**2, decoded_bytes=256 * 1024**2)
@@ -201,6 +202,7 @@ def main() -> int:
     parser.add_argument("--limit-s", type=float, default=10.0, help="time limit of one decode")
     options = parser.parse_args()
     began = time.monotonic()
+    silence_warnings()
     if options.kinds:
         pool = make_pool(np.random.default_rng(options.seed), rounds=3)
         status = report_kinds(run_kinds(pool, options.kinds, options.seed))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.uid import UID
 
-from hoseg.dicom.codestream import Coding, FrameSize, Truncated, coding_of, frame_size
+from hoseg.dicom.codestream import Coding, FrameSize, Truncated, coding_of, frame_size, wavelet
 from hoseg.dicom.endings import END_OF_IMAGE, jpeg_end, tiles_end
 from hoseg.dicom.halve import decode_half
 from hoseg.dicom.rle import decode_rle
@@ -57,12 +57,14 @@ class Decoded:
     samples: (H, W) or (H, W, 3), as the codestream has them
     size: what the codestream says of itself; ``bits`` and ``signed`` hold for ``samples``
     photometric: interpretation after decoding (a codec may have turned YBR into RGB)
+    lossy: samples may lie beyond the range of the original ones
     """
 
     samples: Samples
     size: FrameSize
     photometric: str
     notes: tuple[Note, ...] = ()
+    lossy: bool = False
 
 
 def decode_frame(frame: bytes, wanted: FrameSize, photometric: str, half: bool = False) -> Decoded:
@@ -99,16 +101,18 @@ def decode_frame(frame: bytes, wanted: FrameSize, photometric: str, half: bool =
         )
     if coding is Coding.JPEG_2000:
         samples, more = _jpeg_2000(frame, half)
+        lossy = not wavelet(frame).reversible
         colour = "RGB" if "YBR" in photometric and size.samples == 3 else photometric
     elif coding is Coding.JPEG_LS:
-        samples, more = _jpeg_ls(frame)
+        samples, more, lossy = _jpeg_ls(frame)
         colour = photometric
     else:
         samples, more = _jpeg(frame, size, photometric)
+        lossy = coding is Coding.JPEG
         colour = "RGB" if size.samples == 3 and coding is Coding.JPEG else photometric
     if samples.size != _count(wanted):
         raise ValueError(f"the codec returned {samples.shape} for {wanted}")
-    return Decoded(samples, size, colour, notes + more)
+    return Decoded(samples, size, colour, notes + more, lossy)
 
 
 def _count(size: FrameSize) -> int:
@@ -170,15 +174,16 @@ def _ends_in_filling(pixels: Samples, size: FrameSize) -> bool:
     return bool((last == 1 << (size.bits - 1)).all())
 
 
-def _jpeg_ls(frame: bytes) -> tuple[Samples, tuple[Note, ...]]:
+def _jpeg_ls(frame: bytes) -> tuple[Samples, tuple[Note, ...], bool]:
+    """Return samples, notes and whether they may differ from the original ones."""
     end = jpeg_end(frame)
     if end.marked:
-        return imagecodecs.jpegls_decode(frame), ()
+        return imagecodecs.jpegls_decode(frame), (), end.near > 0
     try:  # CharLS misses what is not there
         pixels = imagecodecs.jpegls_decode(frame[: end.scan_end].rstrip(b"\xff") + END_OF_IMAGE)
     except RuntimeError as error:
         raise Truncated(f"the JPEG-LS stream ends early ({error})") from error
-    return pixels, (NO_END_MARKER,)
+    return pixels, (NO_END_MARKER,), end.near > 0
 
 
 def _jpeg_2000(frame: bytes, half: bool) -> tuple[Samples, tuple[Note, ...]]:

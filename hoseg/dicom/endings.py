@@ -35,6 +35,7 @@ class JpegEnd:
     restarts: number of restart markers in the last scan
     scans: number of scans
     components: in the last scan
+    near: JPEG-LS: how far samples may be from the original ones
     """
 
     scan_end: int
@@ -43,6 +44,7 @@ class JpegEnd:
     restarts: int = 0
     scans: int = 0
     components: int = 0
+    near: int = 0
 
 
 def jpeg_end(frame: bytes) -> JpegEnd:
@@ -53,7 +55,7 @@ def jpeg_end(frame: bytes) -> JpegEnd:
     Truncated: the stream ends before its first scan, or within a marker segment
     """
     position = 2
-    scan_end = interval = restarts = scans = components = 0
+    scan_end = interval = restarts = scans = components = near = 0
     while position + 2 <= len(frame):
         marker = frame[position + 1]
         if frame[position] != 0xFF or marker == _EOI:
@@ -68,6 +70,7 @@ def jpeg_end(frame: bytes) -> JpegEnd:
             interval = int.from_bytes(frame[position + 4 : position + 6])
         if marker == _SOS:
             scans, components = scans + 1, int.from_bytes(frame[position + 4 : position + 5])
+            near = int.from_bytes(frame[position + 5 + 2 * components :][:1])
         position += 2 + max(2, int.from_bytes(length))
         if marker == _SOS:
             start, found = position, _SCAN_END.search(frame, position)
@@ -76,7 +79,7 @@ def jpeg_end(frame: bytes) -> JpegEnd:
     if not scan_end:
         raise Truncated("the stream ends before its first scan")
     marked = frame[position : position + 2] == END_OF_IMAGE
-    return JpegEnd(scan_end, marked, interval, restarts, scans, components)
+    return JpegEnd(scan_end, marked, interval, restarts, scans, components, near)
 
 
 def tiles_end(frame: bytes) -> tuple[int, bool]:

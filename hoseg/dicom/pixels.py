@@ -43,6 +43,8 @@ _PHOTOMETRIC = frozenset(
     ["MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"]
 ) | {"PALETTE COLOR"}
 
+_OVERSHOOT_PART = 32  # of the range, by which a lossy codec may overshoot it
+
 _COLOUR_SHARE = 0.02  # more visibly coloured pixels than this make a colour picture
 _COLOUR_LEVELS = 24  # difference between channels of 8 bit that an eye sees at once
 
@@ -357,6 +359,8 @@ def follow_codestream(
         pixels, notes = keep_stored_bits(pixels, replace(layout, high_bit=layout.bits_stored - 1))
         return pixels, layout.bits_stored, notes
     low, high = _range(layout.bits_stored, layout.signed)
+    if decoded.lossy and layout.bits_stored < bits:
+        pixels = _without_overshoot(pixels, low, high)
     fits = low <= int(pixels.min()) and int(pixels.max()) <= high
     if fits and layout.high_bit == layout.bits_stored - 1:
         return pixels, layout.bits_stored, ()
@@ -366,6 +370,14 @@ def follow_codestream(
     )
     stored = layout.bits_stored if fits else bits
     return pixels, stored, (Note("precision_contradicts", text),)
+
+
+def _without_overshoot(pixels: Pixels, low: int, high: int) -> Pixels:
+    """Clip what a lossy codec put a little beyond the range; much of it is a range of its own."""
+    slack = (high - low + 1) // _OVERSHOOT_PART
+    if low - slack <= int(pixels.min()) and int(pixels.max()) <= high + slack:
+        return np.clip(pixels, low, high)
+    return pixels
 
 
 def _with_sign(pixels: Pixels, bits: int, bits_stored: int) -> Pixels:

@@ -34,6 +34,17 @@ def test_the_precision_of_the_codestream_decides(syntax, attributes, tmp_path):
     assert "precision_contradicts" in codes(got)
 
 
+def test_a_little_overshoot_of_a_lossy_codec_is_clipped(tmp_path):
+    """A film of 10 bits in a codestream of 12: 1024 is a 1023 that was rounded up (WG04's RG3)."""
+    pixels = np.full((48, 64), 1000, np.uint16)
+    pixels[:, 32:] = 1030
+    for syntax, clipped in ((uid.JPEGExtended12Bit, True), (uid.JPEGLosslessSV1, False)):
+        ds = compress(dataset(pixels, 10), syntax, EXACT[syntax](pixels, 12))
+        got = read_one(ds, tmp_path)
+        assert int(got.pixels.max()) == (1023 if clipped else 1030)
+        assert ("precision_contradicts" in codes(got)) is not clipped
+
+
 @pytest.mark.parametrize("bits", [12, 16])
 @pytest.mark.parametrize("syntax", EXACT, ids=lambda s: s.name)
 def test_signed_samples_that_a_codec_carries_as_unsigned(syntax, bits, tmp_path):
