@@ -34,7 +34,7 @@ Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class HipFrame:
     """Positions (row, column) in mm; directions are unit vectors in mm.
 
     centre: of the head, or of the proximal femur where no head was found
@@ -66,7 +66,7 @@ class Frame:
         return offset @ self.lateral, offset @ self.distal
 
 
-def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> Frame:
+def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> HipFrame:
     """Axes and landmarks of one hip, and what of it is cropped."""
     femur_px = np.concatenate([piece.points_px for piece in hip.outlines])
     femur = femur_px * bones.mm
@@ -88,7 +88,7 @@ def find_frame(bones: Bones, hip: Hip, orientation: Orientation) -> Frame:
     u, v = (femur - centre) @ lateral, (femur - centre) @ distal
     tip = _trochanter(u, v, axis_offset, unit)
     tip_cut = tip is None or _near(femur[~seen], femur[tip], 0.15 * unit)
-    return Frame(
+    return HipFrame(
         centre=centre,
         radius=radius,
         unit=unit,
@@ -263,14 +263,14 @@ def _near(points: Vector, target: Vector, distance: float) -> bool:
     return bool(len(points)) and bool(np.hypot(*(points - target).T).min() < distance)
 
 
-def find_sites(points_mm: Vector, frame: Frame) -> tuple[str, ...]:
+def find_sites(points_mm: Vector, frame: HipFrame) -> tuple[str, ...]:
     """Sites of an ossification from (N, 2) positions of its pixels; ("central",) at worst."""
     shares = np.bincount(_regions(points_mm, frame), minlength=len(SITES)) / max(len(points_mm), 1)
     chosen = shares >= min(MIN_SITE_SHARE, shares.max())
     return tuple(name for name, use in zip(SITES, chosen, strict=True) if use)
 
 
-def _regions(points_mm: Vector, frame: Frame) -> NDArray[np.intp]:
+def _regions(points_mm: Vector, frame: HipFrame) -> NDArray[np.intp]:
     """Index into ``SITES`` of each of (N, 2) points."""
     u, v = frame.local(points_mm)
     unit, axis = frame.unit, max(frame.axis_offset, 0.5 * frame.unit)

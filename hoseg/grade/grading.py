@@ -17,7 +17,7 @@ from hoseg.grade.chances import apply_class_model
 from hoseg.grade.contacts import NEAR_MM, Contacts, carry_over, find_contacts
 from hoseg.grade.exposure import find_visible
 from hoseg.grade.finding import HipFinding
-from hoseg.grade.frame import Frame, find_frame
+from hoseg.grade.frame import HipFrame, find_frame
 from hoseg.grade.hips import find_hips, sides
 from hoseg.grade.measure import measure
 from hoseg.grade.models import GradingModels
@@ -247,11 +247,11 @@ def _threshold_in_use(area_px: float, values: NDArray[np.uint8], grid: Grid) -> 
     return float(np.clip(np.abs(above - area).argmin() - 0.5, 5, 250)) / 255
 
 
-def _nearest(point_mm: NDArray[np.float64], frames: list[Frame]) -> int:
+def _nearest(point_mm: NDArray[np.float64], frames: list[HipFrame]) -> int:
     return int(np.argmin([np.hypot(*(point_mm - frame.centre)) for frame in frames]))
 
 
-def _own(items: list[Ossification], frames: list[Frame], index: int) -> list[Ossification]:
+def _own(items: list[Ossification], frames: list[HipFrame], index: int) -> list[Ossification]:
     """The ossifications that are nearer to this hip's head than to the other's."""
     return [item for item in items if _nearest(item.middle_mm, frames) == index]
 
@@ -296,7 +296,7 @@ def _sort_out(
     return (contacts.only(kept) if excluded else contacts), tuple(excluded)
 
 
-def _why_not_about_hip(item: Ossification, frame: Frame) -> str:
+def _why_not_about_hip(item: Ossification, frame: HipFrame) -> str:
     """Why an ossification that touches nothing is not about the hip; empty when it is."""
     places = [frame.centre, *([] if frame.trochanter is None else [frame.trochanter])]
     if min(nearest_mm(place, item.outline_mm) for place in places) > FAR_RADII * frame.unit:

@@ -66,7 +66,7 @@ class Measured:
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class Positions:
     """Where the ossifications of one hip lie; the same at every contact tolerance.
 
     trochanter_region: 1 all distal to the tip of the greater trochanter, 3 proximal, 2 both
@@ -81,13 +81,13 @@ class Places:
     ends: tuple[Ends, ...]
 
 
-def find_places(contacts: Contacts, around: BoneSurfaces) -> Places:
+def find_positions(contacts: Contacts, around: BoneSurfaces) -> Positions:
     """Where the ossifications of one hip lie."""
     native_mm = around.native_mm if contacts.items else np.nan
     sites = [find_sites(item.pixels_mm, around.frame) for item in contacts.items]
     medial = np.array([found == ("medial",) for found in sites], bool)
     ends = find_ends(contacts, around)
-    return Places(_trochanter_region(contacts, around), medial, native_mm, ends)
+    return Positions(_trochanter_region(contacts, around), medial, native_mm, ends)
 
 
 def measure(contacts: Contacts, around: BoneSurfaces, tolerance_mm: float) -> Measured:
@@ -103,11 +103,11 @@ def measure(contacts: Contacts, around: BoneSurfaces, tolerance_mm: float) -> Me
         Distance up to which two surfaces are in contact.
     """
     touching = contacts.touching(tolerance_mm)
-    return measure_touching(contacts.items, touching, find_places(contacts, around))
+    return measure_touching(contacts.items, touching, find_positions(contacts, around))
 
 
 def measure_touching(
-    items: tuple[Ossification, ...], touching: Touching, places: Places
+    items: tuple[Ossification, ...], touching: Touching, positions: Positions
 ) -> Measured:
     """Measure one hip whose ossifications touch what they are said to touch.
 
@@ -117,15 +117,15 @@ def measure_touching(
         Its graded ossifications.
     touching
         What hangs on what.
-    places
-        Where they lie, from ``find_places``.
+    positions
+        Where they lie, from ``find_positions``.
     """
     if not items:
         return Measured(Quantities(), NO_GAP, touching)
     attached = touching.attached
     lesions = np.array(touching.lesions)
     lengths = np.array([item.length_mm for item in items])
-    gap = find_gap(touching.pelvic, touching.femoral, places.ends)
+    gap = find_gap(touching.pelvic, touching.femoral, positions.ends)
     quantities = Quantities(
         ossifications=len(items),
         spurs=len(set(lesions[attached])),
@@ -133,8 +133,8 @@ def measure_touching(
         gap_mm=gap.mm,
         longest_island_mm=float(lengths[~attached].max(initial=0.0)),
         longest_mm=float(lengths.max()),
-        trochanter_region=places.trochanter_region,
-        filled_fraction=_filled_fraction(touching, gap, places),
+        trochanter_region=positions.trochanter_region,
+        filled_fraction=_filled_fraction(touching, gap, positions),
     )
     return Measured(quantities, gap, touching)
 
@@ -150,19 +150,19 @@ def _trochanter_region(contacts: Contacts, around: BoneSurfaces) -> float:
     return 3.0 if max(v.max() for v in heights) <= tip else 2.0
 
 
-def _filled_fraction(touching: Touching, gap: Gap, places: Places) -> float:
+def _filled_fraction(touching: Touching, gap: Gap, positions: Positions) -> float:
     """f = 1 - d / D of the trochanter-ilium space.
 
     D is the distance from the tip of the trochanter to the nearest pelvic edge outside the joint
     zone; d the gap, with ossifications that are only medial left out: they fill another space.
     """
-    if np.isnan(places.native_mm):
+    if np.isnan(positions.native_mm):
         return np.nan
-    if places.medial.all():
+    if positions.medial.all():
         return 0.0
-    if places.medial.any():
-        lateral = ~places.medial
-        gap = find_gap(touching.pelvic & lateral, touching.femoral & lateral, places.ends)
-    if not np.isfinite(gap.mm) or places.native_mm <= 0:
+    if positions.medial.any():
+        lateral = ~positions.medial
+        gap = find_gap(touching.pelvic & lateral, touching.femoral & lateral, positions.ends)
+    if not np.isfinite(gap.mm) or positions.native_mm <= 0:
         return 0.0
-    return float(np.clip(1 - gap.mm / places.native_mm, 0.0, 1.0))
+    return float(np.clip(1 - gap.mm / positions.native_mm, 0.0, 1.0))

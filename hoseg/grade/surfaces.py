@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from hoseg.grade.bones import Bones, sample, tree
-from hoseg.grade.frame import Frame
+from hoseg.grade.frame import HipFrame
 from hoseg.grade.hips import Hip
 from hoseg.grade.settings import GradeSettings
 
@@ -30,7 +30,7 @@ class BoneSurfaces:
     """
 
     bones: Bones
-    frame: Frame
+    frame: HipFrame
     settings: GradeSettings
     pelvis: Points
     femur: Points
@@ -92,7 +92,7 @@ class BoneSurfaces:
         return allowed
 
 
-def find_surfaces(bones: Bones, hip: Hip, frame: Frame, settings: GradeSettings) -> BoneSurfaces:
+def find_surfaces(bones: Bones, hip: Hip, frame: HipFrame, settings: GradeSettings) -> BoneSurfaces:
     """Collect the bone surfaces about one hip."""
     return BoneSurfaces(bones, frame, settings, bones.pelvis_surface, bones.surface(hip.outlines))
 
@@ -117,7 +117,7 @@ def closest(bone: cKDTree, points: Points, bound: float = np.inf) -> tuple[float
     return found
 
 
-def beyond(points: Points, frame: Frame, distance_mm: float) -> NDArray[np.bool_]:
+def beyond(points: Points, frame: HipFrame, distance_mm: float) -> NDArray[np.bool_]:
     """Which of (N, 2) points lie further than a distance from the head's centre."""
     row, column = points.T
     return (row - frame.centre[0]) ** 2 + (column - frame.centre[1]) ** 2 > distance_mm**2

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
 from hoseg.grade.contacts import Contacts
-from hoseg.grade.measure import Measured, Quantities, find_places, measure_touching
+from hoseg.grade.measure import Measured, Quantities, find_positions, measure_touching
 from hoseg.grade.rules import UNDECIDED, System, decide
 from hoseg.grade.surfaces import BoneSurfaces
 
@@ -124,7 +124,7 @@ class _MeasureOnce:
 
     def __init__(self, contacts: Contacts, around: BoneSurfaces) -> None:
         self._contacts = contacts
-        self._places = find_places(contacts, around)
+        self._positions = find_positions(contacts, around)
         self._known: dict[tuple[object, ...], Measured] = {}
 
     def __call__(
@@ -135,7 +135,7 @@ class _MeasureOnce:
         for touching in self._contacts.touching_without(tolerances_mm, apart):
             key = touching.key
             if key not in self._known:
-                self._known[key] = measure_touching(self._contacts.items, touching, self._places)
+                self._known[key] = measure_touching(self._contacts.items, touching, self._positions)
             found.append(self._known[key])
         return found
 
