@@ -82,7 +82,8 @@ def shows_nothing(sample: NDArray[np.float32], curve: Display) -> bool:
     grey = _fraction(sample, curve)
     if np.mean((grey < _HALF_A_LEVEL) | (grey > 1 - _HALF_A_LEVEL)) > MAX_USELESS_FRACTION:
         return True
-    low, high = np.percentile(grey, (1, 99))
+    few = grey[:: max(1, grey.size // 6000)]  # as many tell, in a twentieth of the time
+    low, high = np.percentile(few, (1, 99))
     return bool(high - low < MIN_SHOWN_RANGE)
 
 
