@@ -99,10 +99,12 @@ def refine(
     radii: tuple[float, float],
 ) -> Circle:
     """Least-squares circle on the points near a first guess; the guess where that fails."""
+    rows, columns = np.ascontiguousarray(points.T)
     for tolerance in (2 * TOLERANCE, TOLERANCE, TOLERANCE):
-        off = np.hypot(*(points - centre).T) - radius
-        near = points[np.abs(off) < tolerance * radius]
-        fitted = _fit(near) if len(near) >= FEWEST_TO_FIT else None
+        square = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2
+        low, high = ((1 - tolerance) * radius) ** 2, ((1 + tolerance) * radius) ** 2
+        near = ((square > low) & (square < high)).nonzero()[0]
+        fitted = _fit(rows[near], columns[near]) if len(near) >= FEWEST_TO_FIT else None
         if fitted is None or not radii[0] <= fitted[1] <= radii[1]:
             break
         centre, radius = fitted
@@ -110,22 +112,25 @@ def refine(
     return Circle(centre, radius, coverage)
 
 
-def _fit(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] | None:
+def _fit(
+    rows: NDArray[np.float64], columns: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float] | None:
     """Centre and radius of the algebraic least-squares circle (Kasa 1976); None on a line.
 
-    With q from the points' mean, |q - c|^2 = r^2 is linear in c: 2 q.c + (r^2 - |c|^2) = |q|^2.
-    About the mean the constant falls out of the normal equations, which leaves two for c.
+    With q = (u, v) from the points' mean, |q - c|^2 = r^2 is linear in c: 2 q.c + (r^2 - |c|^2) =
+    |q|^2. About the mean the constant falls out of the normal equations, which leaves two for c.
     """
-    mean = points.mean(axis=0)
-    q = points - mean
-    square = (q * q).sum(axis=1)
-    (xx, xy), (_, yy) = q.T @ q
-    x, y = 0.5 * (square @ q)
-    area = xx * yy - xy * xy
-    if area <= STRAIGHT * (xx + yy) ** 2:
+    row, column = float(rows.sum()) / len(rows), float(columns.sum()) / len(rows)
+    u, v = rows - row, columns - column
+    square = u * u + v * v
+    uu, uv, vv = float(u @ u), float(u @ v), float(v @ v)
+    p, q = 0.5 * float(u @ square), 0.5 * float(v @ square)
+    determinant = uu * vv - uv * uv
+    if determinant <= STRAIGHT * (uu + vv) ** 2:
         return None
-    c = np.array([yy * x - xy * y, xx * y - xy * x]) / area
-    return mean + c, sqrt(square.mean() + c @ c)
+    down, across = (vv * p - uv * q) / determinant, (uu * q - uv * p) / determinant
+    radius = sqrt((uu + vv) / len(rows) + down**2 + across**2)
+    return np.array([row + down, column + across]), radius
 
 
 def _through(
