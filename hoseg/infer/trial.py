@@ -31,7 +31,7 @@ UPSIDE_DOWN, ON_ITS_SIDE, PERHAPS_UPRIGHT = 1.05, 0.95, 0.7
 before: the first after half a turn, the second after a quarter, the last where the film may have
 been upright as it was. Upside down, 1 of 16 simulated AP films is seen as surely as upright. Of 91
 real single hips, cropped so that the femur lies beside what is left of the pelvis, two reach 0.72
-and 0.77 when turned by a quarter; frog-leg films whose thighs point up or aside reach 1.14 and more.
+and 0.77 when turned by a quarter; frog-leg films whose thighs point up or aside reach 1.14.
 """
 
 
