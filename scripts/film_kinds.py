@@ -27,7 +27,7 @@ from pydicom.uid import UID
 from hoseg.dicom import Limits, Source, decode
 from hoseg.errors import InputError
 from hoseg.imaging.display import display
-from hoseg.radiograph import Radiograph, Side, SpacingSource, View
+from hoseg.radiograph import Orientation, Radiograph, Side, SpacingSource, View
 from hoseg.reasons import Reason
 
 ITEM, DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"
@@ -59,7 +59,7 @@ class Film:
     must: the film must be refused
     truth: (H, W) float, the pixels to be read
     hip_mm, side: the truth
-    orientation: (columns, rows_to_feet) of the truth
+    orientation: how the film lies; None = not as a frontal film
     written: bytes of the whole file, for kinds that change those
     """
 
@@ -80,7 +80,7 @@ class Film:
     must: bool = False
     hip_mm: float = 0.15
     side: Side = Side.LEFT
-    orientation: tuple[Side, bool] = (Side.LEFT, True)
+    orientation: Orientation | None = field(default_factory=Orientation)
     may_lack_spacing: bool = False
     padding: int | None = None
     view: View = View.AP_HIP
@@ -562,22 +562,41 @@ def wrong_uids(film: Film, rng: np.random.Generator) -> None:
 FACTS: tuple[Kind, ...] = (plain, ap_words, other_views, no_view, ages, wrong_uids)
 
 
-# Orientation: Patient Orientation of films that stand or lie flipped, not turned by 90 degrees.
+# Orientation: what Patient Orientation says of a film. The pixels are what they are: whether the
+# picture agrees is the network's to see (tests/test_turned_films.py).
 
 
-def flipped_and_said(film: Film, rng: np.random.Generator) -> None:
-    """The pixels are what they are: only what the attribute says of them is read here."""
-    columns = (Side.LEFT, Side.RIGHT)[int(rng.integers(2))]
-    to_feet = bool(rng.integers(2))
-    film.orientation = (columns, to_feet)
-    film.ds.PatientOrientation = [_letter(columns), "F" if to_feet else "H"]
+def turned_and_said(film: Film, rng: np.random.Generator) -> None:
+    """Any of the eight turns and flips."""
+    side = (Side.LEFT, Side.RIGHT)[int(rng.integers(2))]
+    to_feet, transposed = bool(rng.integers(2)), bool(rng.integers(2))
+    film.orientation = Orientation(side, to_feet, "attribute", transposed)
+    letters = [_letter(side), "F" if to_feet else "H"]
+    film.ds.PatientOrientation = letters[::-1] if transposed else letters
+
+
+def oblique_and_said(film: Film, rng: np.random.Generator) -> None:
+    """More letters than one: the first is the main direction (PS3.3 C.7.6.1.1.1)."""
+    film.orientation = Orientation(source="attribute")
+    film.ds.PatientOrientation = ["LA", "FP"]
+
+
+def unusual_orientation(film: Film, rng: np.random.Generator) -> None:
+    film.orientation = None
+    words = (["A", "F"], ["P", "H"], ["L", "A"])
+    film.ds.PatientOrientation = words[int(rng.integers(3))]
+    film.wanted.add("orientation_unusual")
 
 
 def no_orientation(film: Film, rng: np.random.Generator) -> None:
+    if rng.random() < 0.5:
+        film.replace("PatientOrientation", "CS", (b"", b"L", b"\\")[int(rng.integers(3))])
     film.wanted.add("orientation_assumed")
 
 
-ORIENTATIONS: tuple[Kind, ...] = (flipped_and_said, no_orientation)
+ORIENTATIONS: tuple[Kind, ...] = (
+    turned_and_said, oblique_and_said, unusual_orientation, no_orientation,
+)  # fmt: skip
 
 
 # Display: windows and LUTs.
@@ -712,9 +731,8 @@ def check_side(film: Film, read: Radiograph) -> str:
 
 
 def check_orientation(film: Film, read: Radiograph) -> str:
-    """Flips. Films turned by 90 degrees, and what the picture itself shows, are not asked here."""
-    got = (read.orientation.columns, read.orientation.rows_to_feet)
-    return "" if got == film.orientation else f"orientation {got} for {film.orientation}"
+    wrong = film.orientation is not None and read.orientation != film.orientation
+    return f"{read.orientation} for {film.orientation}" if wrong else ""
 
 
 def check_display(film: Film, read: Radiograph) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import imagecodecs
 import numpy as np
 from film_encoders import picture
 from film_kinds import Outcome
-from PIL import Image
+from PIL import Image, ImageOps
 
 from hoseg.dicom import Limits, Source, decode
 from hoseg.errors import InputError
+
+_ORIENTATION = 274
 
 
 def _tiff_by_tifffile(pixels: np.ndarray, rng: np.random.Generator) -> bytes:
@@ -81,15 +84,28 @@ def try_picture(number: int, rng: np.random.Generator, folder: Path) -> Outcome:
     truth = pixels.astype(np.float64)
     if suffix == ".jpg" and writer != "lossless":
         truth = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE).astype(float)
-    kind = ("plain", "bytes_behind", "cut")[int(rng.integers(3))]
+    kind = ("plain", "bytes_behind", "cut", "exif_orientation")[int(rng.integers(4))]
     if kind == "cut":
         data = data[: int(rng.uniform(0.3, 0.95) * len(data))]
+    elif kind == "exif_orientation" and suffix == ".jpg":
+        orientation = int(rng.integers(2, 9))
+        data = with_orientation(data, orientation)
+        image = Image.fromarray(truth.astype(np.float32))
+        image.getexif()[_ORIENTATION] = orientation
+        truth = np.asarray(ImageOps.exif_transpose(image)).astype(np.float64)
     elif kind == "bytes_behind":
         data += bytes(int(rng.integers(1, 99)))
     path = folder / f"film{suffix}"
     path.write_bytes(data)
     result, detail = judge_picture(truth, kind == "cut", path)
     return Outcome(f"{suffix[1:].upper()} by {writer}", (kind, dtype.str[1:]), result, detail)
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """Put an EXIF segment behind the start of a JPEG (APP1, CIPA DC-008)."""
+    entry = struct.pack(">HHIHH", _ORIENTATION, 3, 1, orientation, 0)
+    body = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + bytes(4)
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
 
 
 def judge_picture(truth: np.ndarray, must: bool, path: Path) -> tuple[str, str]:

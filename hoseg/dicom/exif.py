@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from hoseg.dicom.tiff import orientation_tag
 
@@ -20,6 +20,7 @@ APPLIED = "exif_applied"
 """Code of the note of a picture that was turned."""
 
 _TAG = 274
+_SEGMENT, _HEAD_BYTES = b"Exif\0\0", 1 << 17
 _UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 """What Pillow raises on damaged headers."""
 
@@ -32,9 +33,24 @@ def orientation_of(data: bytes) -> int:
         try:
             with Image.open(io.BytesIO(data)) as picture:
                 value = picture.getexif().get(_TAG, 1)
+        except UnidentifiedImageError:  # a JPEG of 12 bits or without loss, say
+            value = _within(data)
         except _UNREADABLE:
             return 1
     return value if value in range(1, 9) else 1
+
+
+def _within(data: bytes) -> int:
+    """Value of the tag in the EXIF segment of a picture that Pillow does not read."""
+    start = data.find(_SEGMENT, 0, _HEAD_BYTES)
+    if start < 0:
+        return 1
+    exif = Image.Exif()
+    try:
+        exif.load(data[start : start + _HEAD_BYTES])
+        return int(exif.get(_TAG, 1))
+    except _UNREADABLE:
+        return 1
 
 
 def as_shown(stored: NDArray[Any], orientation: int) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """EXIF and TIFF orientation, against Pillow's own transposition."""
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -60,3 +61,16 @@ def test_values_that_mean_nothing_turn_nothing(tmp_path, value):
 @pytest.mark.parametrize("data", [b"", b"II*\0", b"\xff\xd8\xff\xe1\x00\x10Exif\0\0II*\0", b"MM"])
 def test_a_damaged_header_says_nothing(data):
     assert orientation_of(data) == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_that_pillow_cannot_read_is_turned_too(tmp_path, orientation):
+    wide = STORED.astype(np.uint16) * 16
+    plain = bytes(imagecodecs.jpeg8_encode(wide, lossless=True, bitspersample=12))
+    exif = Image.Exif()
+    exif[274] = orientation
+    body = exif.tobytes()
+    segment = b"\xff\xe1" + (len(body) + 2).to_bytes(2) + body
+    (tmp_path / "film.jpg").write_bytes(plain[:2] + segment + plain[2:])
+    (film,) = load(tmp_path / "film.jpg")
+    np.testing.assert_array_equal(film.pixels, as_shown(wide, orientation))
