@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from hoseg.grade.bones import Bones, sample
-from hoseg.grade.contacts import Contacts
 from hoseg.grade.hips import Hip
 from hoseg.grade.surfaces import BoneSurfaces
 
@@ -29,8 +28,9 @@ REASONS: dict[str, str] = {
     "no_pelvis": "no pelvis was found near the femur",
     "cropped_hip": "the picture leaves out {}",
     "no_femoral_head": "no femoral or prosthetic head was found, so the joint cannot be told from "
-    "a gap",
+    "a gap, nor whether all of the hip is in the picture",
     "implant_hides_region": "metal or cement covers most of the space between ilium and trochanter",
+    "unlikely_class": "the rules give {}",
     "no_calibration": "a rule in millimetres decides and the picture has no calibration",
 }
 """Every reason a finding can give, with its sentence."""
@@ -48,17 +48,19 @@ def nothing_to_grade(bones: Bones) -> Abstention | None:
     return None if bones.pelvis_outlines else abstention("no_pelvis")
 
 
-def check_hip(
-    bones: Bones, hip: Hip, around: BoneSurfaces, contacts: Contacts
-) -> Abstention | None:
-    """Why one hip can't be graded, or None. Calibration is judged with the rules."""
+def check_hip(bones: Bones, hip: Hip, around: BoneSurfaces) -> Abstention | None:
+    """Why one hip can't be graded, or None. Calibration is judged with the rules.
+
+    Whether ossification was found plays no part: where a hip cannot be seen, none found says no
+    more than some found.
+    """
     frame = around.frame
     if frame.cropped:
         return abstention("cropped_hip", frame.cropped)
     over = sample(bones.pelvis, frame.centre[None] / bones.mm)[0] > 0
     if not over and around.to_pelvis_mm(frame.centre) > NEAR_RADII * frame.unit:
         return abstention("no_pelvis")
-    if hip.head is None and contacts.items:
+    if hip.head is None:
         return abstention("no_femoral_head")
     if bones.implant_outlines and hidden_share(around) > around.settings.hidden_fraction:
         return abstention("implant_hides_region")

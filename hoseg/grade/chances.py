@@ -25,10 +25,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from scipy.special import expit
 
 from hoseg.errors import ModelError
+from hoseg.grade.abstain import abstention
 from hoseg.grade.closeup import HIP, CloseUpNetwork, close_up_of_hip
 from hoseg.grade.finding import Component, HipFinding
 from hoseg.imaging.reading import Reading
 from hoseg.radiograph import Grid, Segmentation, Structure
+from hoseg.words import BROOKER
 
 CLASSES = 5
 """Brooker 0-IV."""
@@ -41,6 +43,12 @@ magnitude above it. 10 mm2 is a root 3.6 mm across, 25 mm2 what counts as a lesi
 these four: they were set, and released cards hold weights for measurements made with them."""
 WHOLLY_OVER = 0.95
 """An ossification with more than this share over a bone may lie anywhere before or behind it."""
+LIKELY = 0.2
+"""A class with this calibrated probability is named beside the one given; one with less is not
+given, whatever the rules read."""
+SURE = 0.95
+"""A class that a hip reaches with this calibrated probability is certain enough to be said of a hip
+without a class."""
 SUSPECT_MM2 = 25.0
 """0.25 cm2: as much ossification as counts as a lesion."""
 
@@ -124,13 +132,16 @@ def apply_class_model(
     """Findings of one film with the model's P(class) in place of the draws'.
 
     Hips that were not graded, were not drawn, or have no millimetres stay as they are. Other
-    systems than Brooker keep the draws'.
+    systems than Brooker keep the draws'. Where the model finds the class of the rules unlikely,
+    none is given.
 
     network: gives the model's measurements of a close-up
     """
     values = measure_hips(findings, reading, model.measurements, network)
     return tuple(
-        finding if row is None else _with_chances(finding, model.probabilities(row[None])[0])
+        finding
+        if row is None
+        else abstain_if_unlikely(_with_chances(finding, model.probabilities(row[None])[0]))
         for finding, row in zip(findings, values, strict=True)
     )
 
@@ -216,6 +227,33 @@ def _with_chances(finding: HipFinding, chances: Values) -> HipFinding:
     probabilities = finding.class_probabilities | {"brooker": tuple(chances.tolist())}
     changed = {"class_probabilities": probabilities, "class_probabilities_from": "model"}
     return finding.model_copy(update=changed)
+
+
+def abstain_if_unlikely(finding: HipFinding) -> HipFinding:
+    """The finding without its classes where P(class read), calibrated, is below ``LIKELY``.
+
+    Its probabilities stay: they are the reason.
+    """
+    read, chances = finding.brooker, finding.brooker_probabilities
+    if read is None or not chances or chances[read] >= LIKELY:
+        return finding
+    likeliest = chances.index(max(chances))
+    why = abstention(
+        "unlikely_class",
+        f"{BROOKER[read]}, but of simulated hips that looked like this "
+        f"{100 * chances[read]:.0f} % were {BROOKER[read]} and "
+        f"{100 * chances[likeliest]:.0f} % {BROOKER[likeliest]}",
+    )
+    certain = [k for k in range(1, CLASSES - 1) if sum(chances[k:]) >= SURE]
+    return finding.model_copy(
+        update={
+            "classes": dict.fromkeys(finding.classes),
+            "brooker_every_contact": None,
+            "abstained": why.code,
+            "abstained_because": why.text,
+            "at_least": max(certain, default=None),
+        }
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -209,6 +209,12 @@ class HipFinding(_Record):
         """P(class 0) ... P(class 4), or nothing."""
         return tuple(self.probabilities("brooker").values())
 
+    @property
+    def brooker_undecided(self) -> float:
+        """Share of the draws in which no Brooker class could be given: 1 less all P(class)."""
+        chances = self.brooker_probabilities
+        return max(0.0, 1.0 - sum(chances)) if chances else 0.0
+
     def probabilities(self, system: str) -> Mapping[Grade, float]:
         """Class to probability in one system, mildest first; empty when there is none."""
         found = self.class_probabilities.get(system, ())

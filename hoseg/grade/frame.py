@@ -26,6 +26,9 @@ from hoseg.radiograph import Orientation
 MIN_FEMUR_DISCS = 1.25
 """A femur smaller than so many discs of its head is a sliver that the field cut off."""
 
+MIN_JOINT_SEEN = 0.7
+"""With less of the head's circle inside the field, half of the joint is cut off or nearly so."""
+
 SITES = ("lateral", "central", "medial", "trochanteric", "supra_acetabular")
 MIN_SITE_SHARE = 0.25
 """An ossification has every site that holds at least this share of it."""
@@ -241,7 +244,9 @@ def _cropped(bones: Bones, hip: Hip, place: tuple[Vector, float, Vector], tip_cu
     above = (centre - 2.0 * unit * down)[None] / bones.mm
     if not bones.in_field(above, 0.0).all() and not _ilium_seen(bones, place):
         missing.append("the ilium above the joint")
-    if not bones.in_field(centre[None] / bones.mm, 0.0).all():
+    turns = np.linspace(0, 2 * np.pi, 36, endpoint=False)
+    joint = centre + unit * np.stack((np.cos(turns), np.sin(turns)), axis=1)
+    if bones.in_field(joint / bones.mm, 0.0).mean() < MIN_JOINT_SEEN:
         missing.append("the joint")
     return ", ".join(missing)
 

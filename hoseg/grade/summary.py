@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from hoseg.grade.chances import LIKELY
 from hoseg.grade.classify import grade_name
 from hoseg.grade.finding import HipFinding
 from hoseg.grade.hips import CONTRADICTED
 from hoseg.radiograph import Note, Side, SpacingSource
+from hoseg.words import PROVISIONAL, VIEWS
 
-LIKELY = 0.2
-"""A class with this probability is named beside the most likely one."""
 SMALL_HEAD_MM = 16.0
 """Adult heads have radii of 20-29 mm; below this the bones are a child's or the scale is wrong."""
 NEAR_MM = 10.0
@@ -27,43 +27,117 @@ def worded(finding: HipFinding) -> HipFinding:
 
 
 def likely_classes(finding: HipFinding) -> tuple[int, ...]:
-    """Brooker classes worth naming, mildest first: the class found, and every likely one."""
+    """Brooker classes worth naming: the class given, then every other likely one, likeliest first.
+
+    Draws that could not be decided are no class; what is named may be less than all.
+    """
     if finding.brooker is None:
         return ()
-    likely = {k for k, p in enumerate(finding.brooker_probabilities) if p >= LIKELY}
-    return tuple(sorted(likely | {finding.brooker}))
+    chances = finding.brooker_probabilities
+    others = [k for k, p in enumerate(chances) if p >= LIKELY and k != finding.brooker]
+    return (finding.brooker, *sorted(others, key=lambda k: -chances[k]))
+
+
+def whole_percents(chances: Sequence[float]) -> tuple[int, ...]:
+    """Shares as whole per cent whose sum is that of the shares: the largest remainders go up."""
+    exact = [100 * p for p in chances]
+    whole = [int(p + 1e-9) for p in exact]
+    missing = round(sum(exact)) - sum(whole)
+    for k in sorted(range(len(whole)), key=lambda k: whole[k] - exact[k])[:missing]:
+        whole[k] += 1
+    return tuple(whole)
+
+
+def name_classes(finding: HipFinding) -> str:
+    """The class given, first, and what else is likely: "III (56 %), II 37 %, others 7 %".
+
+    Without a calibrated model no number is put on it: "III, perhaps II".
+    """
+    given, *others = likely_classes(finding)
+    name = grade_name("brooker", given)
+    if finding.class_probabilities_from != "model":
+        perhaps = " or ".join(grade_name("brooker", other) for other in others)
+        return f"{name}, perhaps {perhaps}" if perhaps else name
+    percent = whole_percents(finding.brooker_probabilities)
+    parts = [f"{name} ({percent[given]} %)"]
+    parts += [f"{grade_name('brooker', other)} {percent[other]} %" for other in others]
+    rest = 100 - percent[given] - sum(percent[other] for other in others)
+    return ", ".join([*parts, f"others {rest} %"] if rest else parts)
 
 
 def summarise(finding: HipFinding) -> str:
-    """E.g. "II or III: gap 9.6 mm (8.9-10.4)"."""
-    basis = _basis(finding)
+    """E.g. "III (56 %), II 37 %, others 7 %: gap 9.6 mm (8.9-10.4), II because ..."."""
+    basis = describe_basis(finding)
     if finding.abstained is not None:
         floor = ""
         if finding.at_least is not None:
             floor = f"; at least {grade_name('brooker', finding.at_least)} from what is visible"
-        return f"not graded ({finding.abstained}): {finding.abstained_because}{floor}"
-    names = " or ".join(grade_name("brooker", grade) for grade in likely_classes(finding))
+        return f"not graded: {finding.abstained_because}{floor}"
+    if finding.brooker is None:
+        return "not graded: the class is undecided"
+    doubts = [
+        f", {grade_name('brooker', other)} because {_doubt(finding, other)}"
+        for other in likely_classes(finding)[1:]
+    ]
     if finding.brooker_every_contact not in (None, finding.brooker):
         other = grade_name("brooker", finding.brooker_every_contact)
         basis += f"; {other} with superimposed contacts counted"
-    return f"{names}: {basis}" + (" (provisional)" if finding.provisional else "")
+    provisional = describe_provisional(finding)
+    ending = f" (provisional: {provisional})" if provisional else ""
+    return f"{name_classes(finding)}: {basis}{''.join(doubts)}{ending}"
 
 
-def _basis(finding: HipFinding) -> str:
+def describe_provisional(finding: HipFinding) -> str:
+    """Why the class is provisional, in words; empty when it is not."""
+    return "; ".join(
+        VIEWS[finding.view] if code == "view_not_ap" else PROVISIONAL.get(code, code)
+        for code in finding.provisional
+    )
+
+
+def describe_gap(finding: HipFinding) -> str:
+    """The gap with its 95 % interval: "6.4 mm (5.2-7.3)"; "closed" for a bridge; else empty."""
+    if finding.gap_mm is None:
+        return ""
+    if finding.gap_mm == 0:
+        return "closed"
+    interval = finding.gap_interval_mm
+    spread = "" if interval is None else f" ({interval[0]:.1f}-{interval[1]:.1f})"
+    return f"{finding.gap_mm:.1f} mm{spread}"
+
+
+def describe_basis(finding: HipFinding) -> str:
+    """What the class rests on: "gap 6.4 mm (5.2-7.3)", "2 islands, the longest 12 mm"."""
     if finding.pattern == "none":
         return "no ossification"
     if finding.pattern == "bridge":
         return "ossification joins pelvis and femur (or is superimposed)"
     if finding.gap_mm is not None:
-        interval = finding.gap_interval_mm
-        spread = "" if interval is None else f" ({interval[0]:.1f}-{interval[1]:.1f})"
-        return f"gap {finding.gap_mm:.1f} mm{spread}"
+        return f"gap {describe_gap(finding)}"
     if finding.pattern == "islands":
         lengths = [c.length_mm for c in finding.components if c.graded and c.length_mm is not None]
         size = f", the longest {max(lengths):.0f} mm" if lengths else ""
         count = sum(component.graded for component in finding.components)
         return f"{count} island{'s' if count > 1 else ''}{size}"
     return "a spur without an opposing surface"
+
+
+def _doubt(finding: HipFinding, other: int) -> str:
+    """Why another class than the one given is likely."""
+    given = finding.brooker or 0
+    interval = finding.gap_interval_mm
+    crosses = interval is not None and interval[0] < NEAR_MM <= interval[1]
+    if {given, other} == {2, 3} and crosses:
+        return "the gap's interval reaches across 10 mm"
+    if other == finding.brooker_every_contact:
+        return "a contact read as superimposed may be a real one"
+    if other < given:
+        if other == 0:
+            return "what looks like ossification may be superimposed bone"
+        if other == 1:
+            return "what touches bone on the film may lie free before or behind it"
+        return "what is near on the film may lie apart in depth"
+    return "faint bone may be missed" if given == 0 else "part of the ossification may be missed"
 
 
 def find_caveats(finding: HipFinding) -> tuple[Note, ...]:
@@ -119,11 +193,11 @@ def _superimposed(finding: HipFinding) -> str:
 
 
 def _two_classes(finding: HipFinding) -> str:
-    names = [grade_name("brooker", grade) for grade in likely_classes(finding)]
-    if len(names) < 2:
+    given, *others = likely_classes(finding) or (0,)
+    reasons = [f"{grade_name('brooker', k)}, because {_doubt(finding, k)}" for k in others]
+    if not reasons:
         return ""
-    how_many = "both" if len(names) == 2 else "all"
-    return f"{', '.join(names[:-1])} and {names[-1]} are {how_many} likely"
+    return f"beside {grade_name('brooker', given)} likely as well: {'; '.join(reasons)}"
 
 
 def _other_class(finding: HipFinding) -> str:
@@ -138,7 +212,8 @@ def _other_class(finding: HipFinding) -> str:
     return (
         f"the rules give {grade_name('brooker', read)}, but of simulated hips that looked like "
         f"this more were {grade_name('brooker', likeliest)} "
-        f"({chances[likeliest]:.0%} against {chances[read]:.0%}): {why} reads as it does here"
+        f"({100 * chances[likeliest]:.0f} % against {100 * chances[read]:.0f} %): "
+        f"{why} reads as it does here"
     )
 
 
@@ -202,9 +277,25 @@ def _landmarks(finding: HipFinding) -> str:
 
 
 def _view(finding: HipFinding) -> str:
-    if "view_not_ap" in finding.provisional:
-        return f"Brooker is defined on the AP view; this is {finding.view.value}"
-    return ""
+    if "view_not_ap" not in finding.provisional:
+        return ""
+    return f"Brooker is defined on the AP view; the view here: {VIEWS[finding.view]}"
+
+
+def _view_unknown(finding: HipFinding) -> str:
+    if "view_unknown" not in finding.provisional:
+        return ""
+    return "Brooker is defined on the AP view; nothing states the view of this film"
+
+
+def _partly_seen(finding: HipFinding) -> str:
+    seen = [code for code in finding.provisional if code in ("cropped_hip", "implant_hides_region")]
+    if not seen:
+        return ""
+    return (
+        f"{PROVISIONAL[seen[0]]}: graded all the same, since nothing that is not seen can change "
+        "the worst class"
+    )
 
 
 _CHECKS: tuple[tuple[str, Callable[[HipFinding], str]], ...] = (
@@ -214,6 +305,8 @@ _CHECKS: tuple[tuple[str, Callable[[HipFinding], str]], ...] = (
     ("two_classes_likely", _two_classes),
     ("other_class_likelier", _other_class),
     ("view_not_ap", _view),
+    ("view_unknown", _view_unknown),
+    ("partly_seen", _partly_seen),
     ("large_island", _large_island),
     ("scale", _scale),
     ("small_head", _small_head),

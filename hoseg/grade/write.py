@@ -25,6 +25,8 @@ from hoseg.grade.uncertainty import Draws, hide_lengths
 from hoseg.radiograph import Geometry, Side, View
 
 DERIVABLE = tuple(system for system in SYSTEMS if not system.needs)
+WORST = int(BROOKER.rules[0].grade)
+"""At least the worst class is that class: what is not seen can make it no worse."""
 NOT_DERIVABLE = {system.name: system.needs for system in SYSTEMS if system.needs}
 
 
@@ -73,7 +75,10 @@ def write_finding(context: Context, case: HipCase) -> HipFinding:
         quantities = Quantities(**{name: float(value[0]) for name, value in hidden.items()})
     found, probabilities = _classifications(context, case, quantities), _probabilities(case.draws)
     brooker = found[0].grade
-    why = check_hip(context.bones, case.hip, case.around, case.contacts)
+    why = check_hip(context.bones, case.hip, case.around)
+    partly: tuple[str, ...] = ()
+    if why is not None and _at_least(case, brooker) == WORST:
+        partly, why = (why.code,), None
     if why is not None:
         found = [replace(classification, grade=None) for classification in found]
         probabilities = {}
@@ -106,7 +111,7 @@ def write_finding(context: Context, case: HipCase) -> HipFinding:
         abstained=None if why is None else why.code,
         abstained_because="" if why is None else why.text,
         at_least=None if why is None else _at_least(case, brooker),
-        provisional=_provisional(context.geometry.view),
+        provisional=(*_provisional(context.geometry.view), *partly),
         settings=context.settings,
     )
 
@@ -182,7 +187,10 @@ def _at_least(case: HipCase, brooker: Grade | None) -> int | None:
 
 
 def _provisional(view: View) -> tuple[str, ...]:
-    return () if view.is_ap or view is View.UNKNOWN else ("view_not_ap",)
+    """Why a view makes the class provisional: Brooker is defined on the AP view."""
+    if view.is_ap:
+        return ()
+    return ("view_unknown",) if view is View.UNKNOWN else ("view_not_ap",)
 
 
 def _components(context: Context, case: HipCase) -> tuple[Component, ...]:

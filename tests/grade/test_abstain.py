@@ -10,7 +10,7 @@ from hoseg.errors import SettingError
 from hoseg.grade import REASONS, GradeSettings, HipFinding, grade_masks
 from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource
 
-from .phantoms import FEMUR, IMPLANT, PELVIS
+from .phantoms import FEMUR, IMPLANT, OSSIFICATION, PELVIS
 from .scene import TIP, Scene, known, opposing_boxes
 from .shapes import Capsule, Ellipse, Pose, disc
 
@@ -39,8 +39,7 @@ def test_a_pelvis_far_away_is_no_pelvis():
 
 
 def test_a_hip_cut_by_the_film_says_what_is_missing_and_what_is_certain():
-    bridge = Capsule((0.0, -40.0), (TIP[0], TIP[1] + 8.0), 4.0)
-    masks = Scene((bridge,)).masks()
+    masks = Scene(opposing_boxes(8.0)).masks()
     lateral = only(np.ascontiguousarray(masks[:, : 2 * (90 + 50)]))
     assert lateral.abstained == "cropped_hip"
     assert "trochanter" in lateral.abstained_because
@@ -48,9 +47,27 @@ def test_a_hip_cut_by_the_film_says_what_is_missing_and_what_is_certain():
     assert above.abstained == "cropped_hip"
     assert "ilium" in above.abstained_because
     assert above.brooker is None
-    assert above.at_least == 4
-    assert "at least IV" in above.summary
+    assert above.at_least == 3
+    assert "at least III" in above.summary
     assert set(above.classes.values()) == {None}
+
+
+def test_at_least_the_worst_class_is_that_class():
+    bridge = Capsule((0.0, -40.0), (TIP[0], TIP[1] + 8.0), 4.0)
+    masks = Scene((bridge,)).masks()
+    above = only(np.ascontiguousarray(masks[120:]))
+    assert (above.abstained, above.brooker, above.at_least) == (None, 4, None)
+    assert "cropped_hip" in above.provisional
+    assert "part of the hip is outside the picture" in above.summary
+    assert "partly_seen" in [note.code for note in above.caveats]
+
+
+@pytest.mark.parametrize("spurs", [(), opposing_boxes(12.0)])
+def test_a_joint_that_is_half_outside_is_not_graded_whether_or_not_ossification_is_seen(spurs):
+    masks = Scene(spurs).masks()
+    half = only(np.ascontiguousarray(masks[:, : 2 * 90]))
+    assert half.brooker is None
+    assert half.abstained in ("cropped_hip", "no_femoral_head")
 
 
 def test_a_hip_cut_by_the_collimator():
@@ -98,6 +115,8 @@ def test_no_head():
     masks[gone] &= ~np.uint8(FEMUR)
     finding = only(masks)
     assert finding.abstained in ("no_femoral_head", "cropped_hip")
+    clean = only(masks & ~np.uint8(OSSIFICATION))
+    assert (clean.brooker, clean.abstained) == (None, finding.abstained)
     assert finding.landmarks.head_source == "none"
 
 

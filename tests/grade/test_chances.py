@@ -9,6 +9,7 @@ from hoseg.grade.chances import (
     BY_CLOSE_UP,
     MEASUREMENTS,
     ClassModel,
+    abstain_if_unlikely,
     apply_class_model,
     measure_hips,
     nearest_hip,
@@ -16,6 +17,7 @@ from hoseg.grade.chances import (
     suspicion,
     write_class_model,
 )
+from hoseg.grade.finding import HipFinding
 from hoseg.grade.summary import find_caveats, worded
 from hoseg.radiograph import Geometry, Grid, Segmentation
 
@@ -78,14 +80,46 @@ def test_the_model_replaces_the_chances_of_brooker_and_nothing_of_the_reading():
     assert after.probabilities("della_valle") == before.probabilities("della_valle")
     sources = (before.class_probabilities_from, after.class_probabilities_from)
     assert sources == ("draws", "model")
-    assert after.summary.startswith("II or III or IV: gap 9.0 mm")
+    assert after.summary.startswith("III (25 %), II 25 %, IV 25 %, others 25 %: gap 9.0 mm")
     said = {note.code: note.text for note in after.caveats}
-    assert said["two_classes_likely"] == "II, III and IV are all likely"
+    assert said["two_classes_likely"].startswith("beside III likely as well: II, because ")
+
+
+def test_a_class_that_the_model_finds_unlikely_is_not_given():
+    findings, reading = film(opposing_boxes(9.0))
+    two = constant(bias=(5.0, 5.0, -2.1, -5.0))
+    (after,) = map(worded, apply_class_model(findings, reading, two))
+    assert (after.brooker, set(after.classes.values())) == (None, {None})
+    assert (after.abstained, after.at_least) == ("unlikely_class", 2)
+    assert after.brooker_probabilities == pytest.approx(
+        (0.0067, 0.0, 0.8843, 0.1023, 0.0067), abs=1e-3
+    )
+    assert after.summary == (
+        "not graded: the rules give III, but of simulated hips that looked like this 10 % were III "
+        "and 88 % II; at least II from what is visible"
+    )
+
+
+@pytest.mark.parametrize("chance", [0.11, 0.199])
+def test_one_rule_for_every_class(chance):
+    for given in range(5):
+        others = [(1 - chance) / 4] * 5
+        others[given] = chance
+        finding = HipFinding(
+            side="left",
+            classes={"brooker": given},
+            class_probabilities={"brooker": tuple(others)},
+            class_probabilities_from="model",
+        )
+        assert abstain_if_unlikely(finding).abstained == "unlikely_class"
+        others[given] = 0.2
+        likely = finding.model_copy(update={"class_probabilities": {"brooker": tuple(others)}})
+        assert abstain_if_unlikely(likely) == likely
 
 
 def test_a_caveat_says_that_another_class_is_much_likelier():
     findings, reading = film(opposing_boxes(9.0))
-    mostly_two = constant(bias=(5.0, 5.0, -2.0, -5.0))
+    mostly_two = constant(bias=(5.0, 5.0, -1.0, -5.0))
     codes = [n.code for n in find_caveats(apply_class_model(findings, reading, mostly_two)[0])]
     assert "other_class_likelier" in codes
     mostly_three = constant(bias=(5.0, 5.0, 2.0, -5.0))

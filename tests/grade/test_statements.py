@@ -3,6 +3,7 @@
 import pytest
 
 from hoseg.radiograph import View
+from hoseg.words import VIEWS
 
 from .scene import TIP, Scene, island, opposing_boxes
 from .shapes import Capsule, Ellipse
@@ -99,5 +100,16 @@ def test_other_views_are_provisional(view):
     finding = Scene(opposing_boxes(5.0)).grade(view=view)
     assert finding.brooker == 3
     assert finding.provisional == ("view_not_ap",)
-    assert finding.summary.endswith("(provisional)")
+    assert finding.summary.endswith(f"(provisional: {VIEWS[view]})")
+    assert "_" not in finding.summary
+    (caveat,) = [note.text for note in finding.caveats if note.code == "view_not_ap"]
+    assert caveat.endswith(VIEWS[view])
     assert Scene().grade(view=View.AP_HIP).provisional == ()
+
+
+def test_a_view_that_nothing_states_is_provisional():
+    finding = Scene(opposing_boxes(5.0)).grade(view=View.UNKNOWN)
+    assert finding.brooker == 3
+    assert finding.provisional == ("view_unknown",)
+    assert finding.summary.endswith("(provisional: view not stated)")
+    assert "view_unknown" in [note.code for note in finding.caveats]

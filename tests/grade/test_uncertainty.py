@@ -31,9 +31,14 @@ def test_near_the_limit_two_classes_are_likely_and_the_summary_names_both():
     p = chances(finding)
     assert p[2] > 0.2
     assert p[3] > 0.5
-    assert finding.summary.startswith("II or III: gap 9.5 mm (")
+    # Draws are not calibrated: no number is put on them.
+    assert finding.summary.startswith("III, perhaps II: gap 9.5 mm (")
+    assert ", II because the gap's interval reaches across 10 mm" in finding.summary
+    assert "%" not in finding.summary
     said = {note.code: note.text for note in finding.caveats}
-    assert said["two_classes_likely"] == "II and III are both likely"
+    assert said["two_classes_likely"] == (
+        "beside III likely as well: II, because the gap's interval reaches across 10 mm"
+    )
 
 
 def test_the_grey_zone_of_one_centimetre():
