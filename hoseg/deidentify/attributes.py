@@ -20,7 +20,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, UID_dictionary
 
 import hoseg
-from hoseg.deidentify.annex_e import Rule, rule_for
+from hoseg.deidentify.annex_e import action_for
 from hoseg.deidentify.identifiers import identifiers_of
 from hoseg.deidentify.names import is_nobody
 from hoseg.deidentify.pseudonyms import Pseudonyms
@@ -137,25 +137,24 @@ class _Worker:
 
     def _element(self, element: DataElement, written: bytes | None) -> DataElement | None:
         """What becomes of an element; ``written`` are its bytes where they are known."""
-        rule = rule_for(element.tag)
-        if rule is None:
+        action = action_for(element.tag)
+        if action is None:
             return self._unlisted(element, written)
-        if rule.characteristic and self.policy.keep_characteristics:
+        if action.characteristic and self.policy.keep_characteristics:
             return None if self._identifies(element, written) else _capped_age(element)
         if element.VR in DATED and self.policy.shift_dates and element.tag.group != 0x0010:
             return self._shifted(element)
-        return self._apply(element, rule)
+        return self._apply(element, action.first)
 
-    def _apply(self, element: DataElement, rule: Rule) -> DataElement | None:
-        action = rule.first
-        if action == "X":
+    def _apply(self, element: DataElement, code: str) -> DataElement | None:
+        if code == "X":
             self.counts["removed"] += 1
             return None
-        if action == "U":
+        if code == "U":
             return self._sequence(element) if element.VR == "SQ" else self._mapped(element)
-        if action == "D" and element.VR == "UI":
+        if code == "D" and element.VR == "UI":
             return self._mapped(element)
-        if action == "Z" or element.VR in ("SQ", "UN", "OB", "OW", "OD", "OF", "OL", "OV"):
+        if code == "Z" or element.VR in ("SQ", "UN", "OB", "OW", "OD", "OF", "OL", "OV"):
             self.counts["emptied"] += 1
             return _with(element, Sequence() if element.VR == "SQ" else None)
         self.counts["replaced"] += 1
