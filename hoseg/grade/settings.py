@@ -12,7 +12,7 @@ from hoseg.errors import SettingError
 @dataclass(frozen=True)
 class GradeSettings:
     """Choices of this project; every result follows from these, the masks, and what a model's
-    networks say of them (``hoseg.grade.attachment``).
+    networks say of them (``hoseg.grade.closeup``).
 
     floor_mm2: an ossification smaller than this is noise: reported, not graded. 12.5 mm^2 is a
         disc 4 mm across, about the smallest island readers call.

@@ -100,7 +100,7 @@ _CLOSE_UPS = """ Four of the numbers are what a small convolutional network (`cl
 `hoseg.grade.closeup`) says of a close-up of the hip; it learnt from {hips} hips of other films."""
 
 _CONTACTS = """ Of the contacts between ossification and bone they count those that a second small
-network (`attachment.onnx`, `hoseg.grade.attachment`) takes for attachment rather than
+network (`attachment.onnx`, `hoseg.grade.closeup`) takes for attachment rather than
 superimposition; it learnt from close-ups of {pieces} ossifications of the same films, of which it
 is known what they hang on. The class with every contact counted is given as well."""
 
