@@ -78,11 +78,15 @@ def _export_run(folder: Path, objects: str, as_json: bool) -> bool:
             {"folder": place, "code": code, "sentence": sentence}
             for place, code, sentence in summary.failed
         ]
-        typer.echo(json.dumps({"written": summary.written, "failed": failed}))
+        typer.echo(
+            json.dumps({"written": summary.written, "failed": failed, "pictures": summary.pictures})
+        )
     else:
         console = plain_console()
         console.print(f"{len(summary.written)} DICOM objects written below {folder}")
         for place, code, sentence in summary.failed:
             console.print(f"  failed: {place} ({code}): {sentence}", style="yellow")
+        if summary.about_pictures:
+            console.print(summary.about_pictures)
         console.print(RESEARCH_USE)
     return bool(summary.failed)

@@ -39,10 +39,20 @@ class ExportSummary:
 
     written: files, relative to the run
     failed: (folder of the image or study, reason code, sentence)
+    pictures: number of images that are no DICOM objects and have no identity to refer to
     """
 
     written: list[str] = field(default_factory=list)
     failed: list[tuple[str, str, str]] = field(default_factory=list)
+    pictures: int = 0
+
+    @property
+    def about_pictures(self) -> str:
+        """What to say of the pictures; "" when there are none."""
+        if not self.pictures:
+            return ""
+        count = "1 picture has" if self.pictures == 1 else f"{self.pictures} pictures have"
+        return f"{count} no DICOM objects: these need a DICOM film to refer to"
 
 
 def export_run(
@@ -80,7 +90,7 @@ def export_run(
     for kind in kinds:
         if kind not in KINDS:
             raise SettingError("kinds", kind, f"any of {', '.join(KINDS)}")
-    if not count_images(run_dir):
+    if not count_images(run_dir) and not (run_dir / "run.json").exists():
         raise SettingError("DIR", str(run_dir), "a folder that `hoseg run` wrote results to")
     summary = ExportSummary()
     for folder, paths in studies_in(run_dir):
@@ -173,6 +183,9 @@ def _export_image(
     try:
         result = read_result(path)
         if result.image is None or not (folder / "masks.png").exists():
+            return None
+        if not (result.image.sop_uid or result.image.transfer_syntax_uid):
+            summary.pictures += 1
             return None
         source = read_header(located(run_dir, result.source), result.image.sop_uid)
         if "SOPClassUID" not in source:
