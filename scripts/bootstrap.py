@@ -52,9 +52,11 @@ def example() -> None:
     """Simulated studies in, graded overlays out."""
     install("")
     hoseg = BIN / "hoseg"
-    call(hoseg, "simulate", "--out", EXAMPLE_STUDIES, "--count", 6, "--seed", 7, "--dicom")
+    made_by_0_3 = (EXAMPLE_STUDIES / "index.csv").exists()
+    if not made_by_0_3 or (EXAMPLE_STUDIES / "simulate.json").exists():
+        call(hoseg, "simulate", "--out", EXAMPLE_STUDIES, "--count", 6, "--seed", 7, "--dicom")
     films = sorted(EXAMPLE_STUDIES.glob("*/image.dcm"))  # the true masks lie beside them
-    call(hoseg, "run", *films, "--out", EXAMPLE_RESULTS, "--reports")
+    call(hoseg, "run", *films, "--out", EXAMPLE_RESULTS, "--reports", "--replace")
     pictures = sorted(EXAMPLE_RESULTS.glob("studies/*/*/overlay.png"))
     print(f"\n{len(pictures)} overlays, tables and a review page are in {EXAMPLE_RESULTS}")
     for picture in pictures:

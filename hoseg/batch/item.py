@@ -6,8 +6,8 @@ import hashlib
 import os
 import shutil
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,10 @@ import cv2
 
 import hoseg
 from hoseg.batch.journal import Entry
+from hoseg.batch.plan import Task
+from hoseg.batch.repeats import TWIN_NOTE, fingerprint
 from hoseg.batch.settings import RunSettings
-from hoseg.dicom import Source, decode
+from hoseg.dicom import decode
 from hoseg.errors import DeviceError, InputError, OutputError
 from hoseg.imaging.quality import check_attributes
 from hoseg.infer.predictor import Choice, Options, Predictor, Segmenter
@@ -41,20 +43,18 @@ FILM_QUALITY, THUMBNAIL_QUALITY = 92, 80  # of the JPEG files behind the review 
 
 
 @dataclass(frozen=True)
-class Task:
-    """One input to do.
+class Probe:
+    """A look at the pixels of a task, to compare them with another's."""
 
-    position: its place in the order in which inputs were found
-    stamp: identity of the file's contents as far as size and time tell
-    """
-
-    source: Source
-    position: int
-    stamp: str
+    task: Task
 
 
-def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Task], Entry]:
+def make_worker(
+    settings: RunSettings, engine: Choice | Address
+) -> Callable[[Task | Probe], Entry | str]:
     """Load the model in this process and return the function that does one task.
+
+    A ``Task`` becomes the entry of its input, a ``Probe`` the fingerprint of the pixels.
 
     engine: the runtime that the parent chose and sent through its parity gate; or where the
         process that owns the GPU listens
@@ -72,8 +72,8 @@ def make_worker(settings: RunSettings, engine: Choice | Address) -> Callable[[Ta
         grading = grading_models_of([load_model(settings.model)])
     pipeline = Pipeline(predictor, seed=settings.seed, grading=grading)
 
-    def work(task: Task) -> Entry:
-        return process(task, pipeline, settings)
+    def work(task: Task | Probe) -> Entry | str:
+        return look(task.task) if isinstance(task, Probe) else process(task, pipeline, settings)
 
     return work
 
@@ -89,16 +89,33 @@ def process(task: Task, pipeline: Pipeline, settings: RunSettings) -> Entry:
     results: list[ResultFile] = []
     try:
         for radiograph in decode(task.source, wanted=_may_be_drawn):
+            if task.twin:
+                radiograph = replace(radiograph, notes=(*radiograph.notes, TWIN_NOTE))
             image = pipeline.read(radiograph)
             drawn = image.result.status in ("graded", "abstained")
-            results.append(write_image(image, settings.out) if drawn else image.result)
+            written = write_image(image, settings.out, task.twin) if drawn else image.result
+            results.append(written)
     except InputError as error:
         results.append(result_for_failure(error, status_of(error.code)))
     except (OutputError, DeviceError):  # would happen to every other input too
         raise
     except Exception as error:  # whatever goes wrong with one input costs that one only
         results.append(result_for_failure(fault(task.source.name, error)))
-    return Entry.of(task.source.name, task.stamp, results)
+    return entry_of(task, results)
+
+
+def look(task: Task) -> str:
+    """Fingerprint of the pixels of an input; "" when it cannot be read."""
+    try:
+        return fingerprint(decode(task.source))
+    except Exception:  # why it cannot is said in its row, when it is processed
+        return ""
+
+
+def entry_of(task: Task, results: Sequence[ResultFile]) -> Entry:
+    """Entry of an input with at least one result."""
+    source = task.source
+    return Entry.of(source.name, task.stamp, results, source.identity, task.uid)
 
 
 def _may_be_drawn(film: Radiograph) -> bool:
@@ -119,8 +136,10 @@ def fault(source: str, error: Exception) -> InputError:
     return InputError(source, sentence, code=Reason.INTERNAL_ERROR.value)
 
 
-def write_image(image: ImageResult, out: Path) -> ResultFile:
+def write_image(image: ImageResult, out: Path, twin: str = "") -> ResultFile:
     """Write one image's folder under a temporary name, then rename it.
+
+    twin: as in ``Task``; ends the name of a folder whose UID alone would name several
 
     Returns the result with its ``folder``.
 
@@ -128,7 +147,7 @@ def write_image(image: ImageResult, out: Path) -> ResultFile:
     ------
     OutputError: disk full, no permission, a path that leads out of the output folder
     """
-    folder = image_folder(image.radiograph.source, image.radiograph.attributes)
+    folder = image_folder(image.radiograph.source, image.radiograph.attributes, twin)
     result = image.result.model_copy(update={"folder": folder})
     partial, final = out / PARTIAL / str(os.getpid()), inside(out, folder)
     try:
@@ -163,7 +182,7 @@ def jpeg_files(image: ImageResult) -> dict[str, bytes]:
     return files
 
 
-def image_folder(source: str, attributes: Attributes) -> str:
+def image_folder(source: str, attributes: Attributes, twin: str = "") -> str:
     """``studies/<study>/<image>`` from identifiers nobody here chose."""
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     study = safe_name(attributes.study_uid) if attributes.study_uid else "no-study"
@@ -171,6 +190,8 @@ def image_folder(source: str, attributes: Attributes) -> str:
         image = safe_name(attributes.sop_uid)
     else:
         image = safe_name(f"{PurePath(source).stem}-{digest}")
+    if twin:
+        image += f"-{twin}"
     if attributes.frame:
         image += f"-frame{attributes.frame}"
     return f"studies/{study}/{image}"

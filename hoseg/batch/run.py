@@ -8,29 +8,27 @@ that this process owns.
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
-import os
-import platform
+import heapq
 import shutil
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import hoseg
-from hoseg.batch.item import PARTIAL, Task, make_worker
+from hoseg.batch.folder import claim_folder, remove_image
+from hoseg.batch.item import PARTIAL, Probe, entry_of, make_worker
 from hoseg.batch.journal import JOURNAL, Entry, RunJournal, first_of
-from hoseg.batch.settings import RunSettings
+from hoseg.batch.manifest import write_manifest
+from hoseg.batch.plan import Plan, Task, find_tasks
+from hoseg.batch.repeats import Chain, find_chains
+from hoseg.batch.settings import RunSettings, fingerprint
 from hoseg.batch.workers import Lost, WorkerPool
-from hoseg.dicom import Source, discover, sop_instance
 from hoseg.errors import HosegError, InputError, OutputError
-from hoseg.files import write_whole
 from hoseg.grade import combine
 from hoseg.infer.predictor import Choice, Predictor
-from hoseg.reasons import Reason, status_of
+from hoseg.reasons import status_of
 from hoseg.report.schema import result_for_failure
 from hoseg.report.tables import (
     FINDING_COLUMNS,
@@ -41,7 +39,6 @@ from hoseg.report.tables import (
     write_parquet,
 )
 from hoseg.review.page import index, write_page
-from hoseg.words import RESEARCH_USE, Status
 
 if TYPE_CHECKING:
     from hoseg.infer.gpu.server import Address
@@ -51,11 +48,13 @@ if TYPE_CHECKING:
 class Progress:
     """One step of a run.
 
-    entry: what came of one input, or None when an earlier run had done it
+    entry: what came of one input
+    before: an earlier start of the same run had done it
     done, total: inputs finished and inputs found
     """
 
-    entry: Entry | None
+    entry: Entry
+    before: bool
     done: int
     total: int
 
@@ -74,20 +73,25 @@ def run_batch(
     Raises
     ------
     OutputError: nothing can be written to ``settings.out``
+    SettingError: it holds another run's results
     HosegError: no input holds any file
     """
-    total = sum(1 for _ in discover(inputs, spacing_mm=settings.spacing))
-    if not total:
-        raise HosegError(f"no files in {', '.join(map(str, inputs))}", code="no_inputs")
-    make_folder(settings.out)
-    with RunJournal(settings.out / JOURNAL, settings.fingerprint(predictor.label)) as journal:
+    claim_folder(settings, predictor.label)
+    facts = settings.facts(predictor.label)
+    with (
+        closing(Plan(find_tasks(inputs, settings))) as plan,
+        RunJournal(settings.out / JOURNAL, fingerprint(facts)) as journal,
+    ):
+        if not len(plan):
+            raise HosegError(f"no files in {', '.join(map(str, inputs))}", code="no_inputs")
+        journal.note_facts(facts)
         try:
-            with _engine(predictor) as engine:
-                yield from _work(inputs, settings, engine, journal, total)
+            with _engine(predictor) as engine, _pool(settings, engine) as pool:
+                yield from _Work(plan, journal, pool, settings).steps()
         finally:
             write_tables(journal, settings)
             write_page(settings.out, journal.images())
-            write_manifest(journal, settings, predictor)
+            write_manifest(journal.counts(), settings, predictor)
             shutil.rmtree(settings.out / PARTIAL, ignore_errors=True)
 
 
@@ -101,123 +105,125 @@ def _engine(predictor: Predictor) -> Iterator[Choice | Address]:
             yield server.address
 
 
+_Pool = WorkerPool[Task | Probe, Entry | str]
+
+
+@contextmanager
+def _pool(settings: RunSettings, engine: Choice | Address) -> Iterator[_Pool]:
+    setup = partial(make_worker, settings, engine)
+    pool: _Pool = WorkerPool(setup, settings.process_count, settings.limit_s)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+class _Work:
+    """The tasks of a plan, done or found done; every one ends as an entry of the journal."""
+
+    def __init__(self, plan: Plan, journal: RunJournal, pool: _Pool, settings: RunSettings) -> None:
+        self._plan = plan
+        self._journal = journal
+        self._pool = pool
+        self._settings = settings
+        self._settled: list[Progress] = []  # without a process, in passing
+        self._done = 0
+
+    def steps(self) -> Iterator[Progress]:
+        """One a task. Copies of a film wait for the first of them to be read."""
+        self._adopt()
+        chains = find_chains(self._plan, self._journal, self._probe)
+        copies = {task.position for chain in chains for task in chain.tasks}
+        for chain in chains:
+            if chain.known:
+                self._settle(chain.duplicates())
+        rest = (task for task in self._plan if task.position not in copies)
+        yield from self._process(_merged(rest, chains))
+        while chains := [chain for chain in chains if chain.tasks]:
+            for chain in chains:
+                first = self._journal.entry(chain.tasks[0].source.identity)
+                self._settle(chain.settle(failed=first is None or first.status == "failed"))
+            yield from self._process(iter([chain.tasks[0] for chain in chains if chain.tasks]))
+
+    def _adopt(self) -> None:
+        """Recognise inputs that were moved since an earlier start."""
+        if not self._journal.counts():
+            return
+        for task in self._plan:
+            for old in self._journal.adopt(task, self._plan):
+                self._remove(self._journal.left_behind(old))
+
+    def _process(self, tasks: Iterator[Task]) -> Iterator[Progress]:
+        for done, answer in self._pool.map_unordered(self._undone(tasks)):
+            task = cast(Task, done)
+            if isinstance(answer, Lost):
+                error = InputError(task.source.name, answer.sentence, code=answer.code)
+                answer = entry_of(task, [result_for_failure(error)])
+            self._record(cast(Entry, answer), task)
+            yield from self._take()
+        yield from self._take()
+
+    def _undone(self, tasks: Iterator[Task]) -> Iterator[Task]:
+        """Tasks for a process; those that need none are settled in passing."""
+        for task in tasks:
+            if (kept := self._journal.keep(task)) is not None:
+                self._advance(kept, before=True)
+                continue
+            if self._journal.is_name_taken(task.source.name, task.source.identity):
+                # A relative path names one file here and another there.
+                task = replace(task, source=replace(task.source, name=task.source.identity))
+            if task.source.problem is None:
+                yield task
+            else:
+                code, sentence = task.source.problem
+                error = InputError(task.source.name, sentence, code=code)
+                entry = entry_of(task, [result_for_failure(error, status_of(code))])
+                self._record(entry, task)
+
+    def _settle(self, refused: Iterable[Task]) -> None:
+        for _ in self._undone(iter(refused)):
+            raise AssertionError("a task that is refused needs no process")
+
+    def _record(self, entry: Entry, task: Task) -> None:
+        old = self._journal.entry(entry.identity)
+        if old is not None:
+            self._remove(self._journal.left_behind(old, entry))
+        self._journal.record(entry, task.position)
+        self._advance(entry, before=False)
+
+    def _remove(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            remove_image(self._settings.out, folder)
+
+    def _advance(self, entry: Entry, *, before: bool) -> None:
+        self._done += 1
+        self._settled.append(Progress(entry, before, self._done, len(self._plan)))
+
+    def _take(self) -> Iterator[Progress]:
+        settled, self._settled = self._settled, []
+        yield from settled
+
+    def _probe(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, str]]:
+        """Fingerprints of the pixels of tasks; "" of one that cannot be read."""
+        for probe, answer in self._pool.map_unordered(Probe(task) for task in tasks):
+            yield cast(Probe, probe).task, "" if isinstance(answer, Lost) else cast(str, answer)
+
+
+def _merged(tasks: Iterator[Task], chains: Sequence[Chain]) -> Iterator[Task]:
+    """Tasks, and the first of each chain, in the order of discovery."""
+    firsts = sorted((c.tasks[0] for c in chains if c.tasks), key=lambda task: task.position)
+    return heapq.merge(tasks, firsts, key=lambda task: task.position)
+
+
 def write_tables(journal: RunJournal, settings: RunSettings) -> None:
-    """Write ``images.csv`` and ``findings.csv`` (and Parquet on request) from the journal."""
+    """Write ``images.csv`` and ``findings.csv``, and both as Parquet, from the journal."""
     writers: list[tuple[str, Callable[..., None]]] = [(".csv", write_csv)]
-    if settings.parquet:
+    if settings.writes_parquet:
         writers.append((".parquet", write_parquet))
     for suffix, write in writers:
         images = (image_row(first_of(results)) for results in journal.results())
         write(settings.out / f"images{suffix}", IMAGE_COLUMNS, images)
         write(settings.out / f"findings{suffix}", FINDING_COLUMNS, _findings(journal))
-
-
-def write_manifest(journal: RunJournal, settings: RunSettings, predictor: Predictor) -> None:
-    """Write ``run.json``: versions, model, runtime and why it was taken, settings, counts."""
-    names = ("numpy", "opencv-python-headless", "pydicom", "imagecodecs", "torch", "onnxruntime")
-    manifest = {
-        "hoseg_version": hoseg.__version__,
-        "disclaimer": RESEARCH_USE,
-        "model": predictor.label,
-        "runtime": asdict(predictor.choice),
-        "settings": _settings(settings),
-        "counts": journal.counts(),
-        "versions": {"python": platform.python_version()} | {n: _version(n) for n in names},
-        "platform": platform.platform(),
-    }
-    write_whole(settings.out / "run.json", json.dumps(manifest, indent=1, default=str) + "\n")
-
-
-def _settings(settings: RunSettings) -> dict[str, Any]:
-    """Settings for the manifest; of a de-identified run without the way to its folder."""
-    recorded = asdict(settings)
-    return recorded | {"out": "."} if settings.deidentify else recorded
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def _work(
-    inputs: Sequence[str | Path],
-    settings: RunSettings,
-    engine: Choice | Address,
-    journal: RunJournal,
-    total: int,
-) -> Generator[Progress, None, None]:
-    done = 0
-    at_once: list[Entry | None] = []  # inputs settled without a process, in passing
-
-    def tasks() -> Iterator[Task]:
-        for task in _plan(inputs, settings):
-            if journal.keep(task.source.name, task.stamp, task.position):
-                at_once.append(None)
-            elif task.source.problem is not None:
-                code, sentence = task.source.problem
-                error = InputError(task.source.name, sentence, code=code)
-                entry = _refused(task, error, status_of(code))
-                journal.record(entry, task.position)
-                at_once.append(entry)
-            else:
-                yield task
-
-    setup = partial(make_worker, settings, engine)
-    pool: WorkerPool[Task, Entry] = WorkerPool(setup, settings.process_count, settings.limit_s)
-    try:
-        for task, answer in pool.map_unordered(tasks()):
-            if isinstance(answer, Lost):
-                error = InputError(task.source.name, answer.sentence, code=answer.code)
-                answer = _refused(task, error)
-            journal.record(answer, task.position)
-            at_once.append(answer)
-            for entry in at_once:
-                done += 1
-                yield Progress(entry, done, total)
-            at_once.clear()
-        for entry in at_once:
-            done += 1
-            yield Progress(entry, done, total)
-    finally:
-        pool.close()
-
-
-def _refused(task: Task, error: InputError, status: Status = "failed") -> Entry:
-    """Entry of an input that no process has answered for."""
-    return Entry.of(task.source.name, task.stamp, [result_for_failure(error, status)])
-
-
-def _plan(inputs: Sequence[str | Path], settings: RunSettings) -> Iterator[Task]:
-    """Every input in the order of discovery; the second copy of an instance is marked as such."""
-    seen: dict[bytes, str] = {}
-    for position, found in enumerate(discover(inputs, spacing_mm=settings.spacing)):
-        source = _within_run(found, settings.out) if settings.deidentify else found
-        uid = sop_instance(source) if source.problem is None else None
-        if uid is not None:
-            first = seen.setdefault(uid, source.name)
-            if first != source.name:
-                sentence = f"the same SOP instance as {first}"
-                source = replace(source, problem=(Reason.DUPLICATE.value, sentence))
-        yield Task(source, position, _stamp(source))
-
-
-def _within_run(source: Source, out: Path) -> Source:
-    """Name a de-identified copy relative to the run: the way there may name a patient."""
-    if not source.path.is_relative_to(out):
-        return source
-    return replace(source, name=source.path.relative_to(out).as_posix())
-
-
-def _stamp(source: Source) -> str:
-    """Size and time of the file behind an input; another stamp means it must be read again."""
-    problem = source.problem[0] if source.problem else ""
-    try:
-        facts = os.stat(source.path)
-    except OSError:
-        return f"absent {problem}"
-    return f"{facts.st_size} {facts.st_mtime_ns} {problem}"
 
 
 def review_entries(out: Path) -> list[dict[str, Any]]:
@@ -238,16 +244,3 @@ def _findings(journal: RunJournal) -> Iterator[dict[str, str]]:
     mixed = journal.mixed_studies()
     for images in journal.studies():
         yield from map(finding_row, combine(images, mixed))
-
-
-def make_folder(out: Path) -> None:
-    """Make the output folder and try to write there before any work is done."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        trial = out / ".writable"
-        trial.write_text("")
-        trial.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{out}: {error.strerror}; give --out a folder that can be written"
-        ) from error

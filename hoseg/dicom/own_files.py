@@ -23,8 +23,8 @@ _RUN_FILES = re.compile(
     r"|review\.html|\.writable"
 )
 _RUN_FOLDERS = frozenset({".partial", "deidentified"})
-_STUDY_FILES = frozenset({"report.dcm", "report.html"})  # in the folder of a lone film, too
-_IMAGE_FILES = _STUDY_FILES | {
+STUDY_FILES = frozenset({"report.dcm", "report.html"})  # in the folder of a lone film, too
+IMAGE_FILES = STUDY_FILES | {
     "result.json", "masks.png", "overlay.png", "film.jpg", "thumb.jpg", "case.js",
     "segmentation.dcm", "overlay.dcm",
 }  # fmt: skip
@@ -93,10 +93,10 @@ def own_files(
         kind = "" if is_out or in_run else "hoseg run"
         return OwnFiles(frozenset(results), labels, _RUN_FOLDERS, kind, in_run=True)
     if _is_image(tree, folder, names, in_run=in_run):
-        results = {name for name in names if _finished(name) in _IMAGE_FILES}
+        results = {name for name in names if _finished(name) in IMAGE_FILES}
         return OwnFiles(frozenset(results), kind="" if in_run else "hoseg run", in_run=True)
     if in_run and folder.parent.name == "studies":
-        results = {name for name in names if _finished(name) in _STUDY_FILES}
+        results = {name for name in names if _finished(name) in STUDY_FILES}
         return OwnFiles(frozenset(results), labels, in_run=True)
     results = _evaluation_pictures(tree, folder, names)
     return OwnFiles(

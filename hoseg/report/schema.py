@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +22,9 @@ from hoseg.radiograph import Note, Radiograph, Side, Spacing, View
 from hoseg.words import RESEARCH_USE, Status
 
 SCHEMA_ID: Literal["hoseg-result-1"] = "hoseg-result-1"
+
+UID_REPEATED = "uid_repeated"
+"""Note of an image whose SOP Instance UID other images bear as well."""
 
 
 class _Strict(BaseModel):
@@ -109,6 +112,8 @@ class ResultFile(_Strict):
         """Identifier of this image alone: its SOP Instance UID, else its name."""
         if self.image is None or not self.image.sop_uid:
             return self.name
+        if self.folder and any(note.code == UID_REPEATED for note in self.notes):
+            return PurePath(self.folder).name  # made of the UID and of what its pixels are
         frame = self.image.frame
         return f"{self.image.sop_uid}-frame{frame}" if frame else self.image.sop_uid
 

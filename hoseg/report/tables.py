@@ -6,7 +6,7 @@ A cell is text. Empty = does not apply or is not known. Lists inside a cell are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,11 @@ from hoseg.grade.finding import HipFinding
 from hoseg.report.schema import ResultFile, SourceImage
 
 Row = dict[str, str]
+_KINDS: dict[str, Callable[[str], str | int | float]] = {
+    "text": str,
+    "integer": int,
+    "number": float,
+}
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,16 @@ def finding_row(hip: StudyHip[ResultFile]) -> Row:
     return _in_order(FINDING_COLUMNS, row)
 
 
+def values(columns: Sequence[Column], row: Mapping[str, str]) -> dict[str, str | int | float]:
+    """Cells of a row as JSON has them: numbers as numbers, and no key for an empty one."""
+    return {c.name: _KINDS[c.kind](row[c.name]) for c in columns if row.get(c.name)}
+
+
+def hip_values(result: ResultFile) -> list[dict[str, str | int | float]]:
+    """Cells of every hip of an image, as ``values``."""
+    return [values(FINDING_COLUMNS, _hip(hip)) for hip in result.hips]
+
+
 def write_csv(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[str, str]]) -> None:
     """Write a table under a temporary name, then rename: a reader never sees half of it.
 
@@ -197,22 +212,23 @@ def write_parquet(path: Path, columns: Sequence[Column], rows: Iterable[Mapping[
 
     rows = list(rows)
     types = {"text": pa.string(), "integer": pa.int64(), "number": pa.float64()}
-    convert = {"text": str, "integer": int, "number": float}
     arrays, fields = [], []
     for column in columns:
         cells = [row.get(column.name, "") for row in rows]
-        values = [convert[column.kind](cell) if cell else None for cell in cells]
+        values = [_KINDS[column.kind](cell) if cell else None for cell in cells]
         arrays.append(pa.array(values, types[column.kind]))
         about = {"unit": column.unit, "meaning": column.meaning}
         fields.append(pa.field(column.name, types[column.kind], metadata=about))
-    with files.written_whole(path) as part:
-        pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), part)
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    # Opened here: pyarrow takes no name that is not UTF-8.
+    with files.written_whole(path) as part, part.open("wb") as file:
+        pq.write_table(table, file)
 
 
 def describe_columns(columns: Sequence[Column]) -> str:
     """Markdown table of columns, for the documentation."""
-    lines = ["| column | unit | meaning |", "|---|---|---|"]
-    lines += [f"| `{c.name}` | {c.unit} | {c.meaning} |" for c in columns]
+    lines = ["| column | type | unit | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{c.name}` | {c.kind} | {c.unit} | {c.meaning} |" for c in columns]
     return "\n".join(lines) + "\n"
 
 

@@ -1,12 +1,19 @@
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from hoseg.batch.journal import Entry, RunJournal
+from hoseg.batch.plan import Task
+from hoseg.dicom import Source
 from hoseg.errors import InputError, OutputError
 from hoseg.report.schema import result_for_failure
 
 from .results import film, hip
+
+
+def task(source, stamp="stamp", position=5, identity=""):
+    return Task(Source(Path(source), source, identity=identity or source), position, stamp)
 
 
 def entry(source, *results):
@@ -25,9 +32,9 @@ def test_what_was_recorded_is_kept(tmp_path):
     with RunJournal(tmp_path / "j", "run") as journal:
         journal.record(entry("a"), 0)
     with RunJournal(tmp_path / "j", "run") as journal:
-        assert journal.keep("a", "stamp", 5)
-        assert not journal.keep("a", "another stamp", 5)
-        assert not journal.keep("b", "stamp", 5)
+        assert journal.keep(task("a"))
+        assert not journal.keep(task("a", "another stamp"))
+        assert not journal.keep(task("b"))
         assert journal.counts() == {"graded": 1}
 
 
@@ -42,7 +49,7 @@ def test_another_run_starts_afresh(tmp_path):
     with RunJournal(tmp_path / "j", "old settings") as journal:
         journal.record(entry("a"), 0)
     with RunJournal(tmp_path / "j", "new settings") as journal:
-        assert not journal.keep("a", "stamp", 0)
+        assert not journal.keep(task("a"))
         assert list(journal.results()) == []
         journal.record(failed("a"), 0)
         assert journal.counts() == {"failed": 1}
@@ -53,7 +60,7 @@ def test_results_come_in_the_order_of_discovery(tmp_path):
         for position, name in ((2, "c"), (0, "a"), (1, "b")):
             journal.record(entry(name), position)
         assert sources(journal.results()) == [["a"], ["b"], ["c"]]
-        journal.keep("a", "stamp", 7)
+        journal.keep(task("a", position=7))
         assert sources(journal.results()) == [["b"], ["c"], ["a"]]
 
 
@@ -75,7 +82,7 @@ def test_studies_are_grouped_and_lone_films_are_not(tmp_path):
             journal.record(entry(name, one), position)
         journal.record(failed("z"), 9)
         found = sources(journal.studies())
-        assert found == [["b"], ["d"], ["a", "c"], ["e"], ["f"], ["g", "h"]]
+        assert found == [["a", "c"], ["b"], ["d"], ["e"], ["f"], ["g", "h"]]
         assert journal.mixed_studies() == {"1.3"}
 
 

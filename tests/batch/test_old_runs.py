@@ -10,6 +10,7 @@ import pytest
 from hoseg.batch.journal import JOURNAL, RunJournal
 from hoseg.batch.run import review_entries, run_batch
 from hoseg.batch.settings import RunSettings
+from hoseg.errors import SettingError
 from hoseg.infer.predictor import Options, Predictor
 from hoseg.report.schema import to_json
 from hoseg.report.tables import image_row
@@ -80,22 +81,50 @@ def test_an_image_whose_result_is_gone_is_still_listed(old_run):
     assert entries["a.dcm"]["hips"] == entries["b.dcm"]["hips"] == []
 
 
-def test_running_again_does_its_inputs_again_and_keeps_its_journal(old_run, tiny_model, tmp_path):
-    before = old_rows(old_run)
+def run_again(old_run, tiny_model, tmp_path, **more):
     noise = np.random.default_rng(0).normal(size=(400, 380)).astype(np.float32)
     picture = (30000 + 200000 * cv2.GaussianBlur(noise, (0, 0), 8)).astype(np.uint16)
-    (tmp_path / "in").mkdir()
+    (tmp_path / "in").mkdir(exist_ok=True)
     for name in "abc":
-        cv2.imwrite(str(tmp_path / "in" / f"{name}.png"), picture)
+        path = tmp_path / "in" / f"{name}.png"
+        if not path.exists():
+            cv2.imwrite(str(path), picture)
     predictor = Predictor(tiny_model, device="cpu", runtime="onnx", options=Options(gate=False))
     settings = RunSettings(
-        out=old_run, model=str(tiny_model), device="cpu", runtime="onnx", workers=1, spacing_mm=0.8
+        out=old_run,
+        model=str(tiny_model),
+        device="cpu",
+        runtime="onnx",
+        workers=1,
+        spacing_mm=0.8,
+        **more,
     )
-    steps = list(run_batch([tmp_path / "in"], settings, predictor))
-    assert all(step.entry is not None for step in steps)
+    return list(run_batch([tmp_path / "in"], settings, predictor))
+
+
+def test_another_version_never_runs_over_what_was_reviewed(old_run, tiny_model, tmp_path):
+    before = old_rows(old_run)
+    with pytest.raises(SettingError, match="--replace"):
+        run_again(old_run, tiny_model, tmp_path)
+    with pytest.raises(SettingError, match="1 images were reviewed"):
+        run_again(old_run, tiny_model, tmp_path, replace=True)
+    assert old_rows(old_run) == before
+    assert len(review_entries(old_run)) == 2
+
+
+def test_another_version_may_replace_what_nobody_reviewed(old_run, tiny_model, tmp_path):
+    (old_run / STORE).unlink()
+    (old_run / "studies" / "s" / "notes.txt").write_text("mine")
+    with pytest.raises(SettingError, match="--replace"):
+        run_again(old_run, tiny_model, tmp_path)
+    steps = run_again(old_run, tiny_model, tmp_path, replace=True)
+    assert not any(step.before for step in steps)
     assert len((old_run / "images.csv").read_text().splitlines()) == 4
     assert {entry["source"][-4:] for entry in review_entries(old_run)} == {".png"}
-    assert old_rows(old_run) == before
+    assert not list(old_run.rglob("a.dcm-0"))
+    assert (old_run / "studies" / "s" / "notes.txt").read_text() == "mine"
+    again = run_again(old_run, tiny_model, tmp_path, replace=True)  # nothing left to replace
+    assert all(step.before for step in again)
 
 
 def test_a_new_run_that_has_just_begun_does_not_hide_the_old_one(old_run):
