@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hoseg.batch.settings import RunSettings
-from hoseg.dicom import Source, discover, sop_instance
+from hoseg.dicom import Limits, Source, discover
+from hoseg.dicom.instance import sop_identity
+from hoseg.dicom.presentation import PRESENTATION_STATES, Presentations, turned_images
 
 _PAGE = 1000  # tasks read at a time
 
@@ -35,13 +37,18 @@ class Task:
     def stamp(self) -> str:
         """What the result depends on beside the settings; another stamp means do it again."""
         problem = " ".join(self.source.problem) if self.source.problem else ""
-        return " ".join(part for part in (self.facts, problem, self.twin) if part)
+        shown = "" if self.source.presentation is None else f"shown {self.source.presentation}"
+        return " ".join(part for part in (self.facts, problem, self.twin, shown) if part)
 
 
 class Plan:
-    """Tasks on disk: there may be millions, and each has its row in the end."""
+    """Tasks on disk: there may be millions, and each has its row in the end.
 
-    def __init__(self, tasks: Iterable[Task]) -> None:
+    presentations: how films lie by presentation states, filled while ``tasks`` are taken
+    """
+
+    def __init__(self, tasks: Iterable[Task], presentations: Presentations | None = None) -> None:
+        self._presentations = {} if presentations is None else presentations
         self._base = sqlite3.connect("")  # a file of its own, which goes when it is closed
         self._base.execute(
             "CREATE TABLE tasks (position INTEGER PRIMARY KEY, identity TEXT, uid TEXT, task BLOB)"
@@ -64,7 +71,7 @@ class Plan:
             (last,),
         ).fetchall():
             last = page[-1][0]
-            yield from (pickle.loads(task) for _, task in page)
+            yield from (self._task(task) for _, task in page)
 
     def __contains__(self, identity: object) -> bool:
         """Whether an input of that identity is among them."""
@@ -80,22 +87,37 @@ class Plan:
     def of_uid(self, uid: str) -> list[Task]:
         """Inputs that bear a SOP Instance UID."""
         rows = self._base.execute("SELECT task FROM tasks WHERE uid = ? ORDER BY position", (uid,))
-        return [pickle.loads(task) for (task,) in rows]
+        return [self._task(task) for (task,) in rows]
+
+    def _task(self, pickled: bytes) -> Task:
+        """A task, knowing the presentation state that turns its film, wherever that was found."""
+        task: Task = pickle.loads(pickled)
+        shown = self._presentations.get(task.uid)
+        if shown is None or task.source.problem is not None:
+            return task
+        return replace(task, source=replace(task.source, presentation=shown))
 
     def close(self) -> None:
         """Delete it."""
         self._base.close()
 
 
-def find_tasks(inputs: Sequence[str | Path], settings: RunSettings) -> Iterator[Task]:
-    """Every input, with what tells whether it was done before; no pixels are read."""
+def find_tasks(
+    inputs: Sequence[str | Path], settings: RunSettings, presentations: Presentations
+) -> Iterator[Task]:
+    """Every input, with what tells whether it was done before; no pixels are read.
+
+    presentations: filled on the way with what presentation states among the inputs say
+    """
     found = discover(inputs, spacing_mm=settings.spacing, out=settings.out)
     for position, source in enumerate(found):
         if settings.deidentify:
             source = _within_run(source, settings.out)
         source = replace(source, override_spacing=settings.override_spacing_mm is not None)
-        uid = sop_instance(source) if source.problem is None else None
-        yield Task(source, position, file_facts(source), (uid or b"").decode())
+        kind, uid = sop_identity(source) if source.problem is None else ("", "")
+        if kind.startswith(PRESENTATION_STATES):
+            presentations |= turned_images(source, Limits())
+        yield Task(source, position, file_facts(source), uid)
 
 
 def _within_run(source: Source, out: Path) -> Source:

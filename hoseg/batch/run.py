@@ -25,6 +25,7 @@ from hoseg.batch.plan import Plan, Task, find_tasks
 from hoseg.batch.repeats import Chain, find_chains
 from hoseg.batch.settings import RunSettings, fingerprint
 from hoseg.batch.workers import Lost, WorkerPool
+from hoseg.dicom.presentation import Presentations
 from hoseg.errors import HosegError, InputError, OutputError
 from hoseg.grade import combine
 from hoseg.infer.predictor import Choice, Predictor
@@ -78,8 +79,9 @@ def run_batch(
     """
     claim_folder(settings, predictor.label)
     facts = settings.facts(predictor.label)
+    presentations: Presentations = {}
     with (
-        closing(Plan(find_tasks(inputs, settings))) as plan,
+        closing(Plan(find_tasks(inputs, settings, presentations), presentations)) as plan,
         RunJournal(settings.out / JOURNAL, fingerprint(facts)) as journal,
     ):
         if not len(plan):

@@ -21,18 +21,14 @@ def sop_instance(source: Source) -> bytes | None:
     None when it has none or cannot be read: such an input is never taken for a duplicate, and
     ``decode`` says what is wrong with it.
     """
-    return _head_text(source, "SOPInstanceUID").encode("ascii", "replace") or None
+    return sop_identity(source)[1].encode("ascii", "replace") or None
 
 
-def sop_class(source: Source) -> str:
-    """Return the SOP Class UID of an input without reading its pixels; "" when it has none."""
-    return _head_text(source, "SOPClassUID")
-
-
-def _head_text(source: Source, keyword: str) -> str:
+def sop_identity(source: Source) -> tuple[str, str]:
+    """Return SOP Class UID and SOP Instance UID of an input; "" for what it has not."""
     head = source.head(_HEAD_BYTES)
     if not looks_like_dicom(head):
-        return ""
+        return "", ""
     silence_warnings()
     try:
         dataset = read_partial(
@@ -41,9 +37,9 @@ def _head_text(source: Source, keyword: str) -> str:
             force=True,
             specific_tags=[_SOP_CLASS, _SOP_INSTANCE],
         )
-        return text_of(dataset, keyword)
+        return text_of(dataset, "SOPClassUID"), text_of(dataset, "SOPInstanceUID")
     except PARSE_ERRORS:
-        return ""
+        return "", ""
 
 
 def _after_instance(tag: BaseTag, vr: str | None, length: int) -> bool:

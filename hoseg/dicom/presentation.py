@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from pydicom import dcmread
 
-from hoseg.dicom.instance import sop_class, sop_instance
+from hoseg.dicom.instance import sop_identity
 from hoseg.dicom.read import PARSE_ERRORS, silence_warnings
 from hoseg.dicom.source import Limits, Source
 from hoseg.dicom.values import items_of, text_of, whole_of
@@ -34,8 +34,8 @@ def read_presentations(sources: Iterable[Source], limits: Limits | None = None) 
     """
     found: Presentations = {}
     for source in sources:
-        if source.problem is None and sop_class(source).startswith(PRESENTATION_STATES):
-            found |= _turned_images(source, limits or Limits())
+        if source.problem is None and sop_identity(source)[0].startswith(PRESENTATION_STATES):
+            found |= turned_images(source, limits or Limits())
     return found
 
 
@@ -43,11 +43,11 @@ def with_presentation(source: Source, presentations: Presentations) -> Source:
     """The same input, knowing the presentation state that turns its film."""
     if not presentations or source.problem is not None:
         return source
-    uid = (sop_instance(source) or b"").decode("ascii")
-    return replace(source, presentation=presentations.get(uid))
+    return replace(source, presentation=presentations.get(sop_identity(source)[1]))
 
 
-def _turned_images(source: Source, limits: Limits) -> Presentations:
+def turned_images(source: Source, limits: Limits) -> Presentations:
+    """What one presentation state says of the images that it turns."""
     silence_warnings()
     try:
         dataset = dcmread(io.BytesIO(source.read(limits)), force=True)
