@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.datasets.places import check_case
+from hoseg.datasets.places import check_case, writable
 from hoseg.dicom import exif
 from hoseg.errors import InputError
 from hoseg.file_names import as_path
@@ -158,13 +158,16 @@ class LazyFilm:
 
     def __post_init__(self) -> None:
         """Refuse a name that could lead out of the folder it is written to (``unsafe_path``)."""
+        for key in ("case", "patient"):
+            object.__setattr__(self, key, writable(getattr(self, key)))
         check_case(self.case, self.path)
 
     def read(self) -> LabelledImage:
         """Decode image and labels, and turn both upright where the image says how it lies."""
         image = masks_as_shown(self.reader())
         check_shapes(image, self.path)
-        return replace(upright(image), case=self.case, split=self.split)
+        patient = writable(image.patient)
+        return replace(upright(image), case=self.case, patient=patient, split=self.split)
 
 
 @dataclass(frozen=True)

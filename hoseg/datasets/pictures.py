@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.dicom.source import Limits, Source
-from hoseg.errors import InputError, MissingExtra, OutputError
+from hoseg.errors import InputError, MissingExtra
+from hoseg.files import make_folder
+from hoseg.picture_files import write_pixels
 
 NIFTI = (".nii", ".nii.gz")
 
@@ -82,9 +84,8 @@ def read_nifti(path: Path) -> tuple[NDArray[np.generic], tuple[float, float]]:
 
 def write_picture(path: Path, image: NDArray[np.generic]) -> None:
     """Write a grey PNG or TIFF of 8 or 16 bit."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), np.asarray(image)):
-        raise OutputError(f"{path}: cannot be written")
+    make_folder(path.parent)
+    write_pixels(path, image)
 
 
 def _read_picture(path: Path) -> NDArray[np.generic]:

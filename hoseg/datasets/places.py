@@ -20,6 +20,17 @@ _LONGEST_PART = 240  # bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+def writable(name: str) -> str:
+    r"""Name as text; a byte of a file name that is none, as ``%E4``: it may name a file again.
+
+    Examples
+    --------
+    >>> writable("h\udcfcfte"), writable("hüfte")
+    ('h%FCfte', 'hüfte')
+    """
+    return "".join(f"%{ord(c) & 0xFF:02X}" if "\ud800" <= c <= "\udfff" else c for c in name)
+
+
 def check_case(case: str, where: Path) -> str:
     """Return the name of a case that may become a file name below any folder.
 

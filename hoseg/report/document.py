@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hoseg.files import write_whole
 from hoseg.grade.finding import Component, HipFinding
+from hoseg.picture_files import read_pixels
 from hoseg.radiograph import Side, Structure, View
 from hoseg.report.lettering import text_mask
 from hoseg.report.overlay import trace_contours
@@ -213,9 +214,7 @@ def _read_film(folder: Path, result: ResultFile) -> FilmPicture:
 
 
 def _read_image(path: Path, flags: int) -> NDArray[np.uint8] | None:
-    if not path.exists():
-        return None
-    pixels = cv2.imread(str(path), flags)
+    pixels = read_pixels(path, flags)
     return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
@@ -241,9 +240,9 @@ def draw_picture(folder: Path, result: ResultFile, masks: NDArray[np.uint8] | No
     masks : (H, W) uint8, optional
         Bits of ``Structure``; without them the film alone is shown.
     """
-    film = cv2.imread(str(folder / "film.jpg"), cv2.IMREAD_COLOR)
+    film = _read_image(folder / "film.jpg", cv2.IMREAD_COLOR)
     if film is None:
-        film = cv2.imread(str(folder / "overlay.png"), cv2.IMREAD_COLOR)
+        film = _read_image(folder / "overlay.png", cv2.IMREAD_COLOR)
         if film is None:
             return None
         film = film[: result.image.rows] if result.image is not None else film

@@ -20,6 +20,7 @@ from hoseg.dicom.read import PARSE_ERRORS, looks_like_dicom
 from hoseg.dicom.source import Limits, Source
 from hoseg.errors import HosegError, InputError, SettingError
 from hoseg.files import written_whole
+from hoseg.picture_files import read_pixels
 from hoseg.reasons import Reason
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.dicom_sr import Evidence, structured_report
@@ -250,7 +251,7 @@ def _guarded(result: ResultFile, build: Callable[[], T]) -> T:
 
 
 def _read_image(path: Path, flags: int) -> NDArray[np.uint8]:
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    pixels = read_pixels(path, flags)
     if pixels is None or pixels.dtype != np.uint8:
         raise InputError(str(path), "is not an 8-bit PNG; run `hoseg run` again", code="bad_result")
     return np.asarray(pixels, dtype=np.uint8)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from hoseg.datasets.labelled import usual_way_up
 from hoseg.dicom import decode
 from hoseg.dicom.archive import source_named
 from hoseg.errors import InputError, OutputError
+from hoseg.picture_files import read_pixels
 from hoseg.radiograph import Radiograph, Side, SpacingSource, Structure
 from hoseg.report.paths import inside, located
 from hoseg.report.schema import ResultFile, read_result
@@ -114,7 +114,7 @@ def _labelled(
 def _one(run: Path, image: str, png: bytes, hips: tuple[GradedHip, ...]) -> LabelledImage:
     folder = inside(run, image)
     result = read_result(folder / "result.json")
-    masks = cv2.imread(str(folder / "masks.png"), cv2.IMREAD_UNCHANGED)
+    masks = read_pixels(folder / "masks.png")
     if masks is None:
         raise InputError(str(folder / "masks.png"), "cannot be read; run hoseg run again")
     film = LabelledImage(

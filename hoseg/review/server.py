@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import cv2
 
 from hoseg.errors import InputError, OutputError
+from hoseg.picture_files import read_pixels
 from hoseg.report.overlay import THUMBNAIL_PX
 from hoseg.report.paths import inside
 from hoseg.review.case import CASE_FILE, blinded_script
@@ -252,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _plain_thumbnail(film: Path) -> bytes:
     """A film, small and without outlines, as JPEG."""
-    picture = cv2.imread(str(film), cv2.IMREAD_REDUCED_GRAYSCALE_2)
+    picture = read_pixels(film, cv2.IMREAD_REDUCED_GRAYSCALE_2)
     if picture is None:
         raise FileNotFoundError(film)
     scale = min(1.0, THUMBNAIL_PX / max(picture.shape))

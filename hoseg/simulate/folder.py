@@ -16,9 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.errors import OutputError, SettingError
+from hoseg.errors import SettingError
 from hoseg.files import make_folder, write_whole, written_whole
 from hoseg.grade import HipFinding, grade_masks
+from hoseg.picture_files import write_pixels
 from hoseg.radiograph import Geometry, Orientation, Side, Spacing, SpacingSource, Structure
 from hoseg.simulate.body.own_anatomy import AnatomySettings
 from hoseg.simulate.body.projector import Camera
@@ -215,8 +216,7 @@ def write_film(out: Path, index: int, settings: FolderSettings) -> IndexRow:
 
 
 def _write_png(path: Path, pixels: NDArray[np.unsignedinteger]) -> None:
-    if not cv2.imwrite(str(path), pixels, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
-        raise OutputError(f"{path}: cannot be written (disk full, or no permission?)")
+    write_pixels(path, pixels, [cv2.IMWRITE_PNG_COMPRESSION, 2])
 
 
 def _write_object(path: Path, name: str, sample: FolderSample, rng: np.random.Generator) -> None:

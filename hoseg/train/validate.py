@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from hoseg.files import make_folder
+from hoseg.picture_files import write_pixels
 from hoseg.radiograph import STRUCTURES, Structure
 from hoseg.segment.network import required_multiple
 from hoseg.train.augment import Crop
@@ -104,8 +106,8 @@ def write_overlays(
     half = (len(rows) + 1) // 2
     rows += [np.zeros_like(rows[0])] * (2 * half - len(rows))
     sheet = np.hstack([np.vstack(rows[:half]), np.vstack(rows[half:])])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), sheet)
+    make_folder(path.parent)
+    write_pixels(path, sheet)
 
 
 def outlined(grey: NDArray[np.uint8], masks: NDArray[np.uint8] | None) -> NDArray[np.uint8]:

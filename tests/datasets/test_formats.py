@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -292,3 +294,19 @@ def test_inverted_films_are_written_bones_bright(
     writer([replace(images[0], radiograph=inverted)], tmp_path)
     pixels = open_dataset(tmp_path).films[0].read().radiograph.pixels.astype(int)
     np.testing.assert_array_equal(pixels, film.pixels.max() - film.pixels.astype(int))
+
+
+@pytest.mark.parametrize("name", [n for n in writable() if n != "dicom_seg"])
+def test_film_names_of_any_bytes(name: str, folder: Path, tmp_path: Path) -> None:
+    films = tmp_path / os.fsdecode(b"in\xff")
+    shutil.copytree(folder, films)
+    for path in list(films.rglob("*.png")):
+        path.rename(path.with_name(os.fsdecode(b"h\xfcft-") + path.name))
+    dataset = open_dataset(films)
+    assert len(dataset.films) > 1
+    out = tmp_path / os.fsdecode(b"out\xff")
+    assert convert(dataset, name, out, lambda: None) == len(dataset.films)
+    for film in open_dataset(out, name).films:
+        f"{film.case} {film.patient}".encode()  # raises for what cannot be written down
+        assert film.case.startswith("h%FCft-")
+        assert film.read().masks is not None
