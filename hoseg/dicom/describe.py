@@ -97,7 +97,7 @@ def find_side(dataset: Dataset, attributes: Attributes) -> tuple[Side, tuple[Not
     where, side = stated[0]
     notes: tuple[Note, ...] = ()
     if side is Side.UNKNOWN:
-        return side, (Note("side_both", "The attributes say both sides."),)
+        return side, (Note("side_both", "Both hips, as the attributes say."),)
     if where == "the description":
         sentence = f"The side ({side}) comes from a description, not from an attribute."
         return side, (Note("side_from_description", sentence),)

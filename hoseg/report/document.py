@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from hoseg.files import write_whole
 from hoseg.grade.finding import Component, HipFinding
+from hoseg.grade.summary import describe_provisional, whole_percents
 from hoseg.picture_files import read_pixels
-from hoseg.radiograph import Side, Structure, View
+from hoseg.radiograph import Side, Structure
 from hoseg.report.lettering import text_mask
 from hoseg.report.overlay import trace_contours
-from hoseg.report.palette import COLOURS, FILL_STRENGTH, GAP_RGB
+from hoseg.report.palette import COLOURS, GAP_RGB, GLASS
 from hoseg.report.paths import inside
 from hoseg.report.schema import ResultFile, SourceImage, read_result, studies_in
 from hoseg.report.segments import split_segments
-from hoseg.words import BROOKER, RESEARCH_USE
+from hoseg.words import BROOKER, CALIBRATIONS, RESEARCH_USE, VIEWS
 
 DOCUMENT_NAME = "report.html"
 LIMITS = (
@@ -36,25 +37,8 @@ _MARGIN = 0.08  # kept round the bones, as a share of the longer side of their b
 _LINE_PX = 3
 _LETTER_PX = 48
 
-_VIEWS = {
-    View.AP_PELVIS: "AP pelvis",
-    View.AP_HIP: "AP hip",
-    View.FROG_LEG: "Frog-leg lateral",
-    View.CROSS_TABLE: "Cross-table lateral",
-    View.JUDET: "Judet",
-    View.OTHER: "Other view",
-    View.UNKNOWN: "Not stated",
-}
-_CALIBRATIONS = {
-    "fiducial": "calibrated with an object in the film",
-    "implant_head": "from the known diameter of the implant head",
-    "user": "given by the user",
-    "user_override": "given by the user IN PLACE of what the file carries",
-    "geometry": "corrected by the device for an assumed depth",
-    "magnification": "detector spacing over the stated magnification",
-    "assumed_magnification": "detector spacing over an ASSUMED magnification of 1.20",
-    "untyped": "spacing of unknown meaning over an ASSUMED magnification of 1.20",
-}
+_SAID_ELSEWHERE = {"side_both", "implant_seen"}
+"""Notes that say no more than the lines on sides and implants."""
 _SYSTEMS = {
     "della_valle": "Della Valle",
     "schmidt_hackenbroch": "Schmidt-Hackenbroch",
@@ -148,14 +132,16 @@ def _film_view(
     """What the template shows of one film, in words."""
     result = film.result
     return {
-        "view": _VIEWS[image.view],
+        "view": VIEWS[image.view][:1].upper() + VIEWS[image.view][1:],
         "side": _sides(image, result.hips),
         "graded": result.status == "graded",
         "quality": _quality(result),
         "picture": _data_uri(film.picture),
         "calibration": _calibration(image),
         "implant": ", ".join(sorted(side.value for side in film.implant_sides)) or "none seen",
-        "notes": [_sentence(note.text) for note in result.notes],
+        "notes": [_sentence(n.text) for n in result.notes if n.code not in _SAID_ELSEWHERE],
+        "structures": _structures(film.masks),
+        "has_gap": any(hip.gap_points_px is not None for hip in result.hips),
         "hips": [_hip_view(hip, _latest(hip.side, priors)) for hip in result.hips],
     }
 
@@ -168,7 +154,7 @@ def _hip_view(hip: HipFinding, prior: tuple[str, HipFinding] | None) -> dict[str
         "brooker": None if hip.brooker is None else names[hip.brooker],
         "at_least": None if hip.at_least is None else names[hip.at_least],
         "abstained": hip.abstained_because or _words(hip.abstained),
-        "probabilities": list(zip(names, hip.brooker_probabilities, strict=False)),
+        "probabilities": _probabilities(hip),
         "rests_on": _rests_on(hip),
         "pattern": _words(hip.pattern) or "pattern not known",
         "gap": _gap(hip),
@@ -176,7 +162,8 @@ def _hip_view(hip: HipFinding, prior: tuple[str, HipFinding] | None) -> dict[str
         "pieces": [_piece(piece) for piece in hip.ossifications],
         "maturity": ", ".join(dict.fromkeys(maturities)),
         "comparison": _comparison(hip, prior),
-        "provisional": [_words(code) for code in hip.provisional],
+        "provisional": describe_provisional(hip),
+        "calibrated": hip.class_probabilities_from == "model",
         "caveats": [_sentence(caveat.text) for caveat in hip.caveats],
     }
 
@@ -282,8 +269,7 @@ def _bgr(rgb: tuple[int, int, int]) -> tuple[int, int, int]:
 
 def _draw_structures(drawn: NDArray[np.uint8], masks: NDArray[np.uint8]) -> None:
     inside = (masks & np.uint8(Structure.OSSIFICATION)) != 0
-    fill = np.array(_bgr(COLOURS[Structure.OSSIFICATION]))
-    drawn[inside] = (1 - FILL_STRENGTH) * drawn[inside] + FILL_STRENGTH * fill
+    drawn[inside] = drawn[inside] * np.array(GLASS[::-1])
     for structure, contours in trace_contours(masks).items():
         cv2.drawContours(drawn, contours, -1, _bgr(COLOURS[structure]), _LINE_PX, cv2.LINE_AA)
 
@@ -344,7 +330,8 @@ def _sides(image: SourceImage, hips: Sequence[HipFinding]) -> str:
     """Sides that the film shows, and whether anything states them."""
     shown = [hip.side.value for hip in hips] or [image.side.value]
     text = " and ".join(dict.fromkeys(shown))
-    if image.orientation_source == "assumed" and image.side is Side.UNKNOWN:
+    assumed = image.orientation_source == "assumed" and image.side is Side.UNKNOWN
+    if assumed or any(hip.side_source == "assumed" for hip in hips):
         return f"{text} (ASSUMED: nothing states how the film lies)"
     return text
 
@@ -361,8 +348,8 @@ def _calibration(image: SourceImage) -> str:
     if image.spacing is None:
         return "none: nothing is measured in millimetres"
     spacing = image.spacing
-    source = _CALIBRATIONS.get(spacing.source, _words(spacing.source))
-    return f"{spacing.row_mm:.3f} mm a pixel ± {1.96 * spacing.relative_sd:.0%}, {source}"
+    spread = f" ± {196 * spacing.relative_sd:.0f} %" if spacing.relative_sd else ""
+    return f"{spacing.row_mm:.3f} mm a pixel{spread}, {CALIBRATIONS[spacing.source]}"
 
 
 def _rests_on(hip: HipFinding) -> str:
@@ -371,15 +358,32 @@ def _rests_on(hip: HipFinding) -> str:
     return nearest or hip.summary.partition(": ")[2] or hip.summary
 
 
+def _probabilities(hip: HipFinding) -> list[tuple[str, int]]:
+    """Name and whole per cent of each class, and of what was not decided: together 100."""
+    if not hip.brooker_probabilities:
+        return []
+    shares = whole_percents((*hip.brooker_probabilities, hip.brooker_undecided))
+    pairs = list(zip((*BROOKER, "undecided"), shares, strict=True))
+    return pairs if pairs[-1][1] else pairs[:-1]
+
+
+def _structures(masks: NDArray[np.uint8] | None) -> list[str]:
+    """Names of the structures that are drawn."""
+    if masks is None:
+        return []
+    found = int(np.bitwise_or.reduce(masks, axis=None))
+    return [str(structure.name).lower() for structure in Structure if found & structure]
+
+
 def _gap(hip: HipFinding) -> str:
     """Gap in millimetres with its 95 % interval."""
     if hip.gap_mm is None:
         return "none to measure"
-    text = f"{hip.gap_mm:.1f} mm" if hip.gap_mm > 0 else "closed (0 mm)"
+    text = f"{hip.gap_mm:.1f} mm" if hip.gap_mm > 0 else "closed"
     if hip.gap_interval_mm is None or max(hip.gap_interval_mm) == 0:
         return text
     low, high = hip.gap_interval_mm
-    return f"{text} (95 % interval {low:.1f}–{high:.1f})"
+    return f"{text} (95 % interval {low:.1f}-{high:.1f})"
 
 
 def _piece(piece: Component) -> str:

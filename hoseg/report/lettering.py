@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+Point = tuple[float, float]
 
 SEARCH_SIZE = 256
 """Free places are searched on a picture of about this many pixels a side."""
@@ -114,6 +117,19 @@ class FreeSpace:
         centre = (round(point[1] / self.scale), round(point[0] / self.scale))
         cv2.circle(cover, centre, int(np.ceil(radius_px / self.scale)), 1, -1)
         return FreeSpace(cover > 0, self.scale, self.shape)
+
+    def nearer_to(self, point: Point, others: Sequence[Point]) -> FreeSpace:
+        """The same space without what is nearer to any other (row, column) point than to one."""
+        rows, columns = np.ogrid[: self.taken.shape[0], : self.taken.shape[1]]
+
+        def square(place: Point) -> NDArray[np.float64]:
+            row, column = (n / self.scale for n in place)
+            return np.asarray((rows - row) ** 2 + (columns - column) ** 2)
+
+        own, taken = square(point), self.taken.copy()
+        for other in others:
+            taken |= square(other) < own
+        return FreeSpace(taken, self.scale, self.shape)
 
     def take(self, place: tuple[int, int], size: tuple[int, int]) -> None:
         """Mark a rectangle as taken: (row, column) of its corner, (rows, columns)."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hoseg.grade import HipFinding
+from hoseg.grade.summary import describe_gap, describe_provisional
 from hoseg.imaging.display import display
 from hoseg.radiograph import MaskLayers, Radiograph, Side, Spacing, Structure, split_layers
 from hoseg.report.lettering import FreeSpace, text_mask, wrap
@@ -32,9 +33,17 @@ from hoseg.report.palette import (
     fewer_greys,
 )
 from hoseg.report.png import encode_png
-from hoseg.words import BROOKER, RESEARCH_USE
+from hoseg.words import BROOKER, CALIBRATIONS, RESEARCH_USE
 
-READING_RADIUS_MM = 70
+READING_RADII_MM = (70, 45, 25)
+"""Words stay out of the soft tissue round a hip, where a reader looks for what was missed: so far
+from its head, or nearer where the film leaves no place beside the hip at that distance."""
+FAR_MM = 130
+"""Words farther from the hip than this are hard to tell from those of the other."""
+ASSUMED_ORIENTATION = (
+    "Side ASSUMED: nothing states how the film lies; the patient's left is taken to be on the "
+    "viewer's right."
+)
 SCALE_BAR_MM = 50
 THUMBNAIL_PX = 320
 
@@ -42,6 +51,8 @@ Contour = NDArray[np.int32]
 """(N, 1, 2) (column, row) of the border pixels of a piece or a hole, straight runs shortened."""
 
 Contours = dict[Structure, Sequence[Contour]]
+
+Point = tuple[float, float]
 
 _INK = (np.arange(256) * WHITE // 255).astype(np.uint8)
 
@@ -122,15 +133,16 @@ def overlay(
     free = FreeSpace.around(masks, size // 3)
     for hip in hips:
         _draw_gap(picture, free, hip, size)
-    clear = free
-    for hip in hips:
-        clear = clear.keep_clear(_hip_point(hip, masks), _reading_radius_px(radiograph))
+    heads = [_hip_point(hip, masks) for hip in hips]
     left_over: list[str] = []
-    for hip in hips:
-        lines = _hip_lines(hip)
-        if not _write_near(picture, clear, lines, _hip_point(hip, masks), size):
-            left_over.append(" · ".join(lines))
-    strip = _strip(radiograph, (*left_over, *remarks), size)
+    for hip, head in zip(hips, heads, strict=True):
+        scale = (size, _pixels_a_mm(radiograph))
+        if not _write_beside(picture, free, hip, (head, heads), scale):
+            left_over.append(" · ".join(_hip_lines(hip)))
+    if any(hip.side_source == "assumed" for hip in hips):
+        left_over.append(ASSUMED_ORIENTATION)
+    shown = tuple(structure for structure in COLOURS if len(contours[structure]))
+    strip = _strip(radiograph, shown, (*left_over, *remarks), size)
     return Overlay(picture, strip, colour_table())
 
 
@@ -178,11 +190,44 @@ def _draw_structures(
         cv2.drawContours(picture, lines, -1, LINE[structure], width_px, cv2.LINE_8)
 
 
-def _reading_radius_px(radiograph: Radiograph) -> float:
-    """Words stay out of the soft tissue round a hip, where a reader looks for what was missed."""
+def _pixels_a_mm(radiograph: Radiograph) -> float:
+    """Pixels of a millimetre; without millimetres, as if the film were 42 cm on its short side."""
     if radiograph.spacing is None:
-        return min(radiograph.shape) / 6
-    return READING_RADIUS_MM / radiograph.spacing.mean_mm
+        return min(radiograph.shape) / 420
+    return 1 / radiograph.spacing.mean_mm
+
+
+def _write_beside(
+    picture: NDArray[np.uint8],
+    free: FreeSpace,
+    hip: HipFinding,
+    heads: tuple[Point, Sequence[Point]],
+    scale: tuple[int, float],
+) -> bool:
+    """Write about a hip on its own half of the film, off its soft tissue as far as there is room.
+
+    Where that is too little, the words are fewer: the strip has them all.
+
+    heads: (row, column) of its own head, and of all
+    scale: size of the letters and of a millimetre (pixels)
+    """
+    own, every = heads
+    size, mm = scale
+    half = free.nearer_to(own, every)
+    inks = [_ink(lines, size) for lines in (_hip_lines(hip), _short_lines(hip))]
+    tries = [(ink, radius) for ink in inks for radius in READING_RADII_MM]
+    for ink, radius_mm in [*tries, *((ink, 0) for ink in inks)]:
+        space = half
+        for head in every:
+            space = space.keep_clear(head, radius_mm * mm)
+        place = space.find((ink.shape[0], ink.shape[1]), own)
+        if place is None:
+            continue
+        middle = np.add(place, np.divide(ink.shape, 2))
+        if not radius_mm or np.hypot(*(middle - own)) <= FAR_MM * mm:
+            _stamp(picture, free, ink, place, size)
+            return True
+    return False
 
 
 def _hip_point(hip: HipFinding, masks: NDArray[np.uint8]) -> tuple[float, float]:
@@ -198,23 +243,26 @@ def side_name(side: Side) -> str:
 
 
 def _hip_lines(hip: HipFinding) -> tuple[str, ...]:
+    assumed = " (side ASSUMED)" if hip.side_source == "assumed" else ""
+    name = f"{side_name(hip.side)}{assumed}"
     if hip.brooker is None:
         why = (hip.abstained or "undecided").replace("_", " ")
-        return (side_name(hip.side), f"not graded: {why}")
-    provisional = " (provisional)" if hip.provisional else ""
-    lines = [side_name(hip.side), f"Brooker {BROOKER[hip.brooker]}{provisional}"]
-    if hip.gap_mm == 0:
-        lines.append("no gap")
-    elif hip.gap_mm is not None:
-        lines.append(f"gap {_gap_text(hip)}")
+        return (name, f"not graded: {why}")
+    lines = [name, f"Brooker {BROOKER[hip.brooker]}"]
+    if hip.provisional:
+        lines.append(f"provisional: {describe_provisional(hip)}")
+    if hip.gap_mm is not None:
+        lines.append(f"gap {describe_gap(hip)}")
     return tuple(lines)
 
 
-def _gap_text(hip: HipFinding) -> str:
-    text = f"{hip.gap_mm:.1f} mm"
-    if hip.gap_interval_mm is not None:
-        text += " ({:.1f} to {:.1f})".format(*hip.gap_interval_mm)
-    return text
+def _short_lines(hip: HipFinding) -> tuple[str, ...]:
+    """Two lines that nothing may be left out of."""
+    assumed = "?" if hip.side_source == "assumed" else ""
+    if hip.brooker is None:
+        return (f"{side_name(hip.side)}{assumed}", "not graded")
+    provisional = " (provisional)" if hip.provisional else ""
+    return (f"{side_name(hip.side)}{assumed}", f"Brooker {BROOKER[hip.brooker]}{provisional}")
 
 
 def _draw_gap(picture: NDArray[np.uint8], free: FreeSpace, hip: HipFinding, size: int) -> None:
@@ -240,25 +288,40 @@ def _write_near(
     size: int,
 ) -> bool:
     """Write lines on the nearest free place and mark it taken; False when there is none."""
-    ink = text_mask(lines, size)
-    pad = size // 3
-    ink = np.pad(ink, pad)
+    ink = _ink(lines, size)
     place = free.find((ink.shape[0], ink.shape[1]), near)
     if place is None:
         return False
+    _stamp(picture, free, ink, place, size)
+    return True
+
+
+def _ink(lines: tuple[str, ...], size: int) -> NDArray[np.uint8]:
+    return np.pad(text_mask(lines, size), size // 3)
+
+
+def _stamp(
+    picture: NDArray[np.uint8],
+    free: FreeSpace,
+    ink: NDArray[np.uint8],
+    place: tuple[int, int],
+    size: int,
+) -> None:
+    """White letters with a black rim at a place, which is then taken."""
     row, column = place
     window = picture[row : row + ink.shape[0], column : column + ink.shape[1]]
     halo = cv2.dilate(ink, np.ones((2 * (size // 8) + 3,) * 2, np.uint8))
     window[halo > 96] = BLACK
     window[ink > 96] = WHITE
     free.take(place, (ink.shape[0], ink.shape[1]))
-    return True
 
 
-def _strip(radiograph: Radiograph, remarks: tuple[str, ...], size: int) -> NDArray[np.uint8]:
-    """Legend, scale bar, calibration, remarks and the research-use line, below the film."""
+def _strip(
+    radiograph: Radiograph, shown: tuple[Structure, ...], remarks: tuple[str, ...], size: int
+) -> NDArray[np.uint8]:
+    """Legend of what is shown, scale bar, remarks and the research-use line, below the film."""
     width = radiograph.shape[1]
-    blocks = [_legend(width, size)]
+    blocks = [_legend(shown, width, size)] if shown else []
     if radiograph.spacing is not None:
         blocks.append(_scale_bar(radiograph.spacing, width, size))
     else:
@@ -281,10 +344,10 @@ def _lines(paragraph: str, width: int, size: int) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=8)
-def _legend(width: int, size: int) -> NDArray[np.uint8]:
+def _legend(shown: tuple[Structure, ...], width: int, size: int) -> NDArray[np.uint8]:
     """A swatch and a name for each structure, on as many rows as the width needs."""
     entries = []
-    for structure in COLOURS:
+    for structure in shown:
         name = _lines(str(structure.name).lower(), width, size)
         block = np.full((name.shape[0], name.shape[1] + 3 * size), BLACK, np.uint8)
         block[:, 2 * size : 2 * size + name.shape[1]] = name
@@ -316,9 +379,9 @@ def _scale_bar(spacing: Spacing, width: int, size: int) -> NDArray[np.uint8]:
     while length > width // 2 and millimetres > 1:
         millimetres //= 5 if millimetres > 10 else 2
         length = max(1, round(millimetres / spacing.column_mm))
-    source = str(spacing.source).replace("_", " ")
-    spread = f" ± {196 * spacing.relative_sd:.0f} %" if spacing.relative_sd else ""
-    words = f"{millimetres} mm at the plane of the hip · calibration: {source}{spread}"
+    spread = f", ± {196 * spacing.relative_sd:.0f} %" if spacing.relative_sd else ""
+    source = f"{CALIBRATIONS[spacing.source]}{spread}"
+    words = f"{millimetres} mm at the plane of the hip · calibration: {source}"
     text = _lines(words, max(width - length - 2 * size, width // 2), size)
     block = np.full((text.shape[0], length + 2 * size + text.shape[1]), BLACK, np.uint8)
     middle = text.shape[0] // 2

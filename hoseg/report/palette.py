@@ -1,4 +1,4 @@
-"""One byte a pixel: 192 grey levels, 48 levels of tinted fill, and a few line colours."""
+"""One byte a pixel: 160 grey levels, 80 levels of tinted fill, and a few line colours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from hoseg.radiograph import Structure
 
-GREYS, TINTS = 192, 48
-FILL_STRENGTH = 0.35  # share of the ossification colour in its fill
+GREYS, TINTS = 160, 80
+GLASS = (1.0, 0.82, 0.62)
+"""What ossification's fill lets through of red, green and blue: like coloured glass, it keeps the
+differences between grey levels that trabeculae are seen by, in dark bone and in bright."""
 
 # Colours that readers with any common colour blindness tell apart (Okabe and Ito 2008), drawn
 # on a grey film: structure -> RGB.
@@ -39,9 +41,7 @@ def fewer_greys(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def colour_table() -> NDArray[np.uint8]:
     """(256, 3) RGB: greys, greys tinted with the ossification colour, line colours."""
     grey = np.linspace(0, 255, GREYS)[:, None].repeat(3, axis=1)
-    base = np.linspace(0, 255, TINTS)[:, None]
-    fill = np.array(COLOURS[Structure.OSSIFICATION])
-    tint = (1 - FILL_STRENGTH) * base + FILL_STRENGTH * fill
+    tint = np.linspace(0, 255, TINTS)[:, None] * np.array(GLASS)
     lines = np.array([*COLOURS.values(), GAP_RGB])
     table = np.zeros((256, 3), np.uint8)
     colours = np.vstack((grey, tint, lines))

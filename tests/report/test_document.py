@@ -48,7 +48,7 @@ def test_it_reads_like_a_structured_report():
         "71 years",
         "Brooker III",
         "III, gap between opposing bone surfaces 8.7 mm; II from 10.0 mm",
-        "8.7 mm (95 % interval 7.9–9.6)",
+        "8.7 mm (95 % interval 7.9-9.6)",
         "lateral, supra-acetabular: 18 mm long, 144 mm²; attached to pelvis",
         "mature discrete",
         "AP pelvis",
@@ -105,7 +105,7 @@ def test_prior_is_compared():
     old = result(source_dataset(), gap_mm=12.4, gap_interval_mm=(11.2, 13.6))
     old = old.model_copy(update={"image": old.image.model_copy(update={"study_date": "20180104"})})
     text = text_of(render_study([FilmPicture(result(source_dataset()))], [old]))
-    assert "2018-01-04: Brooker III, gap 12.4 mm (95 % interval 11.2–13.6)" in text
+    assert "2018-01-04: Brooker III, gap 12.4 mm (95 % interval 11.2-13.6)" in text
     assert "; change of the gap \N{MINUS SIGN}3.7 mm" in text
     assert "3.7 mm, within the intervals" not in text
 
@@ -120,11 +120,52 @@ def test_a_change_within_the_intervals_is_called_so():
 def test_a_closed_gap_is_no_measured_one():
     shown = {"gap_mm": 0.0, "gap_points_px": None}
     text = text_of(page(**shown, gap_interval_mm=(0.0, 0.0)))
-    assert "closed (0 mm)" in text
-    assert "interval 0.0–0.0" not in text
-    assert "closed (0 mm) (95 % interval 0.0–4.1)" in text_of(
-        page(**shown, gap_interval_mm=(0.0, 4.1))
+    assert "Gap closed " in text
+    assert "interval 0.0-0.0" not in text
+    assert "closed (95 % interval 0.0-4.1)" in text_of(page(**shown, gap_interval_mm=(0.0, 4.1)))
+
+
+def test_percentages_sum_to_a_hundred_and_draws_are_not_called_calibrated():
+    chances = {"brooker": (0.0, 0.195, 0.0, 0.0, 0.0)}
+    text = text_of(page(class_probabilities=chances, class_probabilities_from="draws"))
+    assert "I: 20 %" in text
+    assert "undecided: 80 %" in text
+    assert "not calibrated probabilities" in text
+    model = text_of(
+        page(
+            class_probabilities={"brooker": (0.336, 0.336, 0.328, 0.0, 0.0)},
+            class_probabilities_from="model",
+        )
     )
+    assert "0: 34 % I: 33 % II: 33 % III: 0 % IV: 0 %" in " ".join(model.split())
+    assert "undecided" not in model
+
+
+def test_the_legend_names_what_is_drawn(tmp_path):
+    facts = result(source_dataset(), gap_points_px=None)
+    facts = facts.model_copy(update={"hips": facts.hips[:1]})
+    bones = two_hip_masks() & np.uint8(3)
+    written = render_study([FilmPicture(facts, b"\xff\xd8", bones)])
+    legend = written[written.index('<p class="legend">') :].partition("</p>")[0]
+    assert [n for n in ("pelvis", "femur", "implant", "ossification", "gap") if n in legend] == [
+        "pelvis",
+        "femur",
+    ]
+
+
+def test_a_graded_film_does_not_tell_a_clinician_what_the_attributes_say():
+    facts = result(source_dataset())
+    notes = (Note("side_both", "Both hips, as the attributes say."), Note("x", "Kept."))
+    facts = facts.model_copy(update={"notes": notes})
+    text = text_of(render_study([FilmPicture(facts)]))
+    assert "Sufficient to grade. Kept." in " ".join(text.split())
+    assert "attributes say" not in text
+
+
+def test_an_assumed_side_and_a_view_that_is_not_stated_are_said():
+    text = text_of(page(side_source="assumed", provisional=("view_unknown",)))
+    assert "ASSUMED: nothing states how the film lies" in text
+    assert "Provisional view not stated" in " ".join(text.split())
 
 
 def test_the_class_rests_on_words_where_no_other_is_near():

@@ -19,7 +19,8 @@ from hoseg.radiograph import (
     View,
 )
 from hoseg.report.overlay import Overlay, overlay, trace_contours
-from hoseg.report.palette import COLOURS, GAP_LINE, GREYS, TINTS
+from hoseg.report.palette import COLOURS, GAP_LINE, GREYS, TINTED, TINTS, colour_table
+from hoseg.words import CALIBRATIONS
 
 
 @dataclass
@@ -38,6 +39,8 @@ class FakeHip:
     gap_mm: float | None = 8.0
     gap_interval_mm: tuple[float, float] | None = (7.1, 9.0)
     gap_points_px: tuple | None = ((150.0, 100.0), (150.0, 140.0))
+    side_source: str = "attribute"
+    view: View = View.AP_PELVIS
     landmarks: FakeLandmarks = field(default_factory=FakeLandmarks)
 
 
@@ -106,6 +109,93 @@ def test_letters_do_not_touch_structures():
     changed = with_words != without
     assert changed.any()
     assert not (changed & (bones > 0)).any()
+
+
+def words_of(monkeypatch, *hips, masks_=None, radiograph=None):
+    """Every text that an overlay writes."""
+    written = []
+    from hoseg.report import overlay as module
+
+    module._legend.cache_clear()
+    original = module.text_mask
+    monkeypatch.setattr(
+        module, "text_mask", lambda lines, size: written.extend(lines) or original(lines, size)
+    )
+    overlay(radiograph or film(), masks() if masks_ is None else masks_, hips)
+    return written
+
+
+def test_a_bridge_is_closed_and_an_interval_is_written_in_one_way(monkeypatch):
+    bridge = FakeHip(brooker=4, gap_mm=0.0, gap_interval_mm=(0.0, 0.0), gap_points_px=None)
+    assert "gap closed" in words_of(monkeypatch, bridge)
+    assert "gap 8.0 mm (7.1-9.0)" in words_of(monkeypatch, FakeHip())
+
+
+@pytest.mark.parametrize(
+    ("view", "code", "words"),
+    [
+        (View.FROG_LEG, "view_not_ap", "provisional: frog-leg lateral"),
+        (View.UNKNOWN, "view_unknown", "provisional: view not stated"),
+    ],
+)
+def test_a_provisional_class_says_so_on_the_picture(monkeypatch, view, code, words):
+    assert words in words_of(monkeypatch, FakeHip(view=view, provisional=(code,)))
+
+
+def test_an_assumed_side_is_said_on_the_picture(monkeypatch):
+    text = " ".join(words_of(monkeypatch, FakeHip(side_source="assumed")))
+    assert "Right hip (side ASSUMED)" in text
+    assert "nothing states how the film lies" in text
+    assert "(side ASSUMED)" not in " ".join(words_of(monkeypatch, FakeHip()))
+
+
+def test_the_legend_names_what_is_shown_and_no_more(monkeypatch):
+    text = words_of(monkeypatch, masks_=masks() & np.uint8(3))
+    assert "pelvis" in text
+    assert "femur" in text
+    assert "implant" not in text
+    assert "ossification" not in text
+    assert "implant" not in words_of(monkeypatch)
+
+
+@pytest.mark.parametrize("source", list(SpacingSource))
+def test_no_code_stands_on_the_picture(monkeypatch, source):
+    radiograph = film()
+    object.__setattr__(radiograph, "spacing", Spacing(0.4, 0.4, 0.04, source))
+    text = " ".join(words_of(monkeypatch, radiograph=radiograph))
+    assert CALIBRATIONS[source].split()[0] in text
+    assert "untyped" not in text
+    assert "geometry" not in text
+    assert "_" not in text
+
+
+def test_words_stand_on_the_half_of_their_hip():
+    shape = (900, 1200)
+    heads = {Side.RIGHT: (400.0, 300.0), Side.LEFT: (400.0, 900.0)}
+    hips = [
+        FakeHip(side, gap_points_px=None, landmarks=FakeLandmarks(head))
+        for side, head in heads.items()
+    ]
+    empty = np.zeros(shape, np.uint8)
+    for hip in hips:
+        before = overlay(film(shape, 0.4), empty, ()).indices[:900]
+        both = overlay(film(shape, 0.4), empty, tuple(hips)).indices[:900]
+        alone = overlay(film(shape, 0.4), empty, (hip,)).indices[:900]
+        assert (both != before).any()
+        columns = np.nonzero((alone != before).any(axis=0))[0]
+        rows = np.nonzero((alone != before).any(axis=1))[0]
+        middle = np.array([rows.mean(), columns.mean()])
+        assert np.hypot(*(middle - heads[hip.side])) <= 130 / 0.4
+    changed = np.nonzero((both != before).any(axis=0))[0]
+    assert not ((changed > 590) & (changed < 610)).any()  # no word crosses the midline
+
+
+def test_the_fill_keeps_what_trabeculae_are_seen_by():
+    table = colour_table().astype(float)
+    light = [0.299, 0.587, 0.114]
+    bright, dark = table[TINTED[150]] @ light, table[TINTED[110]] @ light
+    plain = (table[150] - table[110]) @ light
+    assert (bright - dark) / plain > 0.8
 
 
 def test_words_without_a_place_go_to_the_strip():
