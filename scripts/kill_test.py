@@ -4,7 +4,8 @@
     python scripts/kill_test.py FOLDER_OF_FILMS [--kills 20] [--copies 60] [RUN OPTIONS]
 
 FOLDER_OF_FILMS holds a few DICOM or picture files; they are copied until there are enough, each
-DICOM copy with a SOP Instance UID of its own. Prints the moments of the kills and whether the
+DICOM copy with a SOP Instance UID of its own, but for some that are copies of the film before:
+whole, cut short, or under its UID with other pixels. Prints the moments of the kills and whether the
 tables, masks and overlays of both runs are the same, byte for byte.
 """
 
@@ -33,11 +34,21 @@ def make_inputs(source: Path, target: Path, count: int) -> None:
     if not films:
         sys.exit(f"no .dcm or .png files in {source}")
     target.mkdir(parents=True)
+    before = ""
     for number, film in zip(range(count), cycle(films), strict=False):
         copy = target / f"{number:04d}{film.suffix}"
+        kind = {2: "whole", 5: "cut", 8: "other pixels"}.get(number % 9, "new")
+        if kind in ("whole", "cut"):
+            data = previous.read_bytes()
+            copy = copy.with_suffix(previous.suffix)
+            copy.write_bytes(data[: len(data) // 2] if kind == "cut" else data)
+            continue
+        previous = copy
         try:
             dataset = pydicom.dcmread(film)
-            dataset.SOPInstanceUID = generate_uid(entropy_srcs=[str(number), film.name])
+            if kind == "new" or not before:
+                before = generate_uid(entropy_srcs=[str(number), film.name])
+            dataset.SOPInstanceUID = before
             dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
             dataset.save_as(copy)
         except InvalidDicomError:
