@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -14,10 +16,12 @@ from hoseg.batch.run import Progress, run_batch
 from hoseg.batch.settings import RunSettings
 from hoseg.infer.predictor import Predictor
 
+SIZE_PX = (210, 200)  # small: the tiny model sees specks everywhere, and each is looked at
+
 
 def dicom_film(seed: int = 0, uid: str = "1.2.3.4", **attributes: object) -> Dataset:
     """A CR film of a hip by its attributes; another seed gives other pixels."""
-    noise = np.random.default_rng(seed).normal(size=(420, 400)).astype(np.float32)
+    noise = np.random.default_rng(seed).normal(size=SIZE_PX).astype(np.float32)
     pixels = np.clip(2000 + 9000 * cv2.GaussianBlur(noise, (0, 0), 8), 0, 4095)
     film = Dataset()
     film.file_meta = FileMetaDataset()
@@ -48,6 +52,19 @@ def save(film: Dataset, path: Path, *, cut: float = 1.0) -> Path:
     return path
 
 
+class HerePool:
+    """Does tasks in this process: what a batch makes of them does not depend on where."""
+
+    def __init__(self, setup: Callable, count: int, limit_s: float) -> None:
+        self._work = setup()
+
+    def map_unordered(self, tasks: Iterable) -> Iterator[tuple]:
+        yield from ((task, self._work(task)) for task in tasks)
+
+    def close(self) -> None:
+        pass
+
+
 class Runner:
     """Runs a batch with the tiny model into a folder."""
 
@@ -60,7 +77,8 @@ class Runner:
         return RunSettings(out=out, **(plain | more))
 
     def __call__(self, out: Path, *inputs: Path | str, **more: object) -> list[Progress]:
-        return list(run_batch(inputs, self.settings(out, **more), self.predictor))
+        with patch("hoseg.batch.run.WorkerPool", HerePool):
+            return list(run_batch(inputs, self.settings(out, **more), self.predictor))
 
 
 def rows(out: Path, name: str = "images.csv") -> list[dict[str, str]]:

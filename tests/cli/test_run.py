@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from batch.films import dicom_film, save
+from batch.films import SIZE_PX, dicom_film, save
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -62,7 +62,7 @@ def test_json_has_numbers_findings_and_a_sum(films, hoseg, tmp_path):
     assert total["hips"] == sum(len(line["findings"]) for line in inputs)
     assert total["out"] == str(tmp_path / "out")
     for line in read:
-        assert (line["rows"], line["columns"], line["frame"]) == (420, 400, 0)
+        assert (line["rows"], line["columns"], line["frame"]) == (*SIZE_PX, 0)
         assert isinstance(line["row_spacing_mm"], float)
         assert line["hips"] == len(line["findings"])
         assert all(finding["side"] for finding in line["findings"])
