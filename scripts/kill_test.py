@@ -5,8 +5,8 @@
 
 FOLDER_OF_FILMS holds a few DICOM or picture files; they are copied until there are enough, each
 DICOM copy with a SOP Instance UID of its own, but for some that are copies of the film before:
-whole, cut short, or under its UID with other pixels. Prints the moments of the kills and whether the
-tables, masks and overlays of both runs are the same, byte for byte.
+whole, cut short, or under its UID with other pixels. Prints the moments of the kills and whether
+the tables, masks and overlays of both runs are the same, byte for byte.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def make_inputs(source: Path, target: Path, count: int) -> None:
     if not films:
         sys.exit(f"no .dcm or .png files in {source}")
     target.mkdir(parents=True)
-    before = ""
+    uid, previous = "", target
     for number, film in zip(range(count), cycle(films), strict=False):
         copy = target / f"{number:04d}{film.suffix}"
         kind = {2: "whole", 5: "cut", 8: "other pixels"}.get(number % 9, "new")
@@ -46,9 +46,9 @@ def make_inputs(source: Path, target: Path, count: int) -> None:
         previous = copy
         try:
             dataset = pydicom.dcmread(film)
-            if kind == "new" or not before:
-                before = generate_uid(entropy_srcs=[str(number), film.name])
-            dataset.SOPInstanceUID = before
+            if kind == "new" or not uid:
+                uid = generate_uid(entropy_srcs=[str(number), film.name])
+            dataset.SOPInstanceUID = uid
             dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
             dataset.save_as(copy)
         except InvalidDicomError:
