@@ -14,7 +14,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from hoseg.radiograph import Side, View
-from hoseg.words import BROOKER
+from hoseg.words import BROOKER, CALIBRATIONS, PROVISIONAL, VIEWS, plain
 
 SCHEME = "99HOSEG"
 SCHEME_VERSION = "1"
@@ -30,7 +30,6 @@ LATERALITY = {
 }
 TOTAL = codes.cid7464.Total
 MAXIMUM = codes.cid7464.Maximum
-PROCEDURE = codes.cid100.XRUnspecifiedBodyRegion
 DISTANCE = Code("121206", "DCM", "Distance")
 AREA = Code("42798000", "SCT", "Area")
 LENGTH = Code("410668003", "SCT", "Length")
@@ -38,6 +37,11 @@ MILLIMETRE = Code("mm", "UCUM", "mm")
 SQUARE_MILLIMETRE = Code("mm2", "UCUM", "square millimeter")
 UNITY = Code("1", "UCUM", "no units")
 
+QUALITATIVE = Code("C0034375", "UMLS", "Qualitative Evaluations")
+CONCLUSION = codes.DCM.Conclusion
+COMMENT = codes.DCM.Comment
+
+_ANSWERS = VIEWS | CALIBRATIONS | PROVISIONAL
 _SYSTEMS = {"della_valle": "Della Valle", "schmidt_hackenbroch": "Schmidt-Hackenbroch"}
 _CLASSES = ("0 (none)", *BROOKER[1:])
 
@@ -45,6 +49,11 @@ _CLASSES = ("0 (none)", *BROOKER[1:])
 def private(value: str, meaning: str) -> CodedConcept:
     """Concept of the private scheme; values over 16 characters become Long Code Values."""
     return CodedConcept(value, SCHEME, meaning[:64], SCHEME_VERSION)
+
+
+def procedure() -> CodedConcept:
+    """What was reported on: CID 100 has no radiograph of the hip."""
+    return private("XR-HIP", "Radiograph of the hip region (pelvis)")
 
 
 def heterotopic_ossification() -> CodedConcept:
@@ -73,6 +82,14 @@ def evaluation(system: str, value: int | str) -> tuple[CodedConcept, CodedConcep
     return (
         private(prefix, f"{name} class"),
         private(f"{prefix}-{str(value).upper()}", f"{name} class {shown}"),
+    )
+
+
+def every_contact(brooker: int) -> tuple[CodedConcept, CodedConcept]:
+    """(question, answer): the class if every contact on the film counted."""
+    return (
+        private("BROOKER-EVERY-CONTACT", "Brooker class with superimposed contacts counted"),
+        evaluation("brooker", brooker)[1],
     )
 
 
@@ -108,7 +125,7 @@ def fact(question: str, answer: str) -> tuple[CodedConcept, CodedConcept]:
     }
     return (
         private(question.upper().replace("_", "-"), names[question]),
-        private(answer.upper().replace("_", "-")[:64], answer.replace("_", " ")),
+        private(answer.upper().replace("_", "-")[:64], _ANSWERS.get(answer) or plain(answer)),
     )
 
 

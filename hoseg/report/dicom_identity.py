@@ -1,14 +1,16 @@
 """What every DICOM object of hoseg shares: UIDs, the patient it belongs to, equipment, dates.
 
-UIDs are a function of the inputs, the findings and the version, and no clock is read: the same
-run writes the same bytes, and sending them twice does no harm.
+UIDs are a function of the inputs, the findings and the version. Dates are those of the computation,
+never of the writing: the same run writes the same bytes, and sending them twice does no harm.
 """
 
 from __future__ import annotations
 
 import hashlib
 import uuid
+from copy import deepcopy
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from pydicom.valuerep import DA, TM
 import hoseg
 from hoseg.errors import InputError
 from hoseg.radiograph import Side
+from hoseg.report.dicom_values import mend, valid_character_set
 from hoseg.report.schema import ResultFile
 
 MANUFACTURER = "hoseg"
@@ -102,12 +105,26 @@ def tracking(source: Dataset, side: Side, what: str) -> Tracking:
     )
 
 
+def lesion_tracking(source: Dataset, frame: int, side: Side, mask: NDArray[np.bool_]) -> Tracking:
+    """Tracking identifiers of one ossification of one film: by its place and shape there.
+
+    Nothing says that a lesion of another film is the same one, so none shares its identifier; nor
+    does another lesion of the same film, which covers other pixels.
+
+    mask: (H, W) bool
+    """
+    digest = hashlib.sha256(repr(mask.shape).encode() + np.packbits(mask).tobytes()).hexdigest()
+    uid = derived_uid("lesion", str(source.SOPInstanceUID), str(frame), side.value, digest)
+    where = f"{side.value} hip " if side is not Side.UNKNOWN else "hip "
+    return Tracking(f"{where}ossification {digest[:12]}", uid)
+
+
 def reference_dataset(source: Dataset, name: str) -> Dataset:
     """Copy of a source dataset, without pixels, that result objects can be derived from.
 
     Absent type 2 attributes become empty, and values that are not valid for their attribute
-    (a sex of "Female", a date of "unknown") are dropped: they may not be copied into a new
-    object.
+    (a sex of "Female", a date of "unknown") are mended or dropped: they may not be copied into a
+    new object. UIDs that are not valid are replaced (``replaced_uids``).
 
     Parameters
     ----------
@@ -123,6 +140,7 @@ def reference_dataset(source: Dataset, name: str) -> Dataset:
     """
     copy = Dataset()
     copy.update({tag: source[tag] for tag in source.keys() if tag.group < 0x5000})  # noqa: SIM118
+    copy = deepcopy(copy)
     for keyword in _REQUIRED:
         if not str(copy.get(keyword, "") or ""):
             raise InputError(
@@ -131,29 +149,44 @@ def reference_dataset(source: Dataset, name: str) -> Dataset:
                 "a DICOM archive",
                 code="no_identity",
             )
-    for keyword in _MAY_BE_EMPTY:
-        if copy.get(keyword) is None:
-            setattr(copy, keyword, "")
+    for keyword, _, valid in replaced_uids(source):
+        setattr(copy, keyword, valid)
     # highdicom refuses valid sets (a leading empty value): ``carry_character_set`` sets it last.
     if "SpecificCharacterSet" in copy:
         del copy.SpecificCharacterSet
+    mend(copy)
+    for keyword in _MAY_BE_EMPTY:
+        if copy.get(keyword) is None:
+            setattr(copy, keyword, "")
     if copy.PatientSex not in ("M", "F", "O"):
         copy.PatientSex = ""
-    _keep_valid(copy, DA, "PatientBirthDate", "StudyDate", "SeriesDate", "ContentDate")
-    _keep_valid(copy, TM, "StudyTime", "SeriesTime", "ContentTime")
     _forget_place(copy)
     if "Modality" not in copy or not copy.Modality:
         copy.Modality = "OT"
     return copy
 
 
-def common_arguments(source: Dataset, series: Series, result: ResultFile) -> dict[str, Any]:
+def replaced_uids(source: Dataset) -> list[tuple[str, str, UID]]:
+    """UIDs of a source that break PS3.5 9.1: (keyword, text, the valid UID in its place).
+
+    The valid one is a function of the text: whoever meets the same text writes the same UID, so
+    that objects of one study or series stay together.
+    """
+    stated = [(keyword, str(source.get(keyword, "") or "")) for keyword in _REQUIRED[:3]]
+    return [
+        (keyword, text, derived_uid("invalid uid", text))
+        for keyword, text in stated
+        if text and not UID(text).is_valid
+    ]
+
+
+def common_arguments(
+    source: Dataset, series: Series, result: ResultFile, computed: datetime
+) -> dict[str, Any]:
     """Keyword arguments that every highdicom constructor takes.
 
-    Content Date and Time are those of the source image, not of the run: see the module.
+    computed: when the findings were computed
     """
-    date = source.get("ContentDate") or source.get("StudyDate") or "19000101"
-    time = source.get("ContentTime") or source.get("StudyTime") or "000000"
     return {
         "series_instance_uid": series_uid(series, result, str(source.StudyInstanceUID)),
         "series_number": series.number,
@@ -162,8 +195,8 @@ def common_arguments(source: Dataset, series: Series, result: ResultFile) -> dic
         "manufacturer_model_name": MODEL_NAME,
         "software_versions": hoseg.__version__,
         "device_serial_number": (result.model or "none")[:64],
-        "content_date": DA(date),
-        "content_time": TM(time),
+        "content_date": DA(computed.date()),
+        "content_time": TM(computed.time().replace(microsecond=0)),
     }
 
 
@@ -179,18 +212,21 @@ def patient_orientation(result: ResultFile) -> list[str]:
 
 def carry_character_set(dataset: Dataset, source: Dataset) -> None:
     """Encode text as the source does; everything hoseg adds is ASCII and fits any set."""
-    if source.get("SpecificCharacterSet"):
-        dataset.SpecificCharacterSet = source.SpecificCharacterSet
+    stated = source.get("SpecificCharacterSet")
+    if stated:
+        terms = valid_character_set(stated)
+        if terms:
+            dataset.SpecificCharacterSet = terms if len(terms) > 1 else terms[0]
 
 
-def forget_the_clock(dataset: Dataset) -> None:
-    """Remove optional time stamps of the moment of writing (all of type 3)."""
-    for keyword in (
-        "InstanceCreationDate",
-        "InstanceCreationTime",
-        "DateOfSecondaryCapture",
-        "TimeOfSecondaryCapture",
-    ):
+def set_the_clock(dataset: Dataset, computed: datetime) -> None:
+    """Say when the findings were computed, and nothing of the moment of writing.
+
+    So the same results written again are the same bytes.
+    """
+    dataset.InstanceCreationDate = DA(computed.date())
+    dataset.InstanceCreationTime = TM(computed.time().replace(microsecond=0))
+    for keyword in ("DateOfSecondaryCapture", "TimeOfSecondaryCapture"):
         if keyword in dataset:
             delattr(dataset, keyword)
     for item in dataset.get("ContributingEquipmentSequence", []):
@@ -213,14 +249,3 @@ def _forget_place(dataset: Dataset) -> None:
     for keyword in keywords.split():
         if keyword in dataset:
             delattr(dataset, keyword)
-
-
-def _keep_valid(dataset: Dataset, kind: type[DA] | type[TM], *keywords: str) -> None:
-    for keyword in keywords:
-        value = dataset.get(keyword)
-        if not value:
-            continue
-        try:
-            kind(str(value))
-        except ValueError:
-            setattr(dataset, keyword, "")

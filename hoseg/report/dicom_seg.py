@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.seg import Segmentation, SegmentDescription
@@ -18,20 +20,25 @@ from hoseg.report.dicom_identity import (
     carry_character_set,
     common_arguments,
     derived_uid,
-    forget_the_clock,
     instance_uid,
+    lesion_tracking,
     masks_bytes,
     patient_orientation,
     reference_dataset,
+    set_the_clock,
     tracking,
 )
 from hoseg.report.schema import ResultFile
-from hoseg.report.segments import Segment, split_segments
+from hoseg.report.segments import Segment, split_lesions, split_segments
 from hoseg.words import RESEARCH_USE
 
 
 def segmentation_object(
-    source: Dataset, masks: NDArray[np.uint8], result: ResultFile, number: int = 1
+    source: Dataset,
+    masks: NDArray[np.uint8],
+    result: ResultFile,
+    number: int = 1,
+    computed: datetime | None = None,
 ) -> Segmentation | None:
     """DICOM Segmentation (PS3.3 A.51) of one radiograph, or None when nothing was found.
 
@@ -48,12 +55,15 @@ def segmentation_object(
         Findings of the same image: sides, model, frame.
     number : int
         Instance Number.
+    computed : datetime, optional
+        When the findings were computed, in local time; now by default.
 
     Raises
     ------
     InputError
         ``no_identity`` (a UID of the source is missing) or ``mask_size``.
     """
+    computed = computed or datetime.now()
     reference = reference_dataset(source, result.source)
     expected = (int(reference.Rows), int(reference.Columns))
     if masks.shape != expected or masks.dtype != np.uint8:
@@ -63,14 +73,14 @@ def segmentation_object(
             "image",
             code="mask_size",
         )
-    segments = split_segments(masks, result)
+    segments = segments_of(masks, result)
     if not segments:
         return None
     frames = int(reference.get("NumberOfFrames") or 1)
     if frames > 1:  # highdicom then sees the one frame that the masks belong to
         del reference.NumberOfFrames
     descriptions = [_describe(k, s, reference, result) for k, s in enumerate(segments, start=1)]
-    arguments = common_arguments(reference, SEG_SERIES, result)
+    arguments = common_arguments(reference, SEG_SERIES, result, computed)
     uid = instance_uid(SEG_SERIES, [result], masks_bytes(masks))
     dataset = Segmentation(
         source_images=[reference],
@@ -88,8 +98,17 @@ def segmentation_object(
         _refer_to_frame(dataset, result.image.frame + 1)
     _fix_dimension_uid(dataset, str(derived_uid("dimensions", uid)))
     carry_character_set(dataset, source)
-    forget_the_clock(dataset)
+    set_the_clock(dataset, computed)
     return dataset
+
+
+def segments_of(masks: NDArray[np.uint8], result: ResultFile) -> list[Segment]:
+    """Segments in their order: each structure and side, each lesion of the ossification."""
+    found: list[Segment] = []
+    for segment in split_segments(masks, result):
+        lesions = segment.structure == "ossification"
+        found += split_lesions(segment, result) if lesions else [segment]
+    return found
 
 
 def _refer_to_frame(dataset: Dataset, frame: int) -> None:
@@ -104,10 +123,14 @@ def _describe(
     number: int, segment: Segment, source: Dataset, result: ResultFile
 ) -> SegmentDescription:
     category, kind = hoseg_codes.structure_codes(segment.structure)
-    followed = tracking(source, segment.side, segment.structure)
+    if segment.structure == "ossification":
+        frame = 0 if result.image is None else result.image.frame
+        followed = lesion_tracking(source, frame, segment.side, segment.mask)
+    else:
+        followed = tracking(source, segment.side, segment.structure)
     description = SegmentDescription(
         segment_number=number,
-        segment_label=f"{segment.structure} {segment.side.value}",
+        segment_label=segment.label,
         segmented_property_category=category,
         segmented_property_type=kind,
         algorithm_type="AUTOMATIC",

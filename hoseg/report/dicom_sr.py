@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +13,8 @@ from highdicom.sr import (
     AlgorithmIdentification,
     CodedConcept,
     ComprehensiveSR,
+    ContainerContentItem,
+    ContentSequence,
     CoordinatesForMeasurement,
     DeviceObserverIdentifyingAttributes,
     FindingSite,
@@ -22,9 +26,11 @@ from highdicom.sr import (
     PlanarROIMeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     ReferencedSegmentationFrame,
+    RelationshipTypeValues,
     SourceImageForMeasurementGroup,
     SourceImageForRegion,
     SourceImageForSegmentation,
+    TextContentItem,
     TrackingIdentifier,
 )
 from pydicom.dataset import Dataset
@@ -32,7 +38,8 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from hoseg.errors import InputError
-from hoseg.grade.finding import HipFinding
+from hoseg.grade.combine import combine
+from hoseg.grade.finding import Component, HipFinding
 from hoseg.radiograph import Side
 from hoseg.report import codes as hoseg_codes
 from hoseg.report.dicom_identity import (
@@ -41,12 +48,15 @@ from hoseg.report.dicom_identity import (
     carry_character_set,
     common_arguments,
     derived_uid,
-    forget_the_clock,
     instance_uid,
     reference_dataset,
+    replaced_uids,
+    set_the_clock,
     tracking,
 )
 from hoseg.report.schema import ResultFile
+from hoseg.report.segments import lesions_of
+from hoseg.words import RESEARCH_USE
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +66,13 @@ class Evidence:
     source: the radiograph's dataset
     result: its findings
     segmentation: its DICOM Segmentation, or None when nothing was segmented
+    computed: when the findings were computed, in local time; None = now
     """
 
     source: Dataset
     result: ResultFile
     segmentation: Dataset | None = None
+    computed: datetime | None = None
 
     @cached_property
     def reference(self) -> Dataset:
@@ -95,7 +107,9 @@ def structured_report(evidence: Sequence[Evidence], number: int = 1) -> Comprehe
     For each hip of each image: side, presence of ossification, classes, pattern, calibration,
     view, the reason when no class is given, P(class), the gap with both ends as spatial
     coordinates, total area and greatest length, and a reference to the ossification in the DICOM
-    Segmentation. An image on which no hip could be graded has one group, which says why.
+    Segmentation, lesion by lesion. Beside that in words: the summary, every caveat, the notes on
+    the images, and what the report may be used for. An image on which no hip could be graded has
+    one group, which says why.
 
     Raises
     ------
@@ -114,14 +128,16 @@ def structured_report(evidence: Sequence[Evidence], number: int = 1) -> Comprehe
             code="mixed_studies",
         )
     first = evidence[0]
-    groups = [group for item in evidence for hip in item.hips for group in _hip(item, hip)]
+    groups = [group for item, hip in _with_contradictions(evidence) for group in _hip(item, hip)]
     report = MeasurementReport(
         observation_context=_observer(first.result),
-        procedure_reported=hoseg_codes.PROCEDURE,
+        procedure_reported=hoseg_codes.procedure(),
         imaging_measurements=groups,
         title=codes.cid7021.ImagingMeasurementReport,
     )
-    arguments = common_arguments(first.reference, SR_SERIES, first.result)
+    report[0].ContentSequence.append(_about_the_study(evidence))
+    computed = max((item.computed for item in evidence if item.computed), default=datetime.now())
+    arguments = common_arguments(first.reference, SR_SERIES, first.result, computed)
     segmentations = [item.segmentation for item in evidence if item.segmentation is not None]
     uids = [str(segmentation.SOPInstanceUID).encode() for segmentation in segmentations]
     dataset = ComprehensiveSR(
@@ -135,7 +151,7 @@ def structured_report(evidence: Sequence[Evidence], number: int = 1) -> Comprehe
         **arguments,
     )
     carry_character_set(dataset, first.source)
-    forget_the_clock(dataset)
+    set_the_clock(dataset, computed)
     return dataset
 
 
@@ -170,18 +186,19 @@ def _hip(
 ) -> list[MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations]:
     followed = tracking(item.reference, hip.side, "heterotopic ossification")
     image = (str(item.reference.SOPClassUID), str(item.reference.SOPInstanceUID), item.frames)
+    sizes = _sizes(hip.ossifications)
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(followed.uid, followed.identifier),
         finding_category=hoseg_codes.PATHOLOGY,
         finding_type=hoseg_codes.heterotopic_ossification(),
         finding_sites=_site(hip.side),
         algorithm_id=_algorithm(item.result),
-        measurements=_gap(hip, image) + _probabilities(hip) + _sizes(hip) + _filled(hip),
+        measurements=_gap(hip, image) + _probabilities(hip) + sizes + _filled(hip),
         qualitative_evaluations=_evaluations(item.result, hip),
         source_images=[SourceImageForMeasurementGroup(*image)],
     )
-    region = _segmented(item, hip, image)
-    return [group] if region is None else [group, region]
+    group[0].ContentSequence.extend(_texts(item.result, hip))
+    return [group, *_segmented(item, hip)]
 
 
 def _evaluations(result: ResultFile, hip: HipFinding) -> list[QualitativeEvaluation]:
@@ -191,6 +208,8 @@ def _evaluations(result: ResultFile, hip: HipFinding) -> list[QualitativeEvaluat
         if value is not None
     ]
     pairs.append(hoseg_codes.presence(_presence(hip)))
+    if hip.brooker_every_contact not in (None, hip.brooker):
+        pairs.append(hoseg_codes.every_contact(int(hip.brooker_every_contact or 0)))
     projection = hoseg_codes.projection(result.image.view) if result.image else None
     if projection is not None:
         pairs.append(projection)
@@ -251,16 +270,94 @@ def _probabilities(hip: HipFinding) -> list[Measurement]:
     ]
 
 
-def _sizes(hip: HipFinding) -> list[Measurement]:
+def _sizes(components: Sequence[Component]) -> list[Measurement]:
+    """Total area and greatest length of some ossifications, where they are known and any."""
+    areas = [c.area_mm2 for c in components if c.area_mm2]
+    lengths = [c.length_mm for c in components if c.length_mm]
     sizes = []
-    if hip.ossification_area_mm2:
+    if areas:
         unit = hoseg_codes.SQUARE_MILLIMETRE
-        area = hip.ossification_area_mm2
-        sizes.append(_number(hoseg_codes.AREA, area, unit, hoseg_codes.TOTAL))
-    if hip.longest_mm:
+        sizes.append(_number(hoseg_codes.AREA, sum(areas), unit, hoseg_codes.TOTAL))
+    if lengths:
         unit = hoseg_codes.MILLIMETRE
-        sizes.append(_number(hoseg_codes.LENGTH, hip.longest_mm, unit, hoseg_codes.MAXIMUM))
+        sizes.append(_number(hoseg_codes.LENGTH, max(lengths), unit, hoseg_codes.MAXIMUM))
     return sizes
+
+
+def _texts(result: ResultFile, hip: HipFinding) -> list[TextContentItem]:
+    """The finding in a sentence, what a reader should know of it, and what it may be used for."""
+    summary = hip.summary or f"not graded: {result.sentence or hip.abstained_because}"
+    lines = [(hoseg_codes.CONCLUSION, summary)]
+    lines += [(hoseg_codes.COMMENT, note.text) for note in hip.caveats]
+    return [_text(name, text) for name, text in (*lines, (hoseg_codes.COMMENT, RESEARCH_USE))]
+
+
+def _text(name: Code, text: str) -> TextContentItem:
+    """Everything hoseg adds is ASCII and fits any character set."""
+    plain = unicodedata.normalize("NFKD", text.replace("\N{EN DASH}", "-"))
+    ascii_only = plain.encode("ascii", "replace").decode()
+    return TextContentItem(name, ascii_only, RelationshipTypeValues.CONTAINS)
+
+
+def _about_the_study(evidence: Sequence[Evidence]) -> ContainerContentItem:
+    """TID 1500 "Qualitative Evaluations": of the whole report, and of films, as text."""
+    texts = [RESEARCH_USE]
+    texts += [
+        f"{keyword} of the source, {text[:64]}, is no valid UID; {valid}, derived from it, stands "
+        "in its place"
+        for item in evidence
+        for keyword, text, valid in replaced_uids(item.source)
+    ]
+    texts += [note.text for item in evidence for note in item.result.notes]
+    container = ContainerContentItem(
+        hoseg_codes.QUALITATIVE, relationship_type=RelationshipTypeValues.CONTAINS
+    )
+    items = [_text(hoseg_codes.COMMENT, text) for text in dict.fromkeys(texts)]
+    container.ContentSequence = ContentSequence(items)
+    return container
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An image as its study's other images are told of it: no path of it stands in a report."""
+
+    item: Evidence
+
+    @property
+    def name(self) -> str:
+        return f"image {self.item.reference.SOPInstanceUID}"
+
+    @property
+    def film_id(self) -> str:
+        return self.item.result.film_id
+
+    @property
+    def study_uid(self) -> str:
+        return str(self.item.reference.StudyInstanceUID)
+
+    @property
+    def patient_id(self) -> str:
+        return self.item.result.patient_id
+
+    @property
+    def hips(self) -> tuple[HipFinding, ...]:
+        return self.item.hips
+
+
+def _with_contradictions(evidence: Sequence[Evidence]) -> list[tuple[Evidence, HipFinding]]:
+    """Every hip of every image; the one that decides says which other image contradicts it."""
+    deciding = combine([_Shown(item) for item in evidence])
+    pairs = []
+    for item in evidence:
+        for hip in item.hips:
+            same = (
+                hip_of_study.finding
+                for hip_of_study in deciding
+                if hip_of_study.image.item is item
+                and hip_of_study.finding.model_copy(update={"caveats": hip.caveats}) == hip
+            )
+            pairs.append((item, next(same, hip)))
+    return pairs
 
 
 def _filled(hip: HipFinding) -> list[Measurement]:
@@ -271,41 +368,54 @@ def _filled(hip: HipFinding) -> list[Measurement]:
 
 
 def _segmented(
-    item: Evidence, hip: HipFinding, image: tuple[str, str, list[int] | None]
-) -> PlanarROIMeasurementsAndQualitativeEvaluations | None:
-    """Group (TID 1410) that points at the ossification segment of this hip."""
-    segment = _ossification_segment(item.segmentation, hip.side)
-    if item.segmentation is None or segment is None:
-        return None
-    followed = tracking(item.reference, hip.side, "ossification")
+    item: Evidence, hip: HipFinding
+) -> list[PlanarROIMeasurementsAndQualitativeEvaluations]:
+    """Groups (TID 1410) that point at the segments of a hip's lesions, under the same identifiers.
+
+    What was not graded is pointed at where no other hip of the film can be meant.
+    """
+    if item.segmentation is None:
+        return []
+    groups = []
+    lesions = lesions_of(item.result, hip.side)
+    alone = sum(other.side is hip.side for other in item.hips) == 1
+    for segment in item.segmentation.SegmentSequence:
+        structure, _, where = str(segment.SegmentLabel).partition(" ")
+        side, _, number = where.partition(" ")
+        if structure != "ossification" or side.rstrip(",") != hip.side.value:
+            continue
+        components = lesions.get(int(number), ()) if number.isdigit() else ()
+        if components[0] not in hip.ossifications if components else not alone:
+            continue
+        sizes = components if components else hip.ossifications
+        whole = not number  # the ossification of a side in one piece
+        groups.append(_region(item, hip, segment, _sizes(sizes) if components or whole else []))
+    return groups
+
+
+def _region(
+    item: Evidence, hip: HipFinding, segment: Dataset, sizes: list[Measurement]
+) -> PlanarROIMeasurementsAndQualitativeEvaluations:
+    image = (str(item.reference.SOPClassUID), str(item.reference.SOPInstanceUID), item.frames)
+    assert item.segmentation is not None
     reference = ReferencedSegmentationFrame(
         sop_class_uid=str(item.segmentation.SOPClassUID),
         sop_instance_uid=str(item.segmentation.SOPInstanceUID),
-        frame_number=segment,
-        segment_number=segment,
+        frame_number=int(segment.SegmentNumber),
+        segment_number=int(segment.SegmentNumber),
         source_image=SourceImageForSegmentation(*image),
     )
     # A segment number stands instead of a frame number, not beside it (PS3.3 table 10-3).
     del reference[0].ReferencedSOPSequence[0].ReferencedFrameNumber
     return PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=TrackingIdentifier(followed.uid, followed.identifier),
+        tracking_identifier=TrackingIdentifier(segment.TrackingUID, segment.TrackingID),
         referenced_segment=reference,
         finding_category=hoseg_codes.PATHOLOGY,
         finding_type=hoseg_codes.heterotopic_ossification(),
         finding_sites=_site(hip.side),
         algorithm_id=_algorithm(item.result),
-        measurements=_sizes(hip) or None,
+        measurements=sizes or None,
     )
-
-
-def _ossification_segment(segmentation: Dataset | None, side: Side) -> int | None:
-    """Segment number of the ossification of one side."""
-    if segmentation is None:
-        return None
-    for item in segmentation.SegmentSequence:
-        if item.SegmentLabel == f"ossification {side.value}":
-            return int(item.SegmentNumber)
-    return None
 
 
 def _number(

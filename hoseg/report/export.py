@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -197,19 +198,22 @@ def _export_image(
             )
         source = header(source) if header is not None else source
         number = _instance_number(source)
+        computed = _computed(path)
         segmentation = None
         if "seg" in kinds or "sr" in kinds:
             masks = _read_image(folder / "masks.png", cv2.IMREAD_UNCHANGED)
             segmentation = _guarded(
-                result, lambda: segmentation_object(source, masks, result, number)
+                result, lambda: segmentation_object(source, masks, result, number, computed)
             )
         if "seg" in kinds and segmentation is not None:
             _save(run_dir, folder / SEG_NAME, segmentation, summary)
         if "sc" in kinds and (folder / "overlay.png").exists():
             picture = _read_image(folder / "overlay.png", cv2.IMREAD_COLOR)[:, :, ::-1]
-            capture = _guarded(result, lambda: secondary_capture(source, picture, result, number))
+            capture = _guarded(
+                result, lambda: secondary_capture(source, picture, result, number, computed)
+            )
             _save(run_dir, folder / SC_NAME, capture, summary)
-        return Evidence(source, result, segmentation)
+        return Evidence(source, result, segmentation, computed)
     except InputError as error:
         summary.failed.append((_relative(run_dir, folder), error.code, str(error)))
         return None
@@ -225,6 +229,11 @@ def _export_report(
         return
     if report is not None:
         _save(run_dir, study / SR_NAME, report, summary)
+
+
+def _computed(path: Path) -> datetime:
+    """When a result was computed: when its ``result.json`` was written, once and for all."""
+    return datetime.fromtimestamp(path.stat().st_mtime).replace(microsecond=0)
 
 
 def _instance_number(source: Dataset) -> int:

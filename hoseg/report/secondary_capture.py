@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 from highdicom.sc import SCImage
 from numpy.typing import NDArray
@@ -13,18 +15,22 @@ from hoseg.report.dicom_identity import (
     SC_SERIES,
     carry_character_set,
     common_arguments,
-    forget_the_clock,
     instance_uid,
     masks_bytes,
     patient_orientation,
     reference_dataset,
+    set_the_clock,
 )
 from hoseg.report.schema import ResultFile
 from hoseg.words import RESEARCH_USE
 
 
 def secondary_capture(
-    source: Dataset, overlay: NDArray[np.uint8], result: ResultFile, number: int = 1
+    source: Dataset,
+    overlay: NDArray[np.uint8],
+    result: ResultFile,
+    number: int = 1,
+    computed: datetime | None = None,
 ) -> SCImage:
     """Secondary Capture (PS3.3 A.8.1) of one overlay, uncompressed, so that anything shows it.
 
@@ -35,6 +41,8 @@ def secondary_capture(
     ----------
     overlay : (H, W, 3) uint8
         RGB.
+    computed : datetime, optional
+        When the findings were computed, in local time; now by default.
 
     Raises
     ------
@@ -47,6 +55,7 @@ def secondary_capture(
         raise SettingError(
             "overlay", f"{overlay.shape} {overlay.dtype}", "an (H, W, 3) uint8 RGB image"
         )
+    computed = computed or datetime.now()
     reference = reference_dataset(source, result.source)
     sides = {hip.side for hip in result.hips}
     letters = {Side.LEFT: "L", Side.RIGHT: "R"}
@@ -59,7 +68,7 @@ def secondary_capture(
         patient_orientation=("L", "F"),  # required here, replaced below
         sop_instance_uid=instance_uid(SC_SERIES, [result], masks_bytes(overlay)),
         instance_number=number,
-        **common_arguments(reference, SC_SERIES, result),
+        **common_arguments(reference, SC_SERIES, result, computed),
     )
     dataset.Laterality = letters.get(sides.pop(), "") if len(sides) == 1 else ""
     dataset.PatientOrientation = patient_orientation(result)
@@ -68,7 +77,7 @@ def secondary_capture(
         dataset.BurnedInAnnotation = reference.BurnedInAnnotation
     _refer_to(dataset, reference)
     carry_character_set(dataset, source)
-    forget_the_clock(dataset)
+    set_the_clock(dataset, computed)
     return dataset
 
 

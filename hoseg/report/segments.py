@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.grade.finding import HipFinding
+from hoseg.grade.finding import Component, HipFinding
 from hoseg.radiograph import STRUCTURES, Side, Structure, View
 from hoseg.report.schema import ResultFile
 
@@ -21,11 +21,13 @@ class Segment:
     """One structure of one hip.
 
     mask: (H, W) bool on the original grid, never empty
+    label: what to call it, e.g. "ossification right 2"
     """
 
     structure: str
     side: Side
     mask: NDArray[np.bool_]
+    label: str = ""
 
 
 def split_segments(masks: NDArray[np.uint8], result: ResultFile) -> list[Segment]:
@@ -48,8 +50,43 @@ def split_segments(masks: NDArray[np.uint8], result: ResultFile) -> list[Segment
         for side, half in halves:
             mask = whole if half is None else whole & half
             if mask.any():
-                segments.append(Segment(structure, side, mask))
+                segments.append(Segment(structure, side, mask, f"{structure} {side.value}"))
     return segments
+
+
+def lesions_of(result: ResultFile, side: Side) -> dict[int, tuple[Component, ...]]:
+    """Number in a segment's label to the graded ossifications of one lesion of a side."""
+    groups: dict[tuple[int, int], list[Component]] = {}
+    for index, hip in enumerate(result.hips):
+        for component in hip.ossifications if side in (hip.side, Side.UNKNOWN) else ():
+            groups.setdefault((index, component.lesion), []).append(component)
+    return {n: tuple(own) for n, own in enumerate(groups.values(), start=1)}
+
+
+def split_lesions(segment: Segment, result: ResultFile) -> list[Segment]:
+    """One segment for each lesion of a side's ossification, and one for what was not graded.
+
+    Ossifications that touch each other are one lesion. Without findings that fit the mask, as after
+    a correction, the ossification stays whole.
+    """
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(segment.mask.view(np.uint8))
+    places: dict[tuple[float, ...], int] = {}
+    for k in range(1, count):
+        left, top, width, height, area = (int(n) for n in stats[k])
+        places[top, left, top + height, left + width, area] = k
+    found, rest = [], segment.mask.copy()
+    for number, components in lesions_of(result, segment.side).items():
+        own = [places.get((*(c.bbox_px or ()), c.area_px), 0) for c in components]
+        if not all(own):
+            continue
+        mask = np.isin(labels, own)
+        rest &= ~mask
+        label = f"{segment.label} {number}"
+        found.append(replace(segment, mask=mask, label=label))
+    if rest.any():
+        label = f"{segment.label}, not graded" if found else segment.label
+        found.append(replace(segment, mask=rest, label=label))
+    return found
 
 
 def _halves(

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+from datetime import datetime
 
 import highdicom as hd
 import numpy as np
@@ -9,6 +10,7 @@ import pydicom
 import pytest
 
 from hoseg.errors import InputError
+from hoseg.grade.finding import Component
 from hoseg.radiograph import STRUCTURES, Side, View
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.schema import result_for_image
@@ -63,7 +65,7 @@ def test_one_segment_for_each_structure_and_side():
         "femur right",
         "femur left",
         "implant right",
-        "ossification right",
+        "ossification right 1",
         "ossification left",
     ]
     assert dataset.SegmentationType == "BINARY"
@@ -79,6 +81,46 @@ def test_one_segment_for_each_structure_and_side():
     assert ossification.SegmentedPropertyTypeModifierCodeSequence[0].CodeValue == "7771000"
     algorithm = dataset.SegmentSequence[0].SegmentationAlgorithmIdentificationSequence[0]
     assert "compact@0123abcd4567" in algorithm.AlgorithmParameters
+
+
+def test_every_lesion_is_a_segment_of_its_own_and_none_shares_an_identifier():
+    source, masks = source_dataset(), two_hip_masks()
+    masks[150:160, 20:26] |= 8
+    first = Component(bbox_px=(100, 44, 118, 52), area_px=18 * 8, lesion=0)
+    second = Component(bbox_px=(150, 20, 160, 26), area_px=60, lesion=1)
+    facts = result(source, components=(first, second))
+
+    def lesions(masks, facts, source=source):
+        found = segmentation_object(source, masks, facts)
+        return {
+            item.SegmentLabel: item.TrackingUID
+            for item in found.SegmentSequence
+            if item.SegmentLabel.startswith("ossification")
+        }
+
+    now = lesions(masks, facts)
+    assert list(now) == ["ossification right 1", "ossification right 2", "ossification left"]
+    assert len(set(now.values())) == 3
+    # In another order, the same lesion keeps its identifier: it is no running number.
+    swapped = lesions(masks, result(source, components=(second, first)))
+    assert swapped["ossification right 1"] == now["ossification right 2"]
+    # On another film, or of another shape, it is another one.
+    other = source_dataset(2)
+    assert not set(lesions(masks, facts, other).values()) & set(now.values())
+    grown = masks.copy()
+    grown[100:101, 30:44] |= 8
+    assert now["ossification right 1"] not in lesions(grown, facts).values()
+    joined = result(source, components=(first, second.model_copy(update={"lesion": 0})))
+    assert list(lesions(masks, joined)) == ["ossification right 1", "ossification left"]
+
+
+def test_masks_come_back_whole_whatever_was_graded(tmp_path):
+    source, masks = source_dataset(), two_hip_masks()
+    masks[150:160, 20:26] |= 8  # no component: reported, not graded
+    dataset = segmentation_object(source, masks, result(source))
+    labels = [item.SegmentLabel for item in dataset.SegmentSequence]
+    assert "ossification right, not graded" in labels
+    np.testing.assert_array_equal(masks_of(written(dataset, tmp_path / "seg.dcm")), masks)
 
 
 def test_mirrored_film_swaps_sides():
@@ -107,8 +149,9 @@ def test_a_film_of_one_hip_is_not_cut():
 def test_same_inputs_same_bytes_and_new_findings_new_uid(tmp_path):
     source, masks = source_dataset(), two_hip_masks()
     before = copy.deepcopy(source)
-    first = segmentation_object(source, masks, result(source))
-    again = segmentation_object(source, masks, result(source, "/elsewhere/film.dcm"))
+    when = {"computed": datetime(2026, 11, 1, 8, 30)}
+    first = segmentation_object(source, masks, result(source), **when)
+    again = segmentation_object(source, masks, result(source, "/elsewhere/film.dcm"), **when)
     assert digest(first, tmp_path / "a") == digest(again, tmp_path / "b")
     assert source == before  # untouched
 
@@ -126,13 +169,18 @@ def test_tracking_follows_the_hip_over_time_and_not_to_another_patient():
         dataset = segmentation_object(source, two_hip_masks(), result(source))
         return {item.SegmentLabel: item.TrackingUID for item in dataset.SegmentSequence}
 
+    def of_bones(found):
+        return {label: uid for label, uid in found.items() if not label.startswith("ossif")}
+
     now = tracking()
     later = tracking(
         StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.4", SOPInstanceUID="1.2.3.4.5"
     )
-    assert now == later
+    assert of_bones(now) == of_bones(later)
+    # Nothing says that a lesion of a later film is the same one.
+    assert not set(now.values()) & (set(later.values()) - set(of_bones(later).values()))
     assert len(set(now.values())) == len(now)
-    assert not set(now.values()) & set(tracking(PatientID="P-0816").values())
+    assert not set(now.values()) & set(of_bones(tracking(PatientID="P-0816")).values())
     unknown = tracking(PatientID="")
     assert not set(unknown.values()) & set(tracking(PatientID="", SOPInstanceUID="1.9").values())
 

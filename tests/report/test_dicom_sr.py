@@ -1,5 +1,7 @@
 """The structured report says what the findings say, and points at image and segmentation."""
 
+from dataclasses import replace
+from datetime import datetime
 from io import BytesIO
 
 import highdicom as hd
@@ -10,6 +12,7 @@ from hoseg.radiograph import Side, View
 from hoseg.report.dicom_seg import segmentation_object
 from hoseg.report.dicom_sr import Evidence, structured_report
 from hoseg.report.schema import result_for_image
+from hoseg.words import RESEARCH_USE
 
 from .samples import NO_CLASS, hip, radiograph, result, source_dataset, two_hip_masks
 
@@ -95,7 +98,7 @@ def test_classes_and_facts_are_coded(report):
 
 def test_algorithm_and_model_are_named(report):
     texts = {}
-    for item in report.ContentSequence[-1].ContentSequence[0].ContentSequence:
+    for item in report.ContentSequence[-2].ContentSequence[0].ContentSequence:
         if item.ValueType == "TEXT":
             texts[item.ConceptNameCodeSequence[0].CodeValue] = item.TextValue
     assert texts["111001"] == "hoseg"
@@ -112,7 +115,7 @@ def test_rois_refer_to_the_ossification_segment_of_their_side(report):
     for roi, side in zip(rois[:2], ("right", "left"), strict=True):
         reference = roi.referenced_segmentation_frame[0].ReferencedSOPSequence[0]
         assert reference.ReferencedSOPInstanceUID == segmentation.SOPInstanceUID
-        assert labels[reference.ReferencedSegmentNumber] == f"ossification {side}"
+        assert labels[reference.ReferencedSegmentNumber].startswith(f"ossification {side}")
         assert "ReferencedFrameNumber" not in reference
 
 
@@ -177,6 +180,84 @@ def test_an_image_without_a_hip_says_why():
     assert group.source_images[0].referenced_sop_instance_uid == source.SOPInstanceUID
 
 
+def texts(node):
+    """(name, text) of every text below a content item."""
+    found = []
+    for item in node.get("ContentSequence", []):
+        if item.ValueType == "TEXT":
+            found.append((item.ConceptNameCodeSequence[0].CodeMeaning, item.TextValue))
+        found += texts(item)
+    return found
+
+
+def test_what_the_overlay_says_the_report_says(report):
+    found = texts(report)
+    assert found.count(("Comment", RESEARCH_USE)) == 1 + 4  # of the report, and of every hip
+    assert found.count(("Conclusion", hip(Side.LEFT).summary)) == 4
+    assert found.count(("Comment", hip(Side.LEFT).caveats[0].text)) == 4
+    (note,) = radiograph(source_dataset(), "film.dcm").notes
+    assert ("Comment", note.text) in found
+
+
+def test_the_class_with_every_contact_counted_is_reported():
+    source = source_dataset()
+    facts = result(source, brooker_every_contact=4)
+    group = groups(reopened(structured_report([Evidence(source, facts)])))[0]
+    assert evaluations(group)["BROOKER-EVERY-CONTACT", "BROOKER-4"] == "99HOSEG"
+
+
+def test_another_film_that_contradicts_is_named_without_its_path():
+    first, second = source_dataset(1), source_dataset(2)
+    milder = {"classes": {"brooker": 1}, "pattern": "islands"}
+    report = structured_report(
+        [
+            Evidence(first, result(first, "/home/Smith/a.dcm")),
+            Evidence(second, result(second, "/home/Smith/b.dcm", **milder)),
+        ]
+    )
+    said = [text for _, text in texts(reopened(report))]
+    assert any(f"image {second.SOPInstanceUID}" in text and "reads as I" in text for text in said)
+    assert not any("Smith" in text for text in said)
+
+
+def test_when_it_was_computed_is_said_and_no_uid_follows_from_it():
+    source = source_dataset()
+    facts = result(source)
+    days = [datetime(2026, 11, day, 8, 30, 15) for day in (1, 2)]
+    first, second = (
+        structured_report([Evidence(source, facts, computed=computed)]) for computed in days
+    )
+    for keyword in ("Content", "InstanceCreation"):
+        assert str(first[f"{keyword}Date"].value) == "20261101"
+        assert str(first[f"{keyword}Time"].value) == "083015"
+        assert str(second[f"{keyword}Date"].value) == "20261102"
+    assert str(first.StudyDate) == str(second.StudyDate) == "20190611"
+    assert first.SOPInstanceUID == second.SOPInstanceUID
+    assert first.SeriesInstanceUID == second.SeriesInstanceUID
+
+
+def test_the_procedure_names_the_region():
+    report = structured_report([Evidence(source_dataset(), result(source_dataset()))])
+    (procedure,) = [
+        item.ConceptCodeSequence[0].CodeMeaning
+        for item in report.ContentSequence
+        if item.ConceptNameCodeSequence[0].CodeMeaning == "Procedure reported"
+    ]
+    assert procedure == "Radiograph of the hip region (pelvis)"
+
+
+def test_a_lesion_has_the_same_identifier_in_segmentation_and_report(report):
+    of_segments = {
+        item.TrackingUID
+        for number in (1, 2)
+        for item in evidence(number).segmentation.SegmentSequence
+        if item.SegmentLabel.startswith("ossification")
+    }
+    of_report = [group.tracking_uid for group in report.content.get_planar_roi_measurement_groups()]
+    assert set(of_report) == of_segments
+    assert len(set(of_report)) == len(of_report)
+
+
 def test_no_hips_no_report():
     source = source_dataset()
     facts = result_for_image(radiograph(source, "film.dcm"), [], status="skipped")
@@ -191,5 +272,9 @@ def test_two_studies_in_one_report_are_refused():
 
 
 def test_same_findings_same_report():
-    first, again = (structured_report([evidence(1), evidence(2)]) for _ in range(2))
+    computed = datetime(2026, 11, 1)
+    first, again = (
+        structured_report([replace(evidence(n), computed=computed) for n in (1, 2)])
+        for _ in range(2)
+    )
     assert reopened(first).to_json() == reopened(again).to_json()
