@@ -21,6 +21,7 @@ from typing import Generic, Protocol, TypeVar
 from hoseg.grade.classify import grade_name
 from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import Note, Side
+from hoseg.words import VIEWS
 
 
 class GradedImage(Protocol):
@@ -126,7 +127,7 @@ def _contradiction(chosen: HipFinding, other: HipFinding, image: GradedImage) ->
     """What another image says against the chosen one."""
     if chosen.brooker is None or other.brooker is None or chosen.brooker == other.brooker:
         return None
-    where = f"{image.name} ({other.view.value})"
+    where = f"{image.name} ({VIEWS[other.view]})"
     if chosen.pattern == "bridge":
         text = f"{where} shows no bridge: superimposition is likely"
         return Note("other_view_shows_no_bridge", text)

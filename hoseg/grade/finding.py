@@ -213,7 +213,7 @@ class HipFinding(_Record):
     def brooker_undecided(self) -> float:
         """Share of the draws in which no Brooker class could be given: 1 less all P(class)."""
         chances = self.brooker_probabilities
-        return max(0.0, 1.0 - sum(chances)) if chances else 0.0
+        return max(0.0, round(1.0 - sum(chances), 9)) if chances else 0.0
 
     def probabilities(self, system: str) -> Mapping[Grade, float]:
         """Class to probability in one system, mildest first; empty when there is none."""

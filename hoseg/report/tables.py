@@ -106,6 +106,12 @@ FINDING_COLUMNS: tuple[Column, ...] = (
         for k in range(5)
     ),
     Column(
+        "brooker_undecided",
+        "number",
+        "probability",
+        "share of draws without a class, as without millimetres; with brooker_p0 to p4 it is 1",
+    ),
+    Column(
         "class_probabilities_from",
         "text",
         "code",
@@ -293,6 +299,7 @@ def _hip(hip: HipFinding) -> Row:
     for k, p in enumerate(hip.brooker_probabilities):
         row[f"brooker_p{k}"] = _decimals(p, 4)
         row["class_probabilities_from"] = hip.class_probabilities_from
+        row["brooker_undecided"] = _decimals(hip.brooker_undecided, 4)
     if hip.gap_interval_mm is not None:
         row["gap_low_mm"], row["gap_high_mm"] = (_decimals(v, 2) for v in hip.gap_interval_mm)
     if hip.gap_points_px is not None:

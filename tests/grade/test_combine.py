@@ -75,10 +75,10 @@ def test_the_key_does_not_depend_on_the_image_that_decides():
 def test_a_caveat_names_the_image_that_disagrees():
     (kept,), _ = study((finding(brooker=3, view=View.FROG_LEG),), (finding(),))
     assert [note.code for note in kept.caveats] == ["other_view_disagrees"]
-    assert kept.caveats[0].text == "film1 (frog_leg) reads as III"
+    assert kept.caveats[0].text == "film1 (frog-leg lateral) reads as III"
     (bridge,), _ = study((finding(brooker=4, pattern="bridge"),), (finding(),))
     assert [note.code for note in bridge.caveats] == ["other_view_shows_no_bridge"]
-    assert "film2 (ap_pelvis) shows no bridge" in bridge.caveats[0].text
+    assert "film2 (AP pelvis) shows no bridge" in bridge.caveats[0].text
 
 
 def test_a_film_without_study_uid_is_a_study_of_its_own():

@@ -31,7 +31,7 @@ function facts(hip) {
   }
   const chances = hip.class_probabilities?.brooker;
   const likely = (chances || []).map((p, k) => [ROMAN[k], Math.round(100 * p)]).filter(([, percent]) => percent > 0);
-  if (likely.length) parts.push(make("p", { class: "quiet" }, "Probability: " + likely.map(([roman, percent]) => `class ${roman} ${percent} %`).join(", ") + "."));
+  if (likely.length) parts.push(make("p", { class: "quiet" }, (hip.class_probabilities_from === "model" ? "Probability: " : "Share of random draws, not calibrated: ") + likely.map(([roman, percent]) => `class ${roman} ${percent} %`).join(", ") + "."));
   parts.push(remarks(hip.caveats), why(hip));
   return parts.filter(Boolean);
 }
