@@ -216,6 +216,7 @@ class Attributes:
     description: str = ""
     study_date: str = ""
     patient_age: str = ""
+    patient_sex: str = ""
     transfer_syntax_uid: str = ""
     photometric: str = ""
     frame: int = 0

@@ -72,6 +72,7 @@ def describe(dataset: Dataset, frame: int = 0) -> Attributes:
         description=" | ".join(dict.fromkeys(text for text in descriptions if text)),
         study_date=text_of(dataset, "StudyDate"),
         patient_age=find_age(dataset)[0],
+        patient_sex=_sex(dataset),
         transfer_syntax_uid=str(meta.get("TransferSyntaxUID", "")),
         photometric=text_of(dataset, "PhotometricInterpretation"),
         frame=frame,
@@ -208,6 +209,12 @@ def _weak_view(view: View) -> Note:
 def _species(dataset: Dataset) -> str:
     codes = codes_of(dataset, "PatientSpeciesCodeSequence")
     return text_of(dataset, "PatientSpeciesDescription") or " ".join(m for _, m in codes)
+
+
+def _sex(dataset: Dataset) -> str:
+    """M, F or O; empty for any other value."""
+    stated = text_of(dataset, "PatientSex").strip().upper()
+    return stated if stated in ("M", "F", "O") else ""
 
 
 def find_age(dataset: Dataset) -> tuple[str, tuple[Note, ...]]:

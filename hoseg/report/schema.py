@@ -50,6 +50,7 @@ class SourceImage(_Strict):
     spacing: Spacing | None = None
     patient_id: str = ""
     patient_age: str = ""
+    patient_sex: str = Field(default="", description="DICOM Patient's Sex: M, F or O")
     study_uid: str = ""
     series_uid: str = ""
     sop_uid: str = ""

@@ -15,6 +15,8 @@ from hoseg import files
 from hoseg.extras import require
 from hoseg.grade.combine import StudyHip
 from hoseg.grade.finding import HipFinding
+from hoseg.imaging.quality import age_years
+from hoseg.radiograph import Note
 from hoseg.report.schema import ResultFile, SourceImage
 
 Row = dict[str, str]
@@ -48,6 +50,8 @@ _IDENTITY = (
     ),
     Column("folder", "text", "", "folder of this image's outputs, relative to the run"),
     Column("patient_id", "text", "", "Patient ID (0010,0020)"),
+    Column("age_years", "number", "years", "age by Patient's Age, else the birth date"),
+    Column("sex", "text", "code", "Patient's Sex (0010,0040): M, F or O"),
     Column("study_uid", "text", "", "Study Instance UID"),
     Column("series_uid", "text", "", "Series Instance UID"),
     Column("sop_uid", "text", "", "SOP Instance UID"),
@@ -83,6 +87,7 @@ IMAGE_COLUMNS: tuple[Column, ...] = (
     Column("hips", "integer", "", "number of hips found on this image"),
     Column("worst_brooker", "integer", "class", "highest Brooker class of the hips, 0-4"),
     Column("notes", "text", "code", "codes of remarks, separated by ;"),
+    Column("notes_text", "text", "", "the same remarks as sentences"),
     Column("model", "text", "", "name@fingerprint-prefix of the model"),
     Column("hoseg_version", "text", "", "version that wrote the row"),
 )
@@ -139,6 +144,7 @@ FINDING_COLUMNS: tuple[Column, ...] = (
     Column("brooker_every_contact", "integer", "class", "Brooker class if those counted as well"),
     Column("maturity", "text", "code", "maturity of the pieces, separated by ;"),
     Column("caveats", "text", "code", "codes of remarks, separated by ;"),
+    Column("caveats_text", "text", "", "the same remarks as sentences"),
     Column("summary", "text", "", "the finding in one sentence"),
     Column("model", "text", "", "name@fingerprint-prefix of the model"),
     Column("hoseg_version", "text", "", "version that wrote the row"),
@@ -156,6 +162,7 @@ def image_row(result: ResultFile) -> Row:
         "hips": str(len(result.hips)),
         "worst_brooker": _text(max(classes, default=None)),
         "notes": ";".join(note.code for note in result.notes),
+        "notes_text": _sentences(result.notes),
         **_identity(result),
     }
     if image is not None:
@@ -250,6 +257,8 @@ def _identity(result: ResultFile) -> Row:
     image = result.image
     return row | {
         "patient_id": image.patient_id,
+        "age_years": _decimals(age_years(image.patient_age), 2),
+        "sex": image.patient_sex,
         "study_uid": image.study_uid,
         "series_uid": image.series_uid,
         "sop_uid": image.sop_uid,
@@ -295,6 +304,7 @@ def _hip(hip: HipFinding) -> Row:
         "brooker_every_contact": _text(hip.brooker_every_contact),
         "maturity": _joined(c.maturity for c in pieces if c.maturity),
         "caveats": _joined(note.code for note in hip.caveats),
+        "caveats_text": _sentences(hip.caveats),
     }
     for k, p in enumerate(hip.brooker_probabilities):
         row[f"brooker_p{k}"] = _decimals(p, 4)
@@ -322,6 +332,14 @@ def _decimals(value: float | None, digits: int) -> str:
 
 def _joined(values: Iterable[str]) -> str:
     return ";".join(dict.fromkeys(values))
+
+
+def _sentences(notes: Iterable[Note]) -> str:
+    """Texts of remarks, each once, on one line."""
+    texts = dict.fromkeys(" ".join(note.text.split()) for note in notes)
+    return " ".join(
+        text if text.endswith((".", "!", "?")) else f"{text}." for text in texts if text
+    )
 
 
 def _cell(column: Column, text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import hoseg
 from hoseg.files import write_whole
 from hoseg.grade import HipFinding
+from hoseg.grade.summary import whole_percents
 from hoseg.report.schema import ResultFile
 from hoseg.review.case import to_script_json
 from hoseg.words import RESEARCH_USE
@@ -107,6 +108,9 @@ def _hip(hip: HipFinding) -> dict[str, Any]:
         "brooker": hip.brooker,
         "least": hip.at_least,
         "sure": chances[hip.brooker] if chances and hip.brooker is not None else None,
+        "percent": (
+            whole_percents(chances)[hip.brooker] if chances and hip.brooker is not None else None
+        ),
         "gap": hip.gap_mm,
         "abstained": hip.abstained or "",
     }

@@ -167,4 +167,10 @@ def test_age_comes_from_dates_when_it_is_not_stated():
     assert describe(make(PatientAge="007Y")).patient_age == "007Y"
     born = make(PatientBirthDate="20000615", StudyDate="20200614")
     assert describe(born).patient_age == "019Y"
+    assert [describe(make(PatientSex=sex)).patient_sex for sex in ("F", "m", "", "X")] == [
+        "F",
+        "M",
+        "",
+        "",
+    ]
     assert describe(make(PatientBirthDate="garbage", StudyDate="20200614")).patient_age == ""

@@ -10,7 +10,7 @@ import pytest
 
 from hoseg.errors import InputError, OutputError
 from hoseg.grade import combine
-from hoseg.radiograph import Side
+from hoseg.radiograph import Note, Side
 from hoseg.report.schema import (
     json_schema,
     read_result,
@@ -52,6 +52,23 @@ def test_one_row_a_hip_with_the_numbers_of_the_finding():
     assert right["sites"] == "lateral;supra_acetabular"
     assert right["patient_id"] == "P-0815"
     assert right["folder"] == ""
+
+
+def test_age_sex_and_remarks_stand_in_both_tables_as_people_read_them():
+    film = facts()
+    film = film.model_copy(update={"image": film.image.model_copy(update={"patient_sex": "M"})})
+    image, (right, _) = image_row(film), rows_of(film)
+    assert (image["age_years"], image["sex"]) == (right["age_years"], right["sex"])
+    assert (right["age_years"], right["sex"]) == ("71.00", "M")
+    for note in film.notes:
+        assert note.text.rstrip(".") in image["notes_text"]
+    assert film.notes
+    noted = film.hips[0].model_copy(
+        update={"caveats": (Note("side", "The side\nis assumed"), Note("view", "View unknown."))}
+    )
+    row, _ = rows_of(film.model_copy(update={"hips": (noted, *film.hips[1:])}))
+    assert row["caveats"] == "side;view"
+    assert row["caveats_text"] == "The side is assumed. View unknown."
 
 
 def test_image_row_of_a_graded_film():

@@ -5,6 +5,7 @@ import pytest
 
 from hoseg.errors import OutputError
 from hoseg.grade.finding import HipFinding
+from hoseg.grade.summary import whole_percents
 from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review.page import PAGE, blind, index, need, page, write_page
 
@@ -47,7 +48,8 @@ def test_abstained_then_uncertain_then_severe():
     )
     assert [entry["id"] for entry in entries] == ["lost", "half", "doubtful", "severe", "calm"]
     assert entries[3]["hips"][0] == {
-        "side": "left", "brooker": 4, "least": None, "sure": 0.99, "gap": None, "abstained": "",
+        "side": "left", "brooker": 4, "least": None, "sure": 0.99, "percent": 99, "gap": None,
+        "abstained": "",
     }  # fmt: skip
 
 
@@ -66,6 +68,13 @@ def test_the_chance_is_that_of_the_class_given():
     (entry,) = index([image("a", hip(4, chances=(0.1, 0.1, 0.18, 0.44, 0.18)))])
     assert entry["hips"][0]["sure"] == 0.18
     assert entry["need"] == pytest.approx(5 * 0.82 + 2)
+
+
+def test_the_card_rounds_as_the_overlay_does():
+    """By halves it would say 96 % where the sentence at the hip says 97 %."""
+    finding = hip(0, chances=(0.964, 0.012, 0.012, 0.012, 0.0))
+    (entry,) = index([image("a", finding)])
+    assert entry["hips"][0]["percent"] == whole_percents((0.964, 0.012, 0.012, 0.012, 0.0))[0] == 97
 
 
 def test_a_cropped_hip_beside_the_one_filmed_does_not_come_first():

@@ -121,7 +121,7 @@ class Gallery {
 
   hipBadge(hip) {
     const side = hip.side === "unknown" ? "?" : hip.side[0].toUpperCase();
-    const sure = hip.sure == null ? "" : ` ${Math.round(100 * hip.sure)} %`;
+    const sure = hip.percent == null ? "" : ` ${hip.percent} %`;
     const [shown, spoken, look] = hip.brooker != null
       ? [ROMAN[hip.brooker] + sure, `Brooker ${ROMAN[hip.brooker]}, probability${sure || " unknown"}`, hip.brooker >= 3 ? " severe" : ""]
       : hip.least != null ? [`at least ${ROMAN[hip.least]}`, `not graded, at least Brooker ${ROMAN[hip.least]}`, " abstained"]
