@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hoseg.datasets import coco, dicom_seg, folder, grades, labelme, nnunet, simulated
+from hoseg.datasets import coco, dicom_seg, folder, grades, labelme, nnunet, readings, simulated
 from hoseg.datasets.labelled import Dataset, LabelledImage, LazyFilm, usual_way_up
 from hoseg.errors import InputError, OutputError, SettingError
 
@@ -33,6 +33,7 @@ FORMATS: dict[str, Format] = {
     "labelme": Format(labelme.recognises, labelme.films, labelme.write),
     "dicom_seg": Format(dicom_seg.recognises, dicom_seg.films, dicom_seg.write),
     "grades": Format(grades.recognises, grades.films),
+    "readings": Format(readings.recognises, readings.films),
 }
 """By name; "auto" takes the first that recognises the path."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from hoseg.dicom import exif
 from hoseg.errors import InputError
 from hoseg.file_names import as_path
 from hoseg.imaging.turn import Turn, Value, turn_of
-from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure
+from hoseg.radiograph import STRUCTURES, Radiograph, Side, Structure, View
 
 ALL_STRUCTURES = 15
 """All bits of ``Structure``."""
@@ -49,6 +50,40 @@ class GradedHip:
     centre_px: tuple[float, float] | None = None
 
 
+class Says(StrEnum):
+    """What a reader says of ossification at a hip."""
+
+    NO = "no"
+    YES = "yes"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True)
+class HipReading:
+    """What a reader who drew nothing says of one hip; lowest and highest Brooker class, or None."""
+
+    side: Side
+    says: Says
+    lowest: int | None = None
+    highest: int | None = None
+
+
+@dataclass(frozen=True)
+class FilmReading:
+    """What a reader who drew nothing says of one film.
+
+    hips: what was said of each; empty = no hip of the film has ossification
+    family: of films that come from one place, or ""
+    implant: whether the film shows one; None when not known
+    view: None when not said
+    """
+
+    hips: tuple[HipReading, ...] = ()
+    family: str = ""
+    implant: bool | None = None
+    view: View | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class LabelledImage:
     """One film with its labels.
@@ -58,6 +93,7 @@ class LabelledImage:
     hips: grades, where there are any
     split: "train", "val", "test" or "" when the dataset does not say
     notes: what of its labels could not be used
+    reading: what was said of it where nothing was drawn; None = masks or grades say it
     dataset: name of the dataset where several are judged together, else ""
     """
 
@@ -70,6 +106,7 @@ class LabelledImage:
     split: str = ""
     dataset: str = ""
     notes: tuple[str, ...] = ()
+    reading: FilmReading | None = None
 
 
 def upright(image: LabelledImage) -> LabelledImage:

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from hoseg.evaluate.lesions import Lesion
 from hoseg.evaluate.overlap import Overlap
+from hoseg.evaluate.read_films import ReadFilm
 from hoseg.radiograph import Side, View
 
 CLASSES = 5
@@ -70,6 +71,7 @@ class CaseScore:
     error: why the film could not be judged; empty when it was
     picture: file name of the small overlay below the output folder, or empty
     dataset: name of its data set where several are judged together, or empty
+    read: what a reader who drew nothing says of it, and what was found; None with masks or grades
     """
 
     case: str
@@ -86,6 +88,7 @@ class CaseScore:
     error: str = ""
     picture: str = ""
     dataset: str = ""
+    read: ReadFilm | None = None
 
     def overlap(self, name: str) -> Overlap | None:
         """The overlap of one structure by name."""

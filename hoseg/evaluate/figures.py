@@ -80,8 +80,16 @@ class Figure:
     unit: str = ""
 
 
+MakeTable = Callable[[Sequence[CaseScore], Callable[[CaseScore], int]], Table]
+"""Judged films, and the index of each one's patient, to a table."""
+
+
 def summarise(
-    cases: Sequence[CaseScore], rng: np.random.Generator, *, repeats: int = 1000
+    cases: Sequence[CaseScore],
+    rng: np.random.Generator,
+    *,
+    repeats: int = 1000,
+    more: Sequence[MakeTable] = (),
 ) -> tuple[Figure, ...]:
     """Every figure over all rows and in every stratum that holds some of them.
 
@@ -90,13 +98,14 @@ def summarise(
     cases : judged films; those with an error are left out
     rng : draws the patients
     repeats : bootstrap resamples
+    more : tables beside those of films, hips and lesions
     """
     judged = [case for case in cases if not case.error]
     names = sorted({case.patient for case in judged})
     index = {name: i for i, name in enumerate(names)}
     resamples = Resamples.draw(len(names), repeats, rng)
     figures: list[Figure] = []
-    for make in (film_table, hip_table, lesion_table):
+    for make in (film_table, hip_table, lesion_table, *more):
         figures += table_figures(make(judged, lambda case: index[case.patient]), resamples)
     return tuple(figures)
 
@@ -159,12 +168,12 @@ def film_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int
     for i, name in enumerate(STRUCTURES):
         measures.append(pixel_ece(cases, i, name))
     strata = [
-        *_split_by_name(DATA_SET, [case.dataset for case in cases]),
-        *_split("class", [_worst(case) for case in cases], BROOKER),
-        *_split("implant", [int(case.implant) for case in cases], ("no", "yes")),
-        *_split_by_name("view", [case.view.value for case in cases]),
+        *split_by_name(DATA_SET, [case.dataset for case in cases]),
+        *split("class", [_worst(case) for case in cases], BROOKER),
+        *split("implant", [int(case.implant) for case in cases], ("no", "yes")),
+        *split_by_name("view", [case.view.value for case in cases]),
         *_sizes([_true_ho(case) for case in cases]),
-        *_split_by_name("maturity", [_maturity(case) for case in cases]),
+        *split_by_name("maturity", [_maturity(case) for case in cases]),
     ]
     return Table(_patients(cases, patient_of), tuple(strata), tuple(measures))
 
@@ -203,12 +212,12 @@ def hip_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], int]
         over("class.abstained", truth >= 0, partial(mean_of, found < 0)),
     ]
     strata = [
-        *_split_by_name(DATA_SET, [case.dataset for case, _ in pairs]),
-        *_split("class", truth.tolist(), BROOKER),
-        *_split("implant", [int(case.implant) for case, _ in pairs], ("no", "yes")),
-        *_split_by_name("view", [case.view.value for case, _ in pairs]),
+        *split_by_name(DATA_SET, [case.dataset for case, _ in pairs]),
+        *split("class", truth.tolist(), BROOKER),
+        *split("implant", [int(case.implant) for case, _ in pairs], ("no", "yes")),
+        *split_by_name("view", [case.view.value for case, _ in pairs]),
         *_sizes([h.true_ho_mm2 for h in hips]),
-        *_split_by_name("maturity", [h.maturity for h in hips]),
+        *split_by_name("maturity", [h.maturity for h in hips]),
     ]
     return Table(_patients([c for c, _ in pairs], patient_of), tuple(strata), tuple(measures))
 
@@ -229,15 +238,15 @@ def lesion_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore], i
     )
     limits = [x.area_mm2 for _, x, _ in rows]
     strata = [
-        *_split_by_name(DATA_SET, [case.dataset for case, *_ in rows]),
-        *_split("place", [int(x.over_bone) for _, x, _ in rows], ("off bone", "over bone")),
+        *split_by_name(DATA_SET, [case.dataset for case, *_ in rows]),
+        *split("place", [int(x.over_bone) for _, x, _ in rows], ("off bone", "over bone")),
         *_sizes(limits),
-        *_split(
+        *split(
             "class", [-1 if h is None or h.truth is None else h.truth for *_, h in rows], BROOKER
         ),
-        *_split("implant", [int(case.implant) for case, *_ in rows], ("no", "yes")),
-        *_split_by_name("view", [case.view.value for case, *_ in rows]),
-        *_split_by_name("maturity", [h.maturity if h else "" for *_, h in rows]),
+        *split("implant", [int(case.implant) for case, *_ in rows], ("no", "yes")),
+        *split_by_name("view", [case.view.value for case, *_ in rows]),
+        *split_by_name("maturity", [h.maturity if h else "" for *_, h in rows]),
     ]
     return Table(_patients([c for c, *_ in rows], patient_of), tuple(strata), measures)
 
@@ -286,18 +295,20 @@ def _patients(cases: Iterable[CaseScore], patient_of: Callable[[CaseScore], int]
     return np.array([patient_of(case) for case in cases], np.intp)
 
 
-def _split(key: str, values: Sequence[int], names: Sequence[str]) -> list[tuple[str, Mask]]:
+def split(key: str, values: Sequence[int], names: Sequence[str]) -> list[tuple[str, Mask]]:
+    """Strata "key: name" of rows whose value is the index of the name."""
     array = np.asarray(values, int)
     return [(f"{key}: {name}", array == i) for i, name in enumerate(names)]
 
 
-def _split_by_name(key: str, values: Sequence[str]) -> list[tuple[str, Mask]]:
+def split_by_name(key: str, values: Sequence[str]) -> list[tuple[str, Mask]]:
+    """Strata "key: value" of every value that occurs, less what is not known."""
     array = np.asarray(values, object)
     return [(f"{key}: {n}", array == n) for n in sorted(set(values) - {"", "unknown"})]
 
 
 def _sizes(areas: Sequence[float | None]) -> list[tuple[str, Mask]]:
-    return _split("size", [_size(area) for area in areas], SIZES)
+    return split("size", [_size(area) for area in areas], SIZES)
 
 
 def _true_ho(case: CaseScore) -> float | None:

@@ -23,6 +23,7 @@ EACH = 4
 HEIGHT_PX = 480
 _WIDEST = 1.25  # width of one half over its height
 _FILL = 0.35
+_ENLARGED = 3.0  # a hip of a coarse film at most
 
 
 def gallery(cases: Sequence[CaseScore], out: Path) -> Section:
@@ -114,9 +115,34 @@ def side_by_side(
     rows, columns = radiograph.shape
     scale = min(1.0, height_px / rows, _WIDEST * height_px / columns)
     size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    small = display(_shrunk(radiograph, size))
-    halves = [_outlined(small, masks) for masks in (truth, predicted)]
-    gutter = np.full((size[1], 6, 3), 255, np.uint8)
+    return _pair(display(_shrunk(radiograph, size)), truth, predicted)
+
+
+def hip_crop(
+    radiograph: Radiograph,
+    predicted: NDArray[np.uint8],
+    box_px: tuple[int, int, int, int] | None,
+    height_px: int = HEIGHT_PX,
+) -> bytes:
+    """JPEG of one hip twice, plain and with the outlines of the prediction.
+
+    box_px : (row, column, row, column) of the part shown; None = the whole film
+    """
+    top, left, bottom, right = box_px or (0, 0, *radiograph.shape)
+    grey = display(radiograph)[top:bottom, left:right]
+    scale = min(height_px / grey.shape[0], _WIDEST * height_px / grey.shape[1], _ENLARGED)
+    size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = np.asarray(cv2.resize(grey, size, interpolation=way), np.uint8)
+    return _pair(small, None, predicted[top:bottom, left:right])
+
+
+def _pair(
+    grey: NDArray[np.uint8], left: NDArray[np.uint8] | None, right: NDArray[np.uint8]
+) -> bytes:
+    """JPEG of a grey picture twice, each with the outlines of its own masks."""
+    halves = [_outlined(grey, masks) for masks in (left, right)]
+    gutter = np.full((grey.shape[0], 6, 3), 255, np.uint8)
     picture = np.hstack([halves[0], gutter, halves[1]])
     flags = [cv2.IMWRITE_JPEG_QUALITY, 82]
     _, coded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)

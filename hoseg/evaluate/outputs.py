@@ -1,4 +1,4 @@
-"""Files of an evaluation: metrics.json, cases.csv, hips.csv and lesions.csv."""
+"""Files of an evaluation: metrics.json, cases.csv, hips.csv, lesions.csv, readings.csv."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import hoseg
 from hoseg.evaluate.bootstrap import LEVEL
 from hoseg.evaluate.case import CaseScore
 from hoseg.evaluate.figures import Figure, class_probabilities, hip_pairs, lesion_pairs
+from hoseg.evaluate.read_figures import read_pairs
 from hoseg.files import write_whole
 from hoseg.radiograph import STRUCTURES
 from hoseg.report.tables import Column, write_csv
@@ -97,6 +98,19 @@ LESION_COLUMNS = (
     Column("centre_row_px", "number", "px", "centroid, row"),
     Column("centre_column_px", "number", "px", "centroid, column"),
 )
+READ_COLUMNS = (
+    *_CASE,
+    Column("family", "text", "", "films that come from one place"),
+    Column("side", "text", "code", "the PATIENT's side"),
+    Column("read", "text", "code", "what the reader said: no, yes or unsure"),
+    Column("lowest", "integer", "class", "the reader's lowest Brooker class"),
+    Column("highest", "integer", "class", "the reader's highest Brooker class"),
+    Column("predicted", "integer", "class", "predicted Brooker class; empty when abstained"),
+    Column("abstained", "text", "code", "why no class was given"),
+    Column("chance", "number", "probability", "P(class >= I) of the classes that were given"),
+    Column("places", "text", "", "where each ossification that was counted lies"),
+    Column("picture", "text", "", "crop of a false or missed hip"),
+)
 
 
 def write_tables(out: Path, cases: Sequence[CaseScore]) -> None:
@@ -104,6 +118,8 @@ def write_tables(out: Path, cases: Sequence[CaseScore]) -> None:
     write_csv(out / "cases.csv", CASE_COLUMNS, (_case_row(case) for case in cases))
     write_csv(out / "hips.csv", HIP_COLUMNS, _hip_rows(cases))
     write_csv(out / "lesions.csv", LESION_COLUMNS, _lesion_rows(cases))
+    if any(case.read for case in cases):
+        write_csv(out / "readings.csv", READ_COLUMNS, _read_rows(cases))
 
 
 def _case_row(case: CaseScore) -> dict[str, str]:
@@ -128,6 +144,13 @@ def _hip_rows(cases: Sequence[CaseScore]) -> Iterable[dict[str, str]]:
         row = {name.name: _text(getattr(hip, name.name, None)) for name in HIP_COLUMNS}
         row |= {f"p{k}": "" if hip.probabilities is None else _text(p[k]) for k in range(5)}
         yield row | _name(case)
+
+
+def _read_rows(cases: Sequence[CaseScore]) -> Iterable[dict[str, str]]:
+    for case, film, hip in read_pairs(cases):
+        row = {c.name: _text(getattr(hip, c.name, None)) for c in READ_COLUMNS}
+        row |= {"family": film.family, "read": hip.says.value, "side": hip.side.value}
+        yield row | {"places": "; ".join(hip.places)} | _name(case)
 
 
 def _lesion_rows(cases: Sequence[CaseScore]) -> Iterable[dict[str, str]]:

@@ -35,6 +35,9 @@ from hoseg.evaluate.page import (
     number,
     words,
 )
+from hoseg.evaluate.read_figures import FILM_FIGURES, HIP_FIGURES
+from hoseg.evaluate.read_report import RULES as READ_RULES
+from hoseg.evaluate.read_report import read_sections
 from hoseg.evaluate.readers import Agreement
 from hoseg.radiograph import STRUCTURES
 from hoseg.words import BROOKER
@@ -49,6 +52,8 @@ HEADLINES = (
     ("ho.false_per_image_without_ho", "False HO a film without HO"),
     ("class.kappa_quadratic", "Class, quadratic kappa"),
     ("class.severe_auc", "Severe (III–IV), AUC"),
+    *HIP_FIGURES,
+    *FILM_FIGURES,
 )
 _FAILED_SHOWN = 50
 _LARGEST = 60  # disagreements of readers listed
@@ -121,8 +126,14 @@ def model_page(
     if any(hip.truth is not None for hip in hips):
         sections += [_classes(hips, figures), _abstention(hips, figures)]
     sections += [_gap(hips, figures), _calibration(judged, hips, figures), _subgroups(figures)]
-    sections += [gallery(judged, out), _failures(cases)]
-    sections.append(Section("How the figures are defined", points=RULES))
+    sections += read_sections(judged, figures, out)
+    outlined = [case for case in judged if case.read is None]
+    sections += [gallery(outlined, out)] if outlined else []
+    rules = (
+        *(RULES if outlined else RULES[-1:]),
+        *(READ_RULES if len(outlined) < len(judged) else ()),
+    )
+    sections += [_failures(cases), Section("How the figures are defined", points=rules)]
     shown = tuple(s for s in sections if s.cards or s.charts or s.grids or s.pictures or s.points)
     return Page("How a model reads hip radiographs", facts, shown)
 

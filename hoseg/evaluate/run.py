@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import hoseg
+from hoseg.datasets import readings
 from hoseg.datasets.labelled import Dataset, LabelledFilm
 from hoseg.datasets.pool import pool
 from hoseg.errors import InputError, SettingError
@@ -17,6 +19,7 @@ from hoseg.evaluate.figures import Figure, summarise
 from hoseg.evaluate.journal import EvaluationJournal, Heading
 from hoseg.evaluate.outputs import write_metrics, write_tables
 from hoseg.evaluate.page import write_page
+from hoseg.evaluate.read_figures import READ_TABLES, read_pairs
 from hoseg.evaluate.readers import read_grades
 from hoseg.evaluate.report import model_page
 from hoseg.evaluate.stream import EvaluatedModel, score_films
@@ -91,12 +94,13 @@ def evaluate(
         if dataset.format == "grades":
             read_grades(dataset.path)
     make_folder(out)
-    where = SEPARATOR.join(str(dataset.path.resolve()) for dataset in datasets)
+    where = SEPARATOR.join(_identity(dataset) for dataset in datasets)
     heading = Heading(label, where, hoseg.__version__)
     with EvaluationJournal(out / JOURNAL, heading) as journal:
         cases = score_films(films, model, journal, out, advance)
     rng = np.random.default_rng(resampling.seed)
-    figures = summarise(cases, rng, repeats=resampling.repeats)
+    more = READ_TABLES if any(case.read for case in cases) else ()
+    figures = summarise(cases, rng, repeats=resampling.repeats, more=more)
     found = Evaluation(cases, figures)
     write(found, datasets, label, resampling, out)
     return found
@@ -115,7 +119,7 @@ def write(
         "films": len(found.cases),
         "films_judged": len(judged),
         "patients": len({case.patient for case in judged}),
-        "hips": sum(len(case.hips) for case in judged),
+        "hips": sum(len(case.hips) for case in judged) + len(read_pairs(judged)),
     }
     where = SEPARATOR.join(str(dataset.path) for dataset in datasets)
     formats = SEPARATOR.join(sorted({dataset.format for dataset in datasets}))
@@ -132,11 +136,31 @@ def write(
         ("model", label),
         ("data set", f"{where} ({formats})"),
         ("films", f"{counts['films_judged']} judged of {counts['films']}"),
-        ("patients", str(counts["patients"])),
+        ("patients", _patients(judged)),
         ("hips", str(counts["hips"])),
         ("bootstrap", f"{resampling.repeats} resamples of patients, seed {resampling.seed}"),
     )
     write_page(model_page(found.cases, found.figures, lines, out), out / REPORT)
+
+
+def _identity(dataset: Dataset) -> str:
+    """Where a data set lies; with what a table of readings says, which is corrected by hand."""
+    where = str(dataset.path.resolve())
+    if dataset.format != "readings":
+        return where
+    table = readings.table_of(dataset.path)
+    return f"{where}@{hashlib.sha256(table.read_bytes()).hexdigest()[:16]}"
+
+
+def _patients(judged: Sequence[CaseScore]) -> str:
+    """How many patients, and how many of them are films of which nobody says whom they show."""
+    count = len({case.patient for case in judged})
+    alone = sum(case.patient == case.case for case in judged)
+    return (
+        f"{count} ({alone} films without a patient, each counted as its own)"
+        if alone
+        else str(count)
+    )
 
 
 def _check_names(films: Sequence[LabelledFilm]) -> None:

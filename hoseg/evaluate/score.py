@@ -15,6 +15,7 @@ from hoseg.evaluate.case import BINS, CaseScore, HipScore, ReliabilityCounts
 from hoseg.evaluate.hips import TrueHip, match, true_hips
 from hoseg.evaluate.lesions import Lesion, lesions
 from hoseg.evaluate.overlap import Overlap, overlap
+from hoseg.evaluate.read_films import read_film
 from hoseg.grade import HipFinding
 from hoseg.grade.chances import nearest_hip, suspicion
 from hoseg.radiograph import STRUCTURES, Grid, Segmentation, Spacing, Structure
@@ -66,6 +67,9 @@ def score_case(
         ho_score=suspicion(found),
         dataset=truth.dataset,
     )
+    if truth.reading is not None:
+        read = read_film(truth, truth.reading, found, prediction.hips, prediction.refused)
+        return replace(case, read=read)
     if truth.masks is not None:
         case = _areas(case, truth, truth.masks, found, hips)
     heads = [hip.centre_px for hip in hips]

@@ -13,7 +13,7 @@ from typing import Protocol
 from hoseg.datasets.labelled import LabelledFilm, LabelledImage
 from hoseg.errors import InputError, SettingError
 from hoseg.evaluate.case import CaseScore
-from hoseg.evaluate.gallery import side_by_side
+from hoseg.evaluate.gallery import hip_crop, side_by_side
 from hoseg.evaluate.journal import EvaluationJournal
 from hoseg.evaluate.score import Prediction, score_case
 from hoseg.files import make_folder, write_whole
@@ -125,4 +125,21 @@ def _score(
     name = hashlib.sha256(truth.case.encode()).hexdigest()[:16] + ".jpg"
     picture = side_by_side(truth.radiograph, truth.masks, found.reading.segmentation.masks)
     write_whole(pictures / name, picture)
-    return replace(case, picture=f"{PICTURES}/{name}")
+    case = replace(case, picture=f"{PICTURES}/{name}")
+    return _with_crops(case, found, pictures, name) if case.read else case
+
+
+def _with_crops(case: CaseScore, found: Segmented, pictures: Path, name: str) -> CaseScore:
+    """Draw every false and every missed hip of a film that was read without outlines."""
+    if case.read is None:
+        return case
+    hips = []
+    for i, hip in enumerate(case.read.hips):
+        if hip.false or hip.missed:
+            file = name.replace(".jpg", f"-{i}.jpg")
+            reading = found.reading
+            picture = hip_crop(reading.radiograph, reading.segmentation.masks, hip.box_px)
+            write_whole(pictures / file, picture)
+            hip = replace(hip, picture=f"{PICTURES}/{file}")
+        hips.append(hip)
+    return replace(case, read=replace(case.read, hips=tuple(hips)))
