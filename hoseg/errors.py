@@ -77,6 +77,12 @@ class DeviceError(HosegError):
     code = "device_unusable"
 
 
+class OutOfMemory(HosegError, MemoryError):
+    """One film needs more memory than a device has; others may fit. A batch goes on."""
+
+    code = "out_of_memory"
+
+
 class MissingExtra(HosegError):
     """A package that only an extra brings is not installed (``hoseg.extras``)."""
 

@@ -134,8 +134,8 @@ class Pipeline:
     runtime: name in the table of runtimes, or None = the fastest that passes its parity gate
     options: threads, precision, test-time augmentation
     seed: of the draws behind probabilities and intervals; each image starts from it
-    grading: networks and regressions of the model folder that grading asks, for a predictor that
-        lives in another process; a ``Predictor`` knows its own
+    grading: networks and regressions of the model folder that grading asks, for what is no
+        ``Predictor``, which knows its own
 
     Examples
     --------

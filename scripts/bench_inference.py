@@ -21,6 +21,11 @@ from pathlib import Path
 from statistics import median
 
 METHODS = Path(__file__).with_name("bench_methods.py")
+BOUNDS = {
+    "cores": "all cores busy with them without a gap",
+    "decode": "all cores do nothing but decode",
+    "card": "the card does nothing but the network",
+}
 NEEDS = {
     "hoseg": (),
     "plain loop, cv2": ("torch",),
@@ -119,7 +124,7 @@ def table(results: dict[str, dict[str, list[dict]]]) -> str:
             lines += [
                 "",
                 f"Stages of hoseg, ms a film on one core: {stages}. Share of the bound "
-                f"(all cores busy with them without a gap): {100 * share:.0f} %. Runtime: "
+                f"({BOUNDS[last['bound_by']]}): {100 * share:.0f} %. Runtime: "
                 f"{choice['runtime']} on {choice['device']} in {choice['precision']}."
                 + (" Decoded at half resolution." if last["half_resolution"] else ""),
             ]

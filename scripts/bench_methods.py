@@ -238,8 +238,8 @@ def _padded_shape(args: argparse.Namespace, folder: Path) -> tuple[int, int]:
 
 def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg's own path: the batch the command line runs, down to masks.png."""
+    from hoseg.batch.bench import measure
     from hoseg.cli.bench import open_bench_path
-    from hoseg.infer.bench import measure
 
     bench_path = open_bench_path(
         args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
@@ -255,8 +255,8 @@ def run_hoseg(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
 
 def run_growth(args: argparse.Namespace, folders: list[Path]) -> dict[str, dict]:
     """hoseg on folders of any size: each film once, after a few to warm up."""
+    from hoseg.batch.bench import measure_folder
     from hoseg.cli.bench import open_bench_path
-    from hoseg.infer.bench import measure_folder
 
     bench_path = open_bench_path(
         args.model, args.device, args.runtime, args.precision, full_decode=args.full_decode
@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--full-decode", action="store_true")
     args = parser.parse_args()
-    from hoseg.infer.bench import peak_memory_mb
+    from hoseg.batch.bench import peak_memory_mb
 
     # The baselines decode with what pydicom finds by itself.
     work = {"hoseg": run_hoseg, "growth": run_growth}.get(args.method, run_baseline)

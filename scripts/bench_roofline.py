@@ -1,96 +1,132 @@
-"""The network's bytes and operations against the card's measured copy and matrix rates."""
+"""The network as the product runs it against the device's measured copy and matrix rates."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+NETWORK_TYPES = {"cuda": torch.float16, "cpu": torch.float32}
+_VIEWS = ("view", "reshape", "permute", "detach", "alias", "expand", "slice", "select", "t.default")
 
-def _seconds(work, repeats: int = 20) -> float:
-    """Median device time of one call."""
+
+def _seconds(work, device: str, repeats: int = 20) -> float:
+    """Median time of one call until the device is through."""
     for _ in range(3):
         work()
     times = []
     for _ in range(repeats):
-        start = torch.cuda.Event(enable_timing=True)
-        stop = torch.cuda.Event(enable_timing=True)
-        start.record()
+        _wait(device)
+        start = time.perf_counter()
         work()
-        stop.record()
-        stop.synchronize()
-        times.append(start.elapsed_time(stop) / 1000)
+        _wait(device)
+        times.append(time.perf_counter() - start)
     return sorted(times)[len(times) // 2]
 
 
+def _wait(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+
+
 def ceilings(device: str) -> dict[str, float]:
-    """Copy rate (bytes read and written a second) and float16 matrix rate (operations a second)."""
-    source = torch.randint(0, 255, (2**31,), dtype=torch.uint8, device=device)
+    """Copy rate (bytes read and written a second) and matrix rate (operations a second).
+
+    On a card large blocks, in half precision; on a CPU small ones, in float32 on one thread.
+    """
+    kind = device.partition(":")[0]
+    size, side = (2**31, 8192) if kind == "cuda" else (2**26, 1024)
+    source = torch.zeros(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    copy = 2 * source.numel() / _seconds(lambda: target.copy_(source))
-    a, b = (torch.randn(8192, 8192, device=device, dtype=torch.float16) for _ in range(2))
-    return {"copy_bytes_s": copy, "matrix_flop_s": 2 * 8192**3 / _seconds(lambda: a @ b)}
+    copy = 2 * size / _seconds(lambda: target.copy_(source), device)
+    a, b = (torch.randn(side, side, device=device, dtype=NETWORK_TYPES[kind]) for _ in range(2))
+    return {"copy_bytes_s": copy, "matrix_flop_s": 2 * side**3 / _seconds(lambda: a @ b, device)}
+
+
+class _Bytes(TorchDispatchMode):
+    """Counts the bytes that every operation reads and writes; views move nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moved = 0
+        self.operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        if not any(name in str(func) for name in _VIEWS):
+            tensors = [t for t in tree_leaves((args, kwargs, found)) if torch.is_tensor(t)]
+            self.moved += sum(t.numel() * t.element_size() for t in tensors)
+            self.operations += 1
+        return found
 
 
 def network_work(network: torch.nn.Module, batch: torch.Tensor) -> dict[str, float]:
-    """Operations of a pass, and bytes if every layer reads its input and writes its output once."""
-    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+    """Operations of a pass; bytes if each of its steps reads its inputs and writes its output."""
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(batch)
-    moved = 0
-    handles = []
-
-    def count(module, inputs, output) -> None:
-        nonlocal moved
-        tensors = [t for t in (*inputs, output) if isinstance(t, torch.Tensor)]
-        moved += sum(t.numel() * t.element_size() for t in tensors)
-        moved += sum(p.numel() * p.element_size() for p in module.parameters(recurse=False))
-
-    for module in network.modules():
-        if not list(module.children()):
-            handles.append(module.register_forward_hook(count))
-    with torch.inference_mode():
+    with torch.inference_mode(), _Bytes() as counted:
         network(batch)
-    for handle in handles:
-        handle.remove()
-    return {"flop": counter.get_total_flops(), "bytes": moved}
+    return {
+        "flop": counter.get_total_flops(),
+        "bytes": counted.moved,
+        "steps": counted.operations,
+    }
 
 
-def roofline(model_name: str, device: str, shape: tuple[int, int] = (864, 704)) -> dict:
-    """Time of the captured network against the larger of its two floors."""
+def window_shape(model, films: int = 2) -> tuple[int, int]:
+    """Window of the films of the bench, as the product cuts it."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from hoseg.cli.bench import write_films
+    from hoseg.dicom import Source, decode
+    from hoseg.imaging.prepare import prepare
+    from hoseg.infer.windows import field_window
+
+    with TemporaryDirectory() as folder:
+        path = write_films(Path(folder), films, "explicit")[0]
+        film = prepare(decode(Source(path, str(path)))[0], model.card.spacing_mm)
+    step = model.card.pad_multiple
+    return field_window(film.field, step, step).shape
+
+
+def roofline(model_name: str, device: str) -> dict:
+    """Time of the network on the true window against the larger of its two floors."""
     from hoseg.infer.deploy import deploy
-    from hoseg.infer.gpu.device import CudaDevice
     from hoseg.segment.weights import load_model
 
-    network = deploy(load_model(model_name)).lower_precision(torch.float16).to(device)
+    model = load_model(model_name)
+    network = deploy(model).lower_precision(NETWORK_TYPES[device.partition(":")[0]]).to(device)
     network = network.to(memory_format=torch.channels_last)
-    layer = CudaDevice(device)
-    limits = ceilings(device)
-    rows = []
-    for batch_size in (1, 4, 8, 16):
-        batch = torch.randn(batch_size, 1, *shape, device=device)
+    limits, shape, rows = ceilings(device), window_shape(model), []
+    for films in (1, 2, 4, 8):  # the product sends one; the others say what batches would gain
+        batch = torch.randn(films, 1, *shape, device=device)
+        batch = batch.contiguous(memory_format=torch.channels_last)
         work = network_work(network, batch)
         with torch.inference_mode():
-            replay = layer.capture(lambda batch=batch: network(batch))
-            measured = _seconds(replay)
-            eager = _seconds(lambda batch=batch: network(batch))
+            measured = _seconds(lambda batch=batch: network(batch), device, 10)
         floors = work["flop"] / limits["matrix_flop_s"], work["bytes"] / limits["copy_bytes_s"]
         rows.append(
-            {
-                "batch": batch_size,
-                "flop": work["flop"],
-                "bytes": work["bytes"],
-                "captured_ms": 1000 * measured,
-                "eager_ms": 1000 * eager,
+            work
+            | {
+                "films": films,
+                "ms": 1000 * measured,
                 "arithmetic_floor_ms": 1000 * floors[0],
                 "memory_floor_ms": 1000 * floors[1],
                 "share_of_roofline": max(floors) / measured,
-                "films_s": batch_size / measured,
+                "films_s": films / measured,
             }
         )
-    return {"limits": limits, "rows": rows}
+    return {"device": device, "window": shape, "limits": limits, "rows": rows}
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: bench_roofline.py MODEL [cuda | cuda:N | cpu]")
+    torch.set_num_threads(1)
     print(json.dumps(roofline(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "cuda"), indent=2))

@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 
 import cv2
 
@@ -19,11 +18,11 @@ from hoseg.batch.plan import Task
 from hoseg.batch.repeats import TWIN_NOTE, fingerprint
 from hoseg.batch.settings import RunSettings
 from hoseg.dicom import decode
-from hoseg.errors import DeviceError, InputError, OutputError
+from hoseg.errors import DeviceError, InputError, OutOfMemory, OutputError
 from hoseg.imaging.quality import check_attributes
-from hoseg.infer.predictor import Choice, Options, Predictor, Segmenter
+from hoseg.infer.predictor import Choice, open_chosen
 from hoseg.memory import keep_freed_memory
-from hoseg.pipeline import GradingModels, ImageResult, Pipeline, grading_models_of
+from hoseg.pipeline import ImageResult, Pipeline
 from hoseg.radiograph import Attributes, Radiograph
 from hoseg.reasons import Reason, status_of
 from hoseg.report.overlay import thumbnail
@@ -31,10 +30,6 @@ from hoseg.report.paths import inside, safe_name
 from hoseg.report.png import encode_png
 from hoseg.report.schema import ResultFile, result_for_failure, to_json
 from hoseg.review import CASE_FILE, case_script
-from hoseg.segment.weights import load_model
-
-if TYPE_CHECKING:
-    from hoseg.infer.gpu.server import Address
 
 PARTIAL = ".partial"
 """Folder below the output in which an image's files are written before they get their name."""
@@ -50,27 +45,19 @@ class Probe:
 
 
 def make_worker(
-    settings: RunSettings, engine: Choice | Address
+    settings: RunSettings, choice: Choice, number: int = 0
 ) -> Callable[[Task | Probe], Entry | str]:
     """Load the model in this process and return the function that does one task.
 
     A ``Task`` becomes the entry of its input, a ``Probe`` the fingerprint of the pixels.
 
-    engine: the runtime that the parent chose and sent through its parity gate; or where the
-        process that owns the GPU listens
+    choice: the runtime that the parent chose and sent through its parity gate
+    number: of this worker, from 0
     """
     cv2.setNumThreads(1)  # one film a process, one thread a film
     keep_freed_memory()
-    grading: GradingModels | None = None  # a predictor of this process knows its own
-    if isinstance(engine, Choice):
-        options = Options(precision=engine.precision, threads=1, films=1, gate=False)
-        predictor: Segmenter = Predictor(settings.model, engine.device, engine.runtime, options)
-    else:
-        from hoseg.infer.gpu.server import RemotePredictor
-
-        predictor = RemotePredictor(engine)
-        grading = grading_models_of([load_model(settings.model)])
-    pipeline = Pipeline(predictor, seed=settings.seed, grading=grading)
+    predictor = open_chosen(settings.model, choice, number)
+    pipeline = Pipeline(predictor, seed=settings.seed)
 
     def work(task: Task | Probe) -> Entry | str:
         return look(task.task) if isinstance(task, Probe) else process(task, pipeline, settings)
@@ -127,6 +114,7 @@ def fault(source: str, error: Exception) -> InputError:
     """What nobody foresaw, as the error of one input: what and where, for whoever mends it."""
     if isinstance(error, MemoryError):
         text = "not enough memory for this image; use fewer --workers"
+        text = str(error) if isinstance(error, OutOfMemory) else text
         return InputError(source, text, code=Reason.OUT_OF_MEMORY.value)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if frame.filename.startswith(hoseg.__path__[0])]

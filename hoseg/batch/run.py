@@ -2,8 +2,8 @@
 
 Every process takes one input at a time through the whole pipeline with one thread: that keeps
 all cores busy without moving films between processes (measured best on CPUs, where whole films
-in parallel scale better than the network's own threads). On a GPU the processes share the one
-that this process owns.
+in parallel scale better than the network's own threads). On a card each process has a network of
+its own there, and everything else is the same.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 import heapq
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from hoseg.batch.folder import claim_folder, remove_image
 from hoseg.batch.item import PARTIAL, Probe, entry_of, make_worker
@@ -28,7 +28,7 @@ from hoseg.batch.workers import Lost, WorkerPool
 from hoseg.dicom.presentation import Presentations
 from hoseg.errors import HosegError, InputError, OutputError
 from hoseg.grade import combine
-from hoseg.infer.predictor import Choice, Predictor
+from hoseg.infer.predictor import Predictor
 from hoseg.reasons import status_of
 from hoseg.report.schema import result_for_failure
 from hoseg.report.tables import (
@@ -40,9 +40,6 @@ from hoseg.report.tables import (
     write_parquet,
 )
 from hoseg.review.page import index, write_page
-
-if TYPE_CHECKING:
-    from hoseg.infer.gpu.server import Address
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,9 @@ def run_batch(
             raise HosegError(f"no files in {', '.join(map(str, inputs))}", code="no_inputs")
         journal.note_facts(facts)
         try:
-            with _engine(predictor) as engine, _pool(settings, engine) as pool:
+            setup = partial(make_worker, settings, predictor.choice)
+            pool: _Pool = WorkerPool(setup, settings.process_count, settings.limit_s)
+            with closing(pool):
                 yield from _Work(plan, journal, pool, settings).steps()
         finally:
             write_tables(journal, settings)
@@ -97,27 +96,7 @@ def run_batch(
             shutil.rmtree(settings.out / PARTIAL, ignore_errors=True)
 
 
-@contextmanager
-def _engine(predictor: Predictor) -> Iterator[Choice | Address]:
-    """What each process predicts with: a runtime of its own, or the one GPU they share."""
-    if predictor.choice.device == "cpu":
-        yield predictor.choice
-    else:
-        with predictor.serve() as server:
-            yield server.address
-
-
 _Pool = WorkerPool[Task | Probe, Entry | str]
-
-
-@contextmanager
-def _pool(settings: RunSettings, engine: Choice | Address) -> Iterator[_Pool]:
-    setup = partial(make_worker, settings, engine)
-    pool: _Pool = WorkerPool(setup, settings.process_count, settings.limit_s)
-    try:
-        yield pool
-    finally:
-        pool.close()
 
 
 class _Work:

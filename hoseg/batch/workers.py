@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
@@ -26,8 +27,15 @@ Answer = TypeVar("Answer")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """Environment of the processes: numpy reads it when it is imported."""
 
-Setup = Callable[[], Callable[[Any], Any]]
-"""Runs once in each process and returns the function that does a task. Must pickle."""
+START_LIMIT_S = 600.0
+"""A process that has not set itself up by then never will: a hung driver, most likely."""
+
+KILL_LIMIT_S = 10.0
+"""A process that hangs inside a driver may outlive even being killed; nobody waits for it."""
+
+Setup = Callable[[int], Callable[[Any], Any]]
+"""Runs once in each process, is told the worker's number and returns the function that does a
+task. Must pickle."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Lost:
 
 @dataclass
 class _Worker(Generic[Task]):
+    number: int  # of its place: who takes the place of a dead one has the same
     process: BaseProcess
     pipe: Connection
     task: Task | None = None
@@ -63,7 +72,7 @@ class WorkerPool(Generic[Task, Answer]):
         self._setup = setup
         self._limit_s = limit_s
         self._context = mp.get_context("spawn")  # threads of the runtimes do not survive a fork
-        self._workers: list[_Worker[Task]] = [self._start() for _ in range(count)]
+        self._workers: list[_Worker[Task]] = [self._start(number) for number in range(count)]
 
     def map_unordered(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer | Lost]]:
         """Answers as they come. Tasks are drawn only when a process is free: memory is flat.
@@ -73,7 +82,7 @@ class WorkerPool(Generic[Task, Answer]):
 
         Raises
         ------
-        DeviceError: a process ended before it could begin any task
+        DeviceError: a process ended, or hung, before it could begin any task
         """
         waiting = iter(tasks)
         self._occupy(waiting)
@@ -91,13 +100,15 @@ class WorkerPool(Generic[Task, Answer]):
             self._kill(worker)
         self._workers = []
 
-    def _start(self) -> _Worker[Task]:
+    def _start(self, number: int) -> _Worker[Task]:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(self._setup, theirs), daemon=True)
+        process = self._context.Process(
+            target=_serve, args=(partial(self._setup, number), theirs), daemon=True
+        )
         with _environment(ONE_THREAD):
             process.start()
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(number, process, ours)
 
     def _occupy(self, waiting: Iterator[Task]) -> None:
         for worker in self._workers:
@@ -108,7 +119,7 @@ class WorkerPool(Generic[Task, Answer]):
         worker.task = task
         # A new process first imports and loads its model; that time is not the task's, so the
         # clock starts when it says "begun". One that died while idle shows as end of file there.
-        worker.deadline = float("inf")
+        worker.deadline = float("inf") if worker.ready else time.monotonic() + START_LIMIT_S
         with suppress(BrokenPipeError):
             worker.pipe.send(task)
 
@@ -128,7 +139,7 @@ class WorkerPool(Generic[Task, Answer]):
                 if worker.ready:
                     answers.append(self._lose(worker, "worker_died", _death(worker.process)))
                 else:
-                    fault = _never_began(worker.process)
+                    fault = _never_began(f"it ended with {_ending(worker.process)}")
                 continue
             if kind == "begun":
                 worker.ready = True
@@ -142,7 +153,9 @@ class WorkerPool(Generic[Task, Answer]):
             answers.append((task, value))
         now = time.monotonic()
         for worker in busy:
-            if worker.task is not None and worker.deadline <= now:
+            if worker.task is not None and worker.deadline <= now and not worker.ready:
+                fault = fault or _never_began(f"it hung for {START_LIMIT_S:g} s")
+            elif worker.task is not None and worker.deadline <= now:
                 sentence = f"took longer than {self._limit_s:g} s and was given up"
                 answers.append(self._lose(worker, "timeout", sentence))
         return answers, fault
@@ -151,12 +164,12 @@ class WorkerPool(Generic[Task, Answer]):
         task = worker.task
         assert task is not None
         self._kill(worker)
-        self._workers[self._workers.index(worker)] = self._start()
+        self._workers[worker.number] = self._start(worker.number)
         return task, Lost(code, sentence)
 
     def _kill(self, worker: _Worker[Task]) -> None:
         worker.process.kill()
-        worker.process.join()
+        worker.process.join(KILL_LIMIT_S)
         worker.pipe.close()
 
 
@@ -177,13 +190,13 @@ def _death(process: BaseProcess) -> str:
     return f"the process reading it died ({how}): a damaged file or too little memory"
 
 
-def _never_began(process: BaseProcess) -> DeviceError:
-    """One damaged file is not to blame: the next process would end as this one did."""
+def _never_began(how: str) -> DeviceError:
+    """One damaged file is not to blame: the next process would fare as this one did."""
     return DeviceError(
-        f"a worker process ended before it could begin ({_ending(process)}): too little memory for "
-        "the model, or an installation that cannot be imported. Use fewer --workers, or run "
-        "'hoseg models' to see whether the model loads; then run the same command again: what is "
-        "done stays done"
+        f"a worker process could not begin ({how}): too little memory for the model, an "
+        "installation that cannot be imported, or a card that does not answer. Use fewer "
+        "--workers, or run 'hoseg doctor' and 'hoseg models' to see what can be used; then run the "
+        "same command again: what is done stays done"
     )
 
 
@@ -193,7 +206,7 @@ def _ending(process: BaseProcess) -> str:
     return f"signal {-status}" if status is not None and status < 0 else f"status {status}"
 
 
-def _serve(setup: Setup, pipe: Connection) -> None:
+def _serve(setup: Callable[[], Callable[[Any], Any]], pipe: Connection) -> None:
     """Body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     work: Callable[[Any], Any] | None = None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hoseg.infer.bench import Bench, BenchPath
+    from hoseg.batch.bench import Bench, BenchPath
     from hoseg.radiograph import Radiograph
 
 app = typer.Typer(add_completion=False)
@@ -38,7 +38,7 @@ def bench(
     from dataclasses import asdict
     from tempfile import TemporaryDirectory
 
-    from hoseg.infer.bench import measure
+    from hoseg.batch.bench import measure
 
     bench_path = open_bench_path(model, device, runtime, precision, full_decode=full_decode)
     with TemporaryDirectory(prefix="hoseg-bench-") as name:
@@ -68,7 +68,7 @@ def open_bench_path(
 
     import cv2
 
-    from hoseg.infer.bench import BenchPath
+    from hoseg.batch.bench import BenchPath
     from hoseg.infer.predictor import Options, Predictor
     from hoseg.memory import keep_freed_memory
 
@@ -136,7 +136,8 @@ def _show(result: Bench, bench_path: BenchPath, encoding: str) -> None:
             f"{name} ({encoding}): {speed.median:.2f} films/s "
             f"({speed.slowest:.2f} to {speed.fastest:.2f} over {speed.passes} passes)"
         )
+    share = f"{100 * result.share_of_bound:.0f} %"
     console.print(
-        f"bound {result.bound_films_s:.2f} films/s, {100 * result.share_of_bound:.0f} % of it "
-        f"reached; peak memory {result.peak_memory_mb:.0f} MB"
+        f"bound ({result.bound_by}) {result.bound_films_s:.2f} films/s, {share} of it reached; "
+        f"peak memory {result.peak_memory_mb:.0f} MB"
     )

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, islice
 from math import lcm
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,14 +24,6 @@ from hoseg.segment.peaks import PeakRule, peak_rules
 from hoseg.segment.weights import Model
 
 _BONES = tuple(STRUCTURES.index(name) for name in ("pelvis", "femur"))
-
-
-class Engine(Protocol):
-    """Films in, segmentations out, in the same order; each depends on its film alone."""
-
-    def segment(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
-        """Predict a stream of films, reading only a few ahead."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ class Deployment:
     def conclude(
         self, answer: NDArray[np.uint8], masks: NDArray[np.uint8], film: Prepared
     ) -> Segmentation:
-        """Make a segmentation of a network's answer: the last step of every engine.
+        """Make a segmentation of a network's answer: the last step.
 
         answer: (planes, h, w) uint8; changed
         masks: (H, W) uint8 bits, where the answer reaches the thresholds; changed
@@ -73,8 +64,10 @@ class Deployment:
         return Segmentation(masks, answer[: len(STRUCTURES)], grid, self.label)
 
 
-class CpuEngine:
-    """One film at a time through each network, several films side by side on threads.
+class Engine:
+    """Films in, segmentations out, in the same order, whatever runs the networks.
+
+    One film at a time through each network, several films side by side on threads.
 
     Whole films in parallel with one thread each beat one film with all threads by half: nothing
     waits, and decoding and writing overlap with the network. A film is a batch of its own, so
@@ -109,13 +102,16 @@ class CpuEngine:
 
     def film(self, prepared: Prepared) -> Segmentation:
         """Predict one film in the calling thread."""
-        answer = self.answer(prepared)
-        masks = restore(answer[: len(STRUCTURES)], prepared, self._deployment.thresholds)
-        return self._deployment.conclude(answer, masks, prepared)
+        return self.conclude(self.answer(prepared), prepared)
 
     def answer(self, prepared: Prepared) -> NDArray[np.uint8]:
         """(planes, h, w) uint8 of the networks for one film: forward passes and nothing else."""
         return mean_of([self._answer(forward, prepared) for forward in self._forwards])
+
+    def conclude(self, answer: NDArray[np.uint8], prepared: Prepared) -> Segmentation:
+        """Masks on the film's own pixels of what the networks answer; changes ``answer``."""
+        masks = restore(answer[: len(STRUCTURES)], prepared, self._deployment.thresholds)
+        return self._deployment.conclude(answer, masks, prepared)
 
     def _answer(self, forward: Forward, prepared: Prepared) -> NDArray[np.uint8]:
         """(planes, h, w) uint8 of one network, zero outside the field."""

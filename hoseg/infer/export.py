@@ -13,7 +13,7 @@ from hoseg.errors import OutputError, SettingError
 from hoseg.extras import require
 from hoseg.files import write_whole
 from hoseg.infer import derived
-from hoseg.infer.engine import CpuEngine, deployment_of
+from hoseg.infer.engine import Engine, deployment_of
 from hoseg.infer.options import Options, RuntimeOptions
 from hoseg.infer.parity import ParityResult, check_engine, grading_of, processor_name
 from hoseg.infer.reference import load_reference, make_reference
@@ -79,7 +79,7 @@ def _check(model: Model, runtime: str, path: Path, reference: Path) -> ParityRes
     """Send the reference films through the file itself."""
     module = import_module(f"hoseg.infer.runtimes.{runtime}_cpu")
     forward = module.open_file(path, RuntimeOptions("cpu", "float32", 1))
-    engine = CpuEngine((forward,), deployment_of((model,), Options(films=1)))
+    engine = Engine((forward,), deployment_of((model,), Options(films=1)))
     return check_engine(engine, load_reference(reference), grading_of(model))
 
 

@@ -29,8 +29,7 @@ class Options:
     tile: (h, w) of overlapping tiles; None = the whole film at once
     overlap: least share of a tile that its neighbour covers too
     threads: inside one forward pass on a CPU; 1 is fastest for many films, all cores for one
-    films: predicted side by side on a CPU; None = processor cores / threads
-    batch: films in one forward pass on a GPU, halved when its memory runs out
+    films: predicted side by side; None = processor cores / threads
     gate: compare with float32 torch before use; off only for experiments
     """
 
@@ -40,7 +39,6 @@ class Options:
     overlap: float = 0.25
     threads: int = 1
     films: int | None = None
-    batch: int = 8
     gate: bool = True
 
     def __post_init__(self) -> None:
@@ -50,14 +48,14 @@ class Options:
             raise SettingError("tile", self.tile, "(height, width) of at least 32 pixels")
         if not 0 <= self.overlap <= 0.9:
             raise SettingError("overlap", self.overlap, "a fraction in [0, 0.9]")
-        for name in ("threads", "films", "batch"):
+        for name in ("threads", "films"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise SettingError(name, value, "a whole number of at least 1")
 
     @property
     def parallel_films(self) -> int:
-        """Films predicted side by side on a CPU."""
+        """Films predicted side by side."""
         return self.films or max(1, usable_cores() // self.threads)
 
 

@@ -31,6 +31,7 @@ from hoseg.infer.derived import cache_root
 from hoseg.infer.engine import Engine
 from hoseg.infer.options import Runtime
 from hoseg.infer.reference import Reference, reference_of
+from hoseg.infer.runtimes import obstacles
 from hoseg.radiograph import (
     STRUCTURES,
     Prepared,
@@ -66,12 +67,15 @@ class ParityResult:
     sentence: str
 
 
-def check_parity(row: Runtime, model: Model, open_engine: Callable[[], Engine]) -> ParityResult:
+def check_parity(
+    row: Runtime, model: Model, device: str, open_engine: Callable[[], Engine]
+) -> ParityResult:
     """Judge a row of the table on one model; a result is kept for this machine and versions.
 
+    device: "cpu", "cuda" or "cuda:N"; the result holds for this card
     open_engine: makes the network ready; called only if there is no result yet
     """
-    path = _result_path(row, model)
+    path = _result_path(row, model, device)
     known = _read_result(path)
     if known is not None:
         return known
@@ -180,30 +184,34 @@ def _timed_answers(
     return answers, median(times_ms)
 
 
-def _result_path(row: Runtime, model: Model) -> Path:
+def _result_path(row: Runtime, model: Model, device: str) -> Path:
     """File of a result: another model, machine or version has another name."""
     about = model.card.fingerprint
-    facts = [row.label, about, hoseg.__version__, version(row.package), _machine(row)]
-    facts.append(_source_of_runtimes())
+    facts = [row.label, about, hoseg.__version__, version(row.package), *_machine(device)]
+    facts.append(_source_of_inference())
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return cache_root() / "parity" / f"{digest[:24]}.json"
 
 
 @cache
-def _source_of_runtimes() -> str:
+def _source_of_inference() -> str:
     """Hash of the code that runs networks: a result does not outlive a change to it."""
     room = Path(runtimes.__file__).parent
-    files = [room.with_name("deploy.py"), *sorted(room.glob("*.py"))]
+    names = ("components", "deploy", "engine", "windows")
+    files = [room.with_name(f"{name}.py") for name in names]
+    files += [Path(hoseg.__path__[0], "segment", "network.py"), *sorted(room.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _machine(row: Runtime) -> str:
-    """Name of the processor or the card: another one computes in another order."""
-    if row.device == "cuda":
-        import torch
+def _machine(device: str) -> list[str]:
+    """Processor, or card and its libraries: another one computes in another order."""
+    if device == "cpu":
+        return [processor_name()]
+    import torch
 
-        return torch.cuda.get_device_name()
-    return processor_name()
+    name = torch.cuda.get_device_name(torch.device(device).index or 0)
+    libraries = (torch.version.cuda, torch.backends.cudnn.version(), obstacles.driver_version())
+    return [name, *map(str, libraries)]
 
 
 def processor_name() -> str:

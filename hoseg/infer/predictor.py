@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hoseg.errors import SettingError
 from hoseg.infer.engine import joint_label
@@ -17,14 +15,11 @@ from hoseg.infer.selection import choose
 from hoseg.radiograph import Prepared, Segmentation
 from hoseg.segment.weights import Model, load_model
 
-if TYPE_CHECKING:
-    from hoseg.infer.gpu.crew import Server
-
 ModelLike = str | Path | Model | None
 
 
 class Segmenter(Protocol):
-    """What segments films: a ``Predictor``, or one in the process that owns the GPU."""
+    """What segments films: a ``Predictor``, or what stands for one."""
 
     @property
     def label(self) -> str:
@@ -89,47 +84,34 @@ class Predictor:
     def predict_stream(self, films: Iterable[Prepared]) -> Iterator[Segmentation]:
         """Predict films as they come, in order, reading only a few ahead.
 
-        On a CPU this may be called from several threads at once.
+        This may be called from several threads at once.
         """
         return self.engine.segment(films)
 
-    def serve(self) -> AbstractContextManager[Server]:
-        """Let worker processes use the GPU: a context manager.
 
-        Its ``address`` makes a ``hoseg.infer.gpu.server.RemotePredictor`` in each worker.
-        Meanwhile this predictor itself is busy. On "cuda" every card of the machine serves, each
-        in a process of its own; on "cuda:N" that one.
+def open_chosen(
+    model: ModelLike | Sequence[ModelLike],
+    choice: Choice,
+    number: int,
+    options: Options | None = None,
+) -> Predictor:
+    """Open in a worker process what another process chose and sent through its parity gate.
 
-        Raises
-        ------
-        SettingError: the predictor runs on a CPU, where workers have their own
-        DeviceError: one of several cards cannot be used
-        """
-        if self.choice.device == "cpu":
-            raise SettingError("device", "cpu", "a predictor on a GPU")
-        from torch.cuda import device_count
+    Every worker has a network of its own, on a CPU as on a card, and takes one film at a time.
 
-        from hoseg.infer.gpu.crew import open_crew
-        from hoseg.infer.gpu.engine import GpuEngine
-        from hoseg.infer.gpu.server import GpuServer
+    number: of the worker, from 0; where ``choice`` says "cuda", workers take the cards in turn
 
-        if not isinstance(self.engine, GpuEngine):
-            raise SettingError("tile", self.options.tile, "no tiles when worker processes share")
-        server = GpuServer(self.engine, self.label, self.spacing_mm)
-        cards = device_count() if self.choice.device == "cuda" else 1
-        if cards == 1:
-            return server
-        options = replace(self.options, precision=self.choice.precision)
-        folders = [str(model.path) for model in self.models]
-        open_card = partial(_open_card, folders, runtime=self.choice.runtime, options=options)
-        return open_crew(server, [partial(open_card, f"cuda:{i}") for i in range(1, cards)])
+    Raises
+    ------
+    DeviceError: the card cannot be used
+    """
+    device = choice.device
+    if device == "cuda":
+        from hoseg.infer.runtimes.torch_cuda import nth_card
 
-
-def _open_card(
-    folders: list[str], device: str, runtime: str, options: Options
-) -> AbstractContextManager[Server]:
-    """Serve one more card, in a process of its own."""
-    return Predictor(folders, device, runtime, options).serve()
+        device = nth_card(device, number)
+    options = replace(options or Options(), precision=choice.precision, films=1, gate=False)
+    return Predictor(model, device, choice.runtime, options)
 
 
 def _load(model: ModelLike | Sequence[ModelLike]) -> tuple[Model, ...]:

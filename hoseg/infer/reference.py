@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hoseg.extras import require
 from hoseg.imaging.prepare import prepare
 from hoseg.infer import derived
-from hoseg.infer.engine import CpuEngine, deployment_of
+from hoseg.infer.engine import Engine, deployment_of
 from hoseg.infer.options import Options, RuntimeOptions
 from hoseg.infer.runtimes import REFERENCE
 from hoseg.radiograph import Grid, Prepared, Radiograph, Segmentation, Spacing, SpacingSource
@@ -55,7 +55,7 @@ def make_reference(model: Model, path: Path) -> None:
     deployment = deployment_of((model,), Options(films=1))
     stored = [_to_bytes(film) for film in simulate_films(card.spacing_mm)]
     films = [_from_bytes(*pair, card.spacing_mm) for pair in stored]
-    found = list(CpuEngine((forward,), deployment).segment(films))
+    found = list(Engine((forward,), deployment).segment(films))
     arrays: dict[str, NDArray[np.generic]] = {"spacing_mm": np.array(card.spacing_mm)}
     for index, ((levels, field), answer) in enumerate(zip(stored, found, strict=True)):
         arrays |= {f"film{index}": levels, f"field{index}": field, f"masks{index}": answer.masks}

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
-from hoseg.errors import DeviceError, MissingExtra, SettingError
+from hoseg.errors import DeviceError, MissingExtra, OutOfMemory, SettingError
 from hoseg.extras import require
-from hoseg.infer.engine import CpuEngine, Engine, deployment_of
+from hoseg.infer.engine import Engine, deployment_of
 from hoseg.infer.options import Options, Runtime, RuntimeOptions
 from hoseg.infer.parity import ParityResult, check_parity
 from hoseg.infer.runtimes import NAMES, REFERENCE, RUNTIMES
@@ -159,7 +159,7 @@ def _try(
         return _Passed(row, None), Attempt(row.label, "passed", "taken without a gate")
     try:
         result = _gate(row, models, where, options)
-    except DeviceError as error:
+    except (DeviceError, OutOfMemory) as error:
         return None, Attempt(row.label, "unavailable", str(error))
     outcome = "passed" if result.passed else "failed"
     attempt = _attempt(row, outcome, result.sentence, result)
@@ -171,9 +171,9 @@ def _gate(row: Runtime, models: tuple[Model, ...], device: str, options: Options
 
     Flips, tiles and averages are the same arithmetic on every runtime; only networks differ.
     """
-    plain = Options(threads=options.threads, films=1, batch=options.batch)
+    plain = Options(threads=options.threads, films=1)
     results = [
-        check_parity(row, model, partial(open_engine, row, (model,), device, plain))
+        check_parity(row, model, device, partial(open_engine, row, (model,), device, plain))
         for model in models
     ]
     return min(results, key=lambda v: (v.passed, v.agreement))
@@ -184,10 +184,7 @@ def open_engine(row: Runtime, models: tuple[Model, ...], device: str, options: O
     module = import_module(f"hoseg.infer.runtimes.{row.module}")
     opened_as = RuntimeOptions(device, row.precision, options.threads, options.parallel_films)
     deployment = deployment_of(models, options)
-    if row.device == "cuda":
-        engine: Engine = module.open_engine(models, opened_as, deployment)
-        return engine
-    return CpuEngine(tuple(module.open_network(m, opened_as) for m in models), deployment)
+    return Engine(tuple(module.open_network(m, opened_as) for m in models), deployment)
 
 
 def _device_name(row: Runtime, device: str) -> str:

@@ -56,7 +56,7 @@ class HerePool:
     """Does tasks in this process: what a batch makes of them does not depend on where."""
 
     def __init__(self, setup: Callable, count: int, limit_s: float) -> None:
-        self._work = setup()
+        self._work = setup(0)
 
     def map_unordered(self, tasks: Iterable) -> Iterator[tuple]:
         yield from ((task, self._work(task)) for task in tasks)

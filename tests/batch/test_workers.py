@@ -1,5 +1,6 @@
 import os
 import time
+from contextlib import closing
 
 import pytest
 
@@ -8,7 +9,7 @@ from hoseg.batch.workers import Lost, WorkerPool
 from hoseg.errors import DeviceError, HosegError
 
 
-def make_square():
+def make_square(number):
     return square
 
 
@@ -76,17 +77,53 @@ def test_what_does_not_pickle_is_told_and_blames_no_film(number, what):
     assert caught.value.code == "internal_error"
 
 
-def cannot_begin():
+def cannot_begin(number):
     os._exit(4)
 
 
 def test_a_process_that_cannot_begin_stops_the_pool():
     pool = WorkerPool(cannot_begin, 1, 30.0)
     try:
-        with pytest.raises(DeviceError, match=r"before it could begin \(status 4\).*--workers"):
+        with pytest.raises(
+            DeviceError, match=r"could not begin \(it ended with status 4\).*--workers"
+        ):
             list(pool.map_unordered([1, 2]))
     finally:
         pool.close()
+
+
+def never_begin(number):
+    time.sleep(60)
+
+
+def test_a_process_that_hangs_before_it_begins_stops_the_pool(monkeypatch):
+    """As one does whose card hangs: until now every film would have been waited for in turn."""
+    monkeypatch.setattr(workers, "START_LIMIT_S", 0.5)
+    with (
+        closing(WorkerPool(never_begin, 1, 30.0)) as pool,
+        pytest.raises(DeviceError, match=r"it hung for 0\.5 s.*card.*hoseg doctor"),
+    ):
+        list(pool.map_unordered([1, 2]))
+
+
+def tell_number(number):
+    def work(task):
+        if task == 13:
+            os._exit(3)
+        return number, os.getpid()
+
+    return work
+
+
+def test_who_takes_the_place_of_a_dead_process_has_its_number():
+    with closing(WorkerPool(tell_number, 2, 30.0)) as pool:
+        answers = dict(pool.map_unordered([1, 2, 13, 3, 4, 5, 6]))
+        assert isinstance(answers.pop(13), Lost)
+        assert {number for number, _ in answers.values()} <= {0, 1}
+        pool._kill(pool._workers[1])
+        pool._workers[1] = pool._start(1)
+        later = dict(pool.map_unordered([1, 2]))
+    assert {number for number, _ in later.values()} == {0, 1}
 
 
 def test_answers_that_are_there_come_before_an_exception(monkeypatch):

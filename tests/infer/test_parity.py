@@ -182,7 +182,7 @@ def test_a_damaged_verdict_is_judged_again(model, cache):
 def test_auto_takes_the_fastest_that_passes_and_says_why(model, monkeypatch):
     times = {"onnx/cpu/float32": 30.0, "openvino/cpu/float32": 20.0, "openvino/cpu/bfloat16": 5.0}
 
-    def check_parity(row, model, open_engine):
+    def check_parity(row, model, device, open_engine):
         passed = row.precision == "float32"
         return parity.ParityResult(passed, 0.9, 0.9, 0, times.get(row.label, 99.0), "a sentence")
 

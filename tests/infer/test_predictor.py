@@ -205,7 +205,6 @@ def test_an_error_in_a_stream_comes_out(model):
         ("overlap", 0.95),
         ("threads", 0),
         ("films", 0),
-        ("batch", 0),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(key, value):

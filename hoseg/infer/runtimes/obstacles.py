@@ -7,6 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+
 
 def none(device: str) -> str:
     """Return "": nothing special is needed."""
@@ -38,7 +40,14 @@ def cuda(device: str) -> str:
 
     The driver is asked first, which needs no torch: importing it takes seconds.
     """
-    return driver_problem() or _torch_problem(int(device.partition(":")[2] or 0))
+    problem = driver_problem()
+    if problem:
+        return problem
+    try:
+        return _torch_problem(int(device.partition(":")[2] or 0))
+    except RuntimeError as error:  # a card that others have for themselves, or that hangs
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        return f"{device} does not answer ({first}); look at nvidia-smi, or use --device cpu"
 
 
 def cuda_bfloat16(device: str) -> str:
@@ -53,15 +62,18 @@ def cuda_bfloat16(device: str) -> str:
     return ""
 
 
+def _load_driver() -> ctypes.CDLL:
+    return ctypes.CDLL(_DRIVER)
+
+
 @cache
 def driver_problem() -> str:
     """Return why the NVIDIA driver offers no device, or ""."""
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     advice = "check nvidia-smi, install or update the NVIDIA driver, or use --device cpu"
     try:
-        driver = ctypes.CDLL(name)
+        driver = _load_driver()
     except OSError:
-        return f"no NVIDIA driver ({name} is not there); {advice}"
+        return f"no NVIDIA driver ({_DRIVER} is not there); {advice}"
     status = driver.cuInit(0)
     if status:
         return f"the NVIDIA driver does not start (cuInit returned {status}); {advice}"
@@ -70,6 +82,16 @@ def driver_problem() -> str:
     if count.value == 0:
         return f"the NVIDIA driver shows no device (is CUDA_VISIBLE_DEVICES empty?); {advice}"
     return ""
+
+
+@cache
+def driver_version() -> int:
+    """Return the newest CUDA the driver knows, e.g. 13000; 0 without a driver."""
+    if driver_problem():
+        return 0
+    found = ctypes.c_int(0)
+    _load_driver().cuDriverGetVersion(ctypes.byref(found))
+    return found.value
 
 
 def _torch_problem(index: int) -> str:

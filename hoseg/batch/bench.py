@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -20,19 +19,21 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hoseg.imaging.prepare import prepare, restore
-from hoseg.infer.engine import CpuEngine
-from hoseg.infer.options import usable_cores
-from hoseg.infer.predictor import Predictor, Segmenter
+from hoseg.batch.workers import Lost, WorkerPool
+from hoseg.errors import InputError
+from hoseg.imaging.prepare import prepare
+from hoseg.infer.predictor import Choice, Options, Predictor, open_chosen
+from hoseg.infer.trial import segment
 from hoseg.memory import keep_freed_memory
 from hoseg.radiograph import Radiograph
 
 T = TypeVar("T")
 FILMS_A_PASS = 40
+LIMIT_S = 600.0
+"""Of one film, as ``--limit-s`` of a run."""
 
 Decode = Callable[[Path], Radiograph]
 Write = Callable[[Path, NDArray[np.uint8]], None]
-Connect = Callable[[], Segmenter]
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ class Bench:
     end_to_end: from file to masks on disk
     network: forward passes alone, films side by side as in the batch
     stages_ms: each stage of one film, alone on one core; mean over the films
-    bound_films_s: films a second if all stages kept all cores busy without a gap
-    share_of_bound: end_to_end over that
+    bound_films_s: on a CPU, films a second if all stages kept all cores busy without a gap; on a
+        card, the smaller of what decoding alone gives on all cores and what the card alone gives
+    bound_by: "cores", "decode" or "card"
+    share_of_bound: end_to_end over bound_films_s
     peak_memory_mb: largest resident sizes of the workers together
     half_resolution: films were decoded at half resolution, as JPEG 2000 may be for masks alone
     """
@@ -66,6 +69,7 @@ class Bench:
     network: Rate
     stages_ms: dict[str, float]
     bound_films_s: float
+    bound_by: str
     share_of_bound: float
     peak_memory_mb: float
     half_resolution: bool
@@ -91,8 +95,6 @@ def measure(bench_path: BenchPath, paths: Sequence[Path], out: Path, passes: int
     out: an empty folder for masks
     """
     predictor = bench_path.predictor
-    on_gpu = predictor.choice.device != "cpu"
-    workers = usable_cores() if on_gpu else predictor.options.parallel_films
     # A pass ends when its last film does: the longer it is, the less one waiting core counts.
     many = list(islice(cycle(paths), max(len(paths), FILMS_A_PASS)))
     with _open_workers(bench_path, out) as processes:
@@ -104,17 +106,27 @@ def measure(bench_path: BenchPath, paths: Sequence[Path], out: Path, passes: int
     half = any(note.code == "half_resolution" for film in decoded for note in film.notes)
     films = [prepare(film, predictor.spacing_mm) for film in decoded]
     repeated = [films[i % len(films)] for i in range(len(many))]
-    if on_gpu:
-        network = rate(lambda _: predictor.predict(repeated), [None], 1, passes)
-        network = scaled(network, len(repeated))
-        on_cores = sum(ms for name, ms in stages.items() if name in ("decode", "prepare", "write"))
-        bound = min(1000 * workers / on_cores, network.median)
-    else:
-        assert isinstance(predictor.engine, CpuEngine)
-        network = rate(predictor.engine.answer, repeated, workers, passes)
-        bound = 1000 * workers / sum(stages.values())
-    share = end_to_end.median / bound
-    return Bench(end_to_end, network, stages, bound, share, memory_mb, half)
+    workers = predictor.options.parallel_films
+    network = rate(predictor.engine.answer, repeated, workers, passes)
+    bounds = bounds_of(stages, network, workers, on_card=predictor.choice.device != "cpu")
+    bound_by = min(bounds, key=lambda name: bounds[name])
+    share = end_to_end.median / bounds[bound_by]
+    return Bench(
+        end_to_end, network, stages, bounds[bound_by], bound_by, share, memory_mb, half
+    )  # fmt: skip
+
+
+def bounds_of(
+    stages_ms: dict[str, float], network: Rate, workers: int, *, on_card: bool
+) -> dict[str, float]:
+    """Films a second that cannot be exceeded, by what sets the limit.
+
+    On a CPU every stage needs a core. With a card that does the network's work, decoding alone is
+    left as unavoidable: what else the cores do counts against the share that is reached.
+    """
+    if not on_card:
+        return {"cores": 1000 * workers / sum(stages_ms.values())}
+    return {"decode": 1000 * workers / stages_ms["decode"], "card": network.median}
 
 
 def measure_folder(bench_path: BenchPath, paths: Sequence[Path], out: Path) -> tuple[float, float]:
@@ -126,20 +138,20 @@ def measure_folder(bench_path: BenchPath, paths: Sequence[Path], out: Path) -> t
 
 
 class _Workers:
-    """Processes that take films from file to masks, as those of ``hoseg run`` do.
+    """The processes of ``hoseg run``, taking films from file to masks."""
 
-    Processes, not threads: a film is a thousand small calls, and threads of one interpreter wait
-    for each other at every one.
-    """
-
-    def __init__(self, pool: ProcessPoolExecutor) -> None:
+    def __init__(self, pool: WorkerPool[Path, tuple[int, float]]) -> None:
         self._pool = pool
         self._memory_mb: dict[int, float] = {}
 
     def run(self, paths: Sequence[Path]) -> float:
         """Seconds a pass over the films takes."""
         start = time.perf_counter()
-        self._memory_mb.update(self._pool.map(_work_film, paths))
+        for path, answer in self._pool.map_unordered(paths):
+            if isinstance(answer, Lost):
+                raise InputError(str(path), answer.sentence, code=answer.code)
+            process, memory_mb = answer
+            self._memory_mb[process] = memory_mb
         return time.perf_counter() - start
 
     def peak_memory_mb(self) -> float:
@@ -149,65 +161,54 @@ class _Workers:
 
 @contextmanager
 def _open_workers(bench_path: BenchPath, out: Path) -> Iterator[_Workers]:
-    """Start workers: each with a network of its own, or all with the one GPU between them."""
+    """Start the workers of a run, each with a network of its own."""
     predictor = bench_path.predictor
-    with ExitStack() as stack:
-        if predictor.choice.device == "cpu":
-            count = predictor.options.parallel_films
-            options = replace(
-                predictor.options, precision=predictor.choice.precision, gate=False, films=1
-            )
-            folders = [model.path for model in predictor.models]
-            runtime = predictor.choice.runtime
-            connect: Connect = partial(Predictor, folders, "cpu", runtime, options)
-        else:
-            from hoseg.infer.gpu.server import RemotePredictor
-
-            count = usable_cores()
-            address = stack.enter_context(predictor.serve()).address
-            connect = partial(RemotePredictor, address)
-        context = multiprocessing.get_context("spawn")
-        start = partial(_start_worker, connect, bench_path.decode, bench_path.write, out)
-        pool = ProcessPoolExecutor(count, context, start)
-        yield _Workers(stack.enter_context(pool))
+    folders = tuple(model.path for model in predictor.models)
+    opened_as = _OpenedAs(folders, predictor.choice, predictor.options)
+    setup = partial(make_worker, opened_as, bench_path.decode, bench_path.write, out)
+    pool: _Pool = WorkerPool(setup, predictor.options.parallel_films, LIMIT_S)
+    with closing(pool):
+        yield _Workers(pool)
 
 
-_film_to_masks: Callable[[Path], None] | None = None  # of a worker process, once it has started
+_Pool = WorkerPool[Path, tuple[int, float]]
 
 
-def _start_worker(connect: Connect, decode: Decode, write: Write, out: Path) -> None:
-    """Make a worker process ready for films."""
-    global _film_to_masks
+@dataclass(frozen=True)
+class _OpenedAs:
+    """What a worker opens as the process before it did."""
+
+    folders: tuple[Path, ...]
+    choice: Choice
+    options: Options
+
+
+def make_worker(
+    opened_as: _OpenedAs, decode: Decode, write: Write, out: Path, number: int
+) -> Callable[[Path], tuple[int, float]]:
+    """Load the model in this process and return what takes one film to its masks.
+
+    That returns the process and its peak memory so far (MB).
+    """
     import cv2
 
     cv2.setNumThreads(1)  # films run side by side: one thread each
     keep_freed_memory()
-    segmenter = connect()
+    predictor = open_chosen(opened_as.folders, opened_as.choice, number, opened_as.options)
 
-    def film_to_masks(path: Path) -> None:
-        prepared = prepare(decode(path), segmenter.spacing_mm)
-        write(out / f"{path.stem}.png", segmenter.predict([prepared])[0].masks)
+    def film_to_masks(path: Path) -> tuple[int, float]:
+        film = decode(path)
+        reading = segment(predictor, film, prepare(film, predictor.spacing_mm))
+        write(out / f"{path.stem}.png", reading.segmentation.masks)
+        return os.getpid(), peak_memory_mb()
 
-    _film_to_masks = film_to_masks
-
-
-def _work_film(path: Path) -> tuple[int, float]:
-    """One film; returns the process and its peak memory so far (MB)."""
-    if _film_to_masks is None:
-        raise RuntimeError("this process was not started as a worker")
-    _film_to_masks(path)
-    return os.getpid(), peak_memory_mb()
+    return film_to_masks
 
 
 def rate_of(times_s: Sequence[float], films: int) -> Rate:
     """Films a second from the times of passes over a number of films."""
     speeds = [films / seconds for seconds in times_s]
     return Rate(median(speeds), min(speeds), max(speeds), len(speeds))
-
-
-def scaled(one: Rate, films: int) -> Rate:
-    """Turn passes a second into films a second."""
-    return Rate(one.median * films, one.slowest * films, one.fastest * films, one.passes)
 
 
 def rate(work: Callable[[T], object], items: Sequence[T], workers: int, passes: int) -> Rate:
@@ -233,23 +234,21 @@ def time_stages(bench_path: BenchPath, paths: Sequence[Path], out: Path) -> dict
         np.median([_time_stages_once(bench_path, path, out) for _ in range(3)], axis=0)
         for path in paths
     ]
-    names = ("decode", "prepare", "forward", "restore", "write")
-    stages = dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
-    stages["forward"] -= stages["restore"]  # ``predict`` restores too: counted once
-    return stages
+    names = ("decode", "prepare", "forward", "masks", "write")
+    return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
 
 
 def _time_stages_once(bench_path: BenchPath, path: Path, out: Path) -> NDArray[np.float64]:
-    """Milliseconds of decode, prepare, predict, restore and write."""
+    """Milliseconds of decode, prepare, the network, masks of its answer, and write."""
     predictor = bench_path.predictor
     marks = [time.perf_counter()]
     film = bench_path.decode(path)
     marks.append(time.perf_counter())
     ready = prepare(film, predictor.spacing_mm)
     marks.append(time.perf_counter())
-    [found] = predictor.predict([ready])
+    answer = predictor.engine.answer(ready)
     marks.append(time.perf_counter())
-    restore(found.probabilities, ready, predictor.models[0].card.thresholds)
+    found = predictor.engine.conclude(answer, ready)
     marks.append(time.perf_counter())
     bench_path.write(out / f"{path.stem}.png", found.masks)
     marks.append(time.perf_counter())

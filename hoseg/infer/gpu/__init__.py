@@ -1,1 +1,0 @@
-"""Films through a GPU: raw pixels up, masks of bits down, everything between stays there."""
