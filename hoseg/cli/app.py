@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dataset": ("dataset", "Check and convert labelled datasets."),
     "train": ("train", "Train or fine-tune a network."),
     "evaluate": ("evaluate", "Judge a model, or compare readers."),
+    "accept": ("accept", "Test a model on your own films against limits that you set."),
     "models": ("models", "List models and verify their hashes."),
     "bench": ("bench", "Measure inference on this machine."),
     "doctor": ("doctor", "Say what this installation can and cannot do."),

@@ -25,9 +25,10 @@ NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
     "export": (("--runtime", "export"),),
     "train": (("", "train"),),
     "evaluate": (("--device cuda", "gpu"),),
+    "accept": (("--device cuda", "gpu"),),
     "bench": (("--device cuda", "gpu"),),
 }
-_SEGMENTING = ("run", "evaluate", "bench")
+_SEGMENTING = ("run", "evaluate", "accept", "bench")
 
 
 @app.command()

@@ -39,6 +39,13 @@ FILM_FIGURES = (
     ("read.stray_bones_per_film", "Bone pieces over 1 cm² apart from their bone, a film"),
     ("read.metal_on_native_per_film", "Implant pieces, a film without implant"),
 )
+FIGURES = (
+    *(name for name, _ in (*HIP_FIGURES, *FILM_FIGURES)),
+    "read.healthy_abstained",
+    "read.ossified_abstained",
+    *(f"read.false_pieces_at.{name}" for name in PLACES),
+)
+"""Every figure of this table and of films: what a limit may name."""
 
 
 def read_pairs(cases: Sequence[CaseScore]) -> list[tuple[CaseScore, ReadFilm, ReadHip]]:

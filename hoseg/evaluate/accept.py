@@ -1,0 +1,166 @@
+"""Local acceptance testing: figures against limits, and a dated record to repeat and compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import hoseg
+from hoseg.errors import InputError
+from hoseg.evaluate.bootstrap import LEVEL
+from hoseg.evaluate.figures import ALL
+from hoseg.evaluate.limits import Limits, Verdict, judge
+from hoseg.evaluate.page import Page, Section, TextTable, interval, number, write_page
+from hoseg.evaluate.read_figures import FILM_FIGURES, HIP_FIGURES, read_pairs
+from hoseg.evaluate.read_report import RULES, read_sections
+from hoseg.evaluate.run import Evaluation, Resampling
+from hoseg.files import write_whole
+from hoseg.words import RESEARCH_USE
+
+SCHEMA = "hoseg-acceptance-1"
+_NAME = "acceptance-"
+_TITLES = dict((*HIP_FIGURES, *FILM_FIGURES))
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What was tested, and how.
+
+    model: name and fingerprint; hashes: sha256 of its weights
+    films, grades: paths as given
+    """
+
+    model: str
+    hashes: tuple[str, ...]
+    films: str
+    grades: str
+    limits: Limits
+    resampling: Resampling
+
+
+def write_record(
+    found: Evaluation, tested: Tested, evaluation: Path, out: Path, now: datetime
+) -> dict[str, Any]:
+    """Judge, and write ``acceptance-DATE.json`` and its page below ``out``; returns the record.
+
+    evaluation: folder of the evaluation, where its pictures lie
+    now: UTC, to the second; it names the record. The latest earlier one there is compared
+    """
+    verdicts = judge(tested.limits, found.figures)
+    last = latest_record(out)
+    judged = [case for case in found.cases if not case.error]
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "date": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "passed": all(verdict.passed for verdict in verdicts),
+        "model": tested.model,
+        "weights_sha256": list(tested.hashes),
+        "hoseg_version": hoseg.__version__,
+        "films": tested.films,
+        "grades": tested.grades,
+        "judged_on": tested.limits.judged_on,
+        "interval": f"{LEVEL:.0%} percentile bootstrap, patients resampled",
+        "bootstrap": asdict(tested.resampling),
+        "counts": {
+            "films": len(judged),
+            "films_failed": len(found.failed),
+            "patients": len({case.patient for case in judged}),
+            "hips": len(read_pairs(judged)),
+        },
+        "limits": [_line(verdict, last) for verdict in verdicts],
+        "last": None if last is None else {k: last[k] for k in ("date", "model", "passed")},
+        "disclaimer": RESEARCH_USE,
+    }
+    stem = _NAME + record["date"].replace(":", "")
+    write_page(_page(record, verdicts, found, evaluation), out / f"{stem}.html")
+    write_whole(out / f"{stem}.json", json.dumps(record, indent=1, allow_nan=False) + "\n")
+    return record
+
+
+def latest_record(out: Path) -> dict[str, Any] | None:
+    """The latest record below ``out``, None when there is none; InputError for a damaged one."""
+    records = sorted(out.glob(f"{_NAME}*.json"))
+    if not records:
+        return None
+    try:
+        record = json.loads(records[-1].read_text("utf-8"))
+        if record["schema"] == SCHEMA:
+            return dict(record)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise InputError(str(records[-1]), f"is no record of {SCHEMA}; move it away", code="bad_record")
+
+
+def _line(verdict: Verdict, last: dict[str, Any] | None) -> dict[str, Any]:
+    """One limit as it stands in the record, with the change since the last one."""
+    limit, found = verdict.limit, verdict.found
+    before = _before(limit.figure, limit.stratum, last)
+    change = None if before is None or found.value is None else found.value - before
+    return {
+        **limit.model_dump(exclude_none=True),
+        **asdict(found),
+        "passed": verdict.passed,
+        "why": verdict.why,
+        "last_value": before,
+        "change": change,
+    }
+
+
+def _before(figure: str, stratum: str, last: dict[str, Any] | None) -> float | None:
+    for line in () if last is None else last["limits"]:
+        if (line["figure"], line["stratum"]) == (figure, stratum) and line["value"] is not None:
+            return float(line["value"])
+    return None
+
+
+def _page(
+    record: dict[str, Any], verdicts: Sequence[Verdict], found: Evaluation, evaluation: Path
+) -> Page:
+    counts, last = record["counts"], record["last"]
+    facts = (
+        ("result", "passed" if record["passed"] else "FAILED"),
+        ("date", record["date"]),
+        ("model", record["model"]),
+        ("weights, sha256", ", ".join(record["weights_sha256"])),
+        ("films and readings", f"{record['films']}, {record['grades']}"),
+        ("films", f"{counts['films']} judged, {counts['films_failed']} failed"),
+        ("patients", str(counts["patients"])),
+        ("hips", str(counts["hips"])),
+        ("limits are held against", _SIDES[record["judged_on"]]),
+        ("last record", "none" if last is None else f"{last['date']}, {last['model']}"),
+    )
+    judged = [case for case in found.cases if not case.error]
+    sections = (
+        Section("Limits", grids=(_limits(verdicts, record["limits"]),)),
+        *read_sections(judged, found.figures, evaluation),
+        Section("How the figures are defined", points=RULES),
+    )
+    return Page("Local acceptance test", facts, sections)
+
+
+_SIDES = {"estimate": "the figure itself", "bound": "the worse end of its 95 % interval"}
+
+
+def _limits(verdicts: Sequence[Verdict], lines: Sequence[dict[str, Any]]) -> TextTable:
+    head = ("figure", "limit", "value", "95 % interval", "n", "patients", "result", "change")
+    rows = []
+    for verdict, line in zip(verdicts, lines, strict=True):
+        limit, found = verdict.limit, verdict.found
+        stratum = "" if limit.stratum == ALL else f" ({limit.stratum})"
+        rows.append(
+            (
+                _TITLES.get(limit.figure, limit.figure) + stratum,
+                limit.words,
+                number(found.value),
+                interval(found),
+                str(found.n),
+                str(found.patients),
+                "passed" if verdict.passed else f"FAILED: {verdict.why}",
+                "–" if line["change"] is None else f"{line['change']:+.3f}",
+            )
+        )
+    return TextTable(head, tuple(rows))
