@@ -197,7 +197,7 @@ def main() -> None:
     for count in arguments.counts:
         with tempfile.TemporaryDirectory() as folder:
             inputs = Path(folder) / "in"
-            make_inputs(arguments.films, inputs, count)
+            make_inputs(arguments.films, inputs, count, spoil=False)
             runs.append(whole(inputs, arguments))
         run, ms = runs[-1], 1000 * runs[-1].seconds / count
         print(f"{count:6d} images: {1000 / ms:.2f} a second, {ms:.0f} ms each, start-up included,")

@@ -28,8 +28,11 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
 
 
-def make_inputs(source: Path, target: Path, count: int) -> None:
-    """Copy the films of ``source`` until there are ``count``."""
+def make_inputs(source: Path, target: Path, count: int, *, spoil: bool = True) -> None:
+    """Copy the films of ``source`` until there are ``count``.
+
+    spoil: some are copies of the film before, whole, cut short or under its UID
+    """
     films = sorted(p for p in source.rglob("*") if p.suffix in (".dcm", ".png"))
     if not films:
         sys.exit(f"no .dcm or .png files in {source}")
@@ -38,6 +41,7 @@ def make_inputs(source: Path, target: Path, count: int) -> None:
     for number, film in zip(range(count), cycle(films), strict=False):
         copy = target / f"{number:04d}{film.suffix}"
         kind = {2: "whole", 5: "cut", 8: "other pixels"}.get(number % 9, "new")
+        kind = kind if spoil else "new"
         if kind in ("whole", "cut"):
             data = previous.read_bytes()
             copy = copy.with_suffix(previous.suffix)
