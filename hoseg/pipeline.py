@@ -18,6 +18,8 @@ from hoseg.imaging.quality import GateResult, check_attributes, check_picture, c
 from hoseg.imaging.reading import Reading, dense_bright, greys_flipped
 from hoseg.imaging.turn import Turn, stored_orientation, turn_of
 from hoseg.infer.predictor import Options, Predictor, Segmenter
+from hoseg.infer.second_look import SecondLook, look_again, second_look_of
+from hoseg.infer.strays import without_strays
 from hoseg.infer.trial import segment, stand_upright
 from hoseg.radiograph import Note, Prepared, Radiograph, Structure
 from hoseg.reasons import Reason
@@ -136,6 +138,8 @@ class Pipeline:
     seed: of the draws behind probabilities and intervals; each image starts from it
     grading: networks and regressions of the model folder that grading asks, for what is no
         ``Predictor``, which knows its own
+    second_look: whether ossification must be confirmed by variants of the film, as the card of a
+        ``Predictor`` asks
 
     Examples
     --------
@@ -154,14 +158,18 @@ class Pipeline:
         options: Options | None = None,
         seed: int = 0,
         grading: GradingModels | None = None,
+        second_look: bool = True,
     ) -> None:
         self.predictor: Segmenter
         if model is None or isinstance(model, (str, Path, Model)):
             self.predictor = Predictor(model, device=device, runtime=runtime, options=options)
         else:
             self.predictor = model
+        self.second_look: SecondLook | None = None
         if isinstance(self.predictor, Predictor):
             grading = grading_models_of(self.predictor.models)
+            cards = [model.card for model in self.predictor.models]
+            self.second_look = second_look_of(cards) if second_look else None
         self.grading = grading or GradingModels()
         self.seed = seed
 
@@ -181,7 +189,7 @@ class Pipeline:
         reading = segment(self.predictor, film, prepared)
         quarters, upright = stand_upright(self.predictor, reading)
         if quarters == 0:
-            return _as_stored(self.conclude(reading), radiograph, turn)
+            return _as_stored(self.conclude(self.look_again(reading)), radiograph, turn)
         if film.orientation.source != "assumed":
             gate = GateResult(Reason.ORIENTATION_CONTRADICTED, _CONTRADICTED.format(90 * quarters))
             result = _stopped(film, gate, prepared, reading)
@@ -192,7 +200,7 @@ class Pipeline:
         radiograph = replace(
             radiograph, orientation=stored_orientation(turn, "picture"), notes=(*kept, note)
         )
-        return _as_stored(self.conclude(upright), radiograph, turn)
+        return _as_stored(self.conclude(self.look_again(upright)), radiograph, turn)
 
     def examine(self, radiograph: Radiograph) -> Prepared | ImageResult:
         """Prepare a film for the network, or say why it does not get there."""
@@ -204,6 +212,13 @@ class Pipeline:
         if not gate.ok:
             return _stopped(radiograph, gate, prepared)
         return prepared
+
+    def look_again(self, reading: Reading) -> Reading:
+        """Leave out stray pieces, and ossification that variants of the film do not confirm."""
+        if self.second_look is None or not check_segmentation(reading).ok:
+            return reading
+        reading = without_strays(reading, self.second_look.thresholds)
+        return look_again(self.predictor, reading, self.second_look)
 
     def conclude(self, reading: Reading) -> ImageResult:
         """Grade what the network found, or abstain."""

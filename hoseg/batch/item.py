@@ -57,7 +57,7 @@ def make_worker(
     cv2.setNumThreads(1)  # one film a process, one thread a film
     keep_freed_memory()
     predictor = open_chosen(settings.model, choice, number)
-    pipeline = Pipeline(predictor, seed=settings.seed)
+    pipeline = Pipeline(predictor, seed=settings.seed, second_look=settings.second_look)
 
     def work(task: Task | Probe) -> Entry | str:
         return look(task.task) if isinstance(task, Probe) else process(task, pipeline, settings)

@@ -33,6 +33,7 @@ class RunSettings:
     deidentify: the inputs are de-identified copies
     replace: what another run left in ``out`` may go
     seed: of the Monte Carlo draws in grading
+    second_look: ossification must be confirmed by variants of the film, as the model's card says
     """
 
     out: Path
@@ -47,6 +48,7 @@ class RunSettings:
     deidentify: bool = False
     replace: bool = False
     seed: int = 0
+    second_look: bool = True
 
     def __post_init__(self) -> None:
         if self.workers is not None and not 1 <= self.workers <= 1024:

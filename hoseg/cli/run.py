@@ -71,6 +71,13 @@ def run(
             "--replace", help="Results of other settings or another version in --out may go."
         ),
     ] = False,
+    second_look: Annotated[
+        bool,
+        typer.Option(
+            "--second-look/--no-second-look",
+            help="Set aside ossification that variants of a film do not confirm.",
+        ),
+    ] = True,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON line an input, the sum in the last.")
     ] = False,
@@ -93,6 +100,7 @@ def run(
         parquet=parquet,
         deidentify=deidentify,
         replace=replace,
+        second_look=second_look,
     )
     _check_key(key_file, deidentify=deidentify)
     predictor = Predictor(model, device=device, runtime=runtime)

@@ -26,7 +26,8 @@ class EvaluatedPipeline:
         prepared = seen.prepared if isinstance(seen, ImageResult) else seen
         if prepared is None:
             prepared = prepare(radiograph, self._pipeline.predictor.spacing_mm)
-        return Segmented(segment(self._pipeline.predictor, radiograph, prepared), refused)
+        reading = segment(self._pipeline.predictor, radiograph, prepared)
+        return Segmented(self._pipeline.look_again(reading), refused)
 
     def conclude(self, found: Segmented) -> Prediction:
         """Grade, or refuse."""

@@ -44,23 +44,12 @@ def drop_weak(
     for rule in rules:
         values, fine = answer[rule.channel], answer[rule.plane]
         drawn = values >= rule.level
-        column, row, width, height = cv2.boundingRect(drawn.view(np.uint8))
-        if not width:
-            continue
-        box = np.s_[row : row + height, column : column + width]
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(
-            drawn[box].view(np.uint8), connectivity=8
-        )
-        highest = np.zeros(count, np.uint8)
-        np.maximum.at(highest, labels[drawn[box]], fine[box][drawn[box]])
         weak = []
-        for label in range(1, count):
-            if highest[label] < rule.peak_level:
-                left, top, width, height = stats[label, :4].tolist()
-                inside = labels[top : top + height, left : left + width] == label
-                region = Region(inside, (row + top, column + left))
-                weak.append((region, rule.cap(int(highest[label]))))
-        _drop(values, masks, grid, 1 << rule.channel, drawn, weak)
+        for piece in pieces(drawn):
+            highest = int(fine[piece.box][piece.inside].max())
+            if highest < rule.peak_level:
+                weak.append((piece, rule.cap(highest)))
+        drop(values, masks, grid, 1 << rule.channel, drawn, weak)
 
 
 def tidy_bones(
@@ -83,7 +72,7 @@ def tidy_bones(
         drawn = values >= level
         least = LEAST_BONE_MM2 / pixel_mm2, LEAST_HOLE_MM2 / pixel_mm2
         specks, pinholes = _small_regions(drawn, *least)
-        _drop(values, masks, grid, bit, drawn, [(region, level - 1) for region in specks])
+        drop(values, masks, grid, bit, drawn, [(region, level - 1) for region in specks])
         for region in pinholes:
             values[region.box][region.inside] = level
         _paint(masks, pinholes, grid, bit, there=True)
@@ -105,6 +94,21 @@ class Region:
         """Where it is on the network's grid."""
         (top, left), (height, width) = self.corner, self.inside.shape
         return slice(top, top + height), slice(left, left + width)
+
+
+def pieces(drawn: NDArray[np.bool_]) -> list[Region]:
+    """8-connected components of (h, w) bool."""
+    column, row, width, height = cv2.boundingRect(drawn.view(np.uint8))
+    if not width:
+        return []
+    part = drawn[row : row + height, column : column + width].view(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+    found = []
+    for label in range(1, count):
+        left, top, width, height = stats[label, :4].tolist()
+        inside = labels[top : top + height, left : left + width] == label
+        found.append(Region(inside, (row + top, column + left)))
+    return found
 
 
 def _small_regions(
@@ -144,7 +148,7 @@ def _enclosed(gaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return gaps & ~np.isin(labels, edge)
 
 
-def _drop(
+def drop(
     values: NDArray[np.uint8],
     masks: NDArray[np.uint8],
     grid: Grid,

@@ -40,6 +40,8 @@ class ModelCard(BaseModel):
     normalisation: name of the function that prepared the grey levels
     pad_multiple: height and width of the input must be multiples of this
     architecture, options: arguments of ``hoseg.segment.network.build_network``
+    second_look: share of variants of a film that must confirm a piece of ossification
+        (``hoseg.infer.second_look``); null = it is not looked at again
     classes: calibrated P(class) of a hip, ``hoseg.grade.chances.ClassModel``; None = by draws
     recipe: the training configuration, word for word
     commit: version of the source that trained it
@@ -69,6 +71,7 @@ class ModelCard(BaseModel):
     thresholds: tuple[Probability, ...] = (0.5, 0.5, 0.5, 0.5)
     temperatures: tuple[Positive, ...] = (1.0, 1.0, 1.0, 1.0)
     peaks: tuple[Probability | None, ...] | None = None
+    second_look: Probability | None = 0.4
     classes: dict[str, Any] | None = None
     parameters: int = 0
     recipe: dict[str, Any] = Field(default_factory=dict)
