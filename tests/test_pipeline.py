@@ -11,8 +11,12 @@ from hoseg.grade.chances import BY_CLOSE_UP, ClassModel, write_class_model
 from hoseg.grade.closeup import ATTACHMENT, HIP
 from hoseg.imaging.display import display
 from hoseg.imaging.prepare import Assume, prepare
-from hoseg.pipeline import GREYS_FLIPPED, ImageResult, grading_models_of
-from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource
+from hoseg.imaging.quality import GateResult
+from hoseg.imaging.reading import Reading
+from hoseg.infer.predictor import Options, Predictor
+from hoseg.infer.second_look import SecondLook
+from hoseg.pipeline import GREYS_FLIPPED, ImageResult, Pipeline, grading_models_of
+from hoseg.radiograph import Display, Radiograph, Spacing, SpacingSource, Structure
 from hoseg.report.schema import result_for_image
 from hoseg.segment.card import read_card
 from hoseg.segment.card_text import write_card
@@ -90,3 +94,17 @@ def test_a_class_model_comes_with_the_network_it_needs(tiny_model, tmp_path):
     add_file(folder, "closeup.onnx", b"something else")
     with pytest.raises(ModelError, match=r"closeup\.onnx.*cannot open"):
         grading_models_of([load_model(folder)])
+
+
+def test_ossification_is_looked_at_twice_where_the_card_asks(tiny_model, monkeypatch):
+    predictor = Predictor(tiny_model, "cpu", "torch", Options(gate=False))
+    once, twice = (Pipeline(predictor, second_look=asked) for asked in (False, True))
+    assert once.second_look is None
+    assert twice.second_look == SecondLook(0.4, predictor.models[0].card.thresholds)
+    seen = prepare(film(inverted=False), predictor.spacing_mm)
+    (found,) = predictor.predict([seen])
+    reading = Reading(film(inverted=False), seen, found)
+    monkeypatch.setattr("hoseg.pipeline.check_segmentation", lambda reading: GateResult())
+    assert once.look_again(reading) is reading
+    notes = {note.code for note in twice.look_again(reading).prepared.notes}
+    assert ("second_look" in notes) == bool((found.masks & Structure.OSSIFICATION).any())

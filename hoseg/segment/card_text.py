@@ -72,11 +72,16 @@ _USE = """\
   Where a peak is given, only connected components that reach it somewhere are kept.
   Specks of pelvis and femur (below 60 mm², alone, clear of the picture's border) are dropped,
   pinholes (below 20 mm²) filled.
-
+{looked}
 | structure | temperature | threshold | peak |
 |---|---|---|---|
 {rows}
 {chosen}"""
+
+_LOOKED = """\
+- Ossification is kept where at least {share:.0%} of seven variants of its surroundings confirm it
+  (`second_look` in `card.json`, `hoseg.infer.second_look`).
+"""
 
 _CHOSEN = """
 Temperatures, thresholds and peaks were chosen with hoseg {hoseg} on
@@ -253,7 +258,9 @@ def _use(card: ModelCard) -> str:
         if len(sets) > 1:
             films += f" ({', '.join(f'{count} {name}' for name, count in sets.items())})"
         chosen = _CHOSEN.format_map(card.data["calibration"] | {"films": films})
-    return _USE.format_map(card.model_dump() | {"rows": rows, "chosen": chosen})
+    looked = "" if card.second_look is None else _LOOKED.format(share=card.second_look)
+    words = {"rows": rows, "chosen": chosen, "looked": looked}
+    return _USE.format_map(card.model_dump() | words)
 
 
 def _classes(card: ModelCard) -> str:

@@ -123,3 +123,10 @@ def test_calibration_is_stated_with_its_films():
     assert "with hoseg 0.9.0 on\n710 films (450 b, 260 n),\nto leave at most 0.12 false" in text
     assert "- steps: 7\n" in text
     assert "- calibration" not in text
+
+
+def test_the_text_says_what_a_second_look_asks():
+    assert "at least 40% of seven variants" in " ".join(card_text(BARE).split())
+    without = card_text(BARE.model_copy(update={"second_look": None}))
+    assert "variants" not in without
+    assert "filled.\n\n| structure" in without
