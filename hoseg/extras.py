@@ -6,7 +6,9 @@ more asks ``require`` before its work begins.
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from hoseg.errors import MissingExtra
@@ -42,6 +44,8 @@ EXTRAS = {
 }
 """Extra to what it brings; the same as in pyproject.toml, where distributions are named."""
 
+_RECORDED = ("numpy", "opencv-python-headless", "pydicom", "imagecodecs", "torch", "onnxruntime")
+
 
 def missing(extra: str, *packages: str) -> tuple[str, ...]:
     """Import names that an extra brings (or those of them that are named) and are not here."""
@@ -67,3 +71,15 @@ def require(extra: str, *packages: str, purpose: str = "") -> None:
     if absent:
         needs = f"{purpose or EXTRAS[extra].purpose} needs {', '.join(absent)}"
         raise MissingExtra(f"{needs}, which the base install leaves out: {command(extra)}")
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that figures may depend on, for records."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in _RECORDED}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

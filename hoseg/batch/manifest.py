@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
@@ -12,12 +11,12 @@ from typing import Any
 
 import hoseg
 from hoseg.batch.settings import RunSettings, fingerprint, run_facts
+from hoseg.extras import installed_versions
 from hoseg.files import write_whole
 from hoseg.infer.predictor import Predictor
 from hoseg.words import RESEARCH_USE
 
 MANIFEST = "run.json"
-_PACKAGES = ("numpy", "opencv-python-headless", "pydicom", "imagecodecs", "torch", "onnxruntime")
 
 
 def write_manifest(counts: Mapping[str, int], settings: RunSettings, predictor: Predictor) -> None:
@@ -33,7 +32,7 @@ def write_manifest(counts: Mapping[str, int], settings: RunSettings, predictor: 
         "runtime": asdict(predictor.choice),
         "settings": recorded,
         "counts": counts,
-        "versions": {"python": platform.python_version()} | {n: _version(n) for n in _PACKAGES},
+        "versions": installed_versions(),
         "platform": platform.platform(),
     }
     text = json.dumps(manifest, indent=1, default=str) + "\n"
@@ -54,10 +53,3 @@ def recorded_run(out: Path) -> str:
     """Fingerprint of the run that wrote ``run.json``; "" when there is none."""
     facts = recorded_facts(out)
     return fingerprint(facts) if facts else ""
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

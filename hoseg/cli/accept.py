@@ -48,7 +48,13 @@ def accept(
     from hoseg.cli.console import progress
     from hoseg.datasets import Dataset, readings
     from hoseg.errors import SettingError
-    from hoseg.evaluate.accept import Tested, write_record
+    from hoseg.evaluate.accept import (
+        Tested,
+        film_digest,
+        latest_record,
+        start_afresh,
+        write_record,
+    )
     from hoseg.evaluate.limits import read_limits
     from hoseg.evaluate.model import EvaluatedPipeline
     from hoseg.evaluate.run import Resampling
@@ -62,15 +68,20 @@ def accept(
     dataset = Dataset(grades, "readings", tuple(readings.films(grades, None, films)))
     if not dataset.films:
         raise SettingError("GRADES", str(grades), "at least one film that was read")
+    latest_record(out)  # a damaged one is named before the work, not after it
     pipeline = Pipeline(model, device=device)
     judged = EvaluatedPipeline(pipeline)
     evaluation = out / "evaluation"
+    start_afresh(evaluation)
     with progress("judging", len(dataset.films), quiet=as_json) as bar:
         found = run_evaluation(
             [dataset], judged, evaluation, label=judged.label, resampling=resampling,
             advance=bar.advance,
         )  # fmt: skip
-    tested = Tested(judged.label, _hashes(pipeline), str(films), str(grades), asked, resampling)
+    tested = Tested(
+        judged.label, _hashes(pipeline), str(films), str(grades),
+        film_digest(dataset.films, grades), asked, resampling, _runtime(pipeline),
+    )  # fmt: skip
     record = write_record(found, tested, evaluation, out, datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps(record))
@@ -91,6 +102,17 @@ def _hashes(pipeline: Pipeline) -> tuple[str, ...]:
     return tuple(model.card.sha256 for model in models)
 
 
+def _runtime(pipeline: Pipeline) -> dict[str, str]:
+    """Engine, device and precision that ran the network."""
+    from hoseg.infer.predictor import Predictor
+
+    predictor = pipeline.predictor
+    if not isinstance(predictor, Predictor):
+        return {}
+    choice = predictor.choice
+    return {"engine": choice.runtime, "device": choice.device, "precision": choice.precision}
+
+
 def _show(record: dict[str, Any], out: Path) -> None:
     """Every limit, and the result."""
     from hoseg.cli.console import plain_console
@@ -103,5 +125,7 @@ def _show(record: dict[str, Any], out: Path) -> None:
         console.print(f"{line['figure']} ({line['stratum']}): {value}{change}, {result}")
     if failed := record["counts"]["films_failed"]:
         console.print(f"{failed} films could not be judged, see evaluation/cases.csv")
+    if record["last"] and not record["last"]["same_films_and_grades"]:
+        console.print("The last record is of other films or readings.")
     console.print("passed" if record["passed"] else "FAILED", style="bold")
     console.print(f"Record: {out}. Research use only.")

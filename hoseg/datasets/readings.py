@@ -5,13 +5,13 @@ is said; the film is left out), or hips such as ``left=yes:II-III;right=no``. Co
 there: ``patient`` (empty: a patient of its own), ``spacing_mm`` at the hip (empty: calibrated as
 ``hoseg run`` does for a film that does not say), ``family``, ``implant`` (yes, no), ``view``.
 Without ``family``, a name such as ``tha_fracatlas_002.png`` gives it (its second part); without
-``implant``, a ``kind`` of ``tha`` means yes and ``native`` no.
+``implant``, a ``kind`` of ``tha`` means yes and ``native`` no; without ``view``, the reader's
+words in ``seen`` may name it. Family, implant and view are strata: the model is not told of them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,15 @@ REQUIRED = ("file", "ossification")
 NONE, UNREAD = "none", "unread"
 _KINDS = {"tha": True, "native": False}
 _ANSWERS = {"yes": True, "no": False, "": None}
+_VIEWS = {
+    "ap pelvis": View.AP_PELVIS,
+    "ap hips": View.AP_PELVIS,
+    "hip ap": View.AP_HIP,
+    "frog": View.FROG_LEG,
+    "judet": View.JUDET,
+    "oblique": View.OTHER,
+}
+"""What readers write of a view; the first of them in ``seen`` counts."""
 
 
 def table_of(path: Path) -> Path:
@@ -92,10 +101,14 @@ def _hip(part: str, row: dict[str, str], table: Path) -> HipReading:
     says, _, classes = rest.partition(":")
     try:
         low, high = _range(classes, table)
-        return HipReading(Side(side), Says(says), low, high)
+        hip = HipReading(Side(side), Says(says), low, high)
     except ValueError as error:
         allowed = "none, unread, or hips such as left=yes:II-III;right=no"
         raise _bad(row, "ossification", allowed, table) from error
+    if (hip.says is Says.YES and low == 0) or (hip.says is Says.NO and high):
+        allowed = "a class from I on with yes, 0 with no, any with unsure"
+        raise _bad(row, "ossification", allowed, table)
+    return hip
 
 
 def _range(text: str, table: Path) -> tuple[int | None, int | None]:
@@ -124,7 +137,11 @@ def _view(row: dict[str, str], table: Path) -> View | None:
     said = row.get("view", "").lower()
     if said and said not in list(View):
         raise _bad(row, "view", f"empty or one of {', '.join(View)}", table)
-    return View(said) if said else None
+    if said:
+        return View(said)
+    seen = row.get("seen", "").lower()
+    named = [(seen.index(words), view) for words, view in _VIEWS.items() if words in seen]
+    return min(named)[1] if named else None
 
 
 def _spacing(text: str, table: Path) -> float | None:
@@ -157,7 +174,4 @@ def _read(
 ) -> LabelledImage:
     if not picture.is_file():
         raise InputError(str(picture), "no such film; put it there", code="not_found")
-    radiograph = read_image(picture, spacing_mm)
-    if reading.view is not None:
-        radiograph = replace(radiograph, view=reading.view)
-    return LabelledImage(case, patient, radiograph, reading=reading)
+    return LabelledImage(case, patient, read_image(picture, spacing_mm), reading=reading)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import hoseg
-from hoseg.errors import InputError
+from hoseg.datasets.labelled import LabelledFilm
+from hoseg.errors import InputError, OutputError
 from hoseg.evaluate.bootstrap import LEVEL
 from hoseg.evaluate.figures import ALL
 from hoseg.evaluate.limits import Limits, Verdict, judge
 from hoseg.evaluate.page import Page, Section, TextTable, interval, number, write_page
 from hoseg.evaluate.read_figures import FILM_FIGURES, HIP_FIGURES, read_pairs
 from hoseg.evaluate.read_report import RULES, read_sections
-from hoseg.evaluate.run import Evaluation, Resampling
+from hoseg.evaluate.run import JOURNAL, Evaluation, Resampling, count_patients
+from hoseg.extras import installed_versions
 from hoseg.files import write_whole
 from hoseg.words import RESEARCH_USE
 
 SCHEMA = "hoseg-acceptance-1"
 _NAME = "acceptance-"
+_DIGEST = "films_and_grades_sha256"
+_KEPT = ("date", "model", "hoseg_version", "passed")
 _TITLES = dict((*HIP_FIGURES, *FILM_FIGURES))
 
 
@@ -32,14 +38,40 @@ class Tested:
 
     model: name and fingerprint; hashes: sha256 of its weights
     films, grades: paths as given
+    digest: ``film_digest`` of them
+    runtime: what the model ran on
     """
 
     model: str
     hashes: tuple[str, ...]
     films: str
     grades: str
+    digest: str
     limits: Limits
     resampling: Resampling
+    runtime: Mapping[str, str]
+
+
+def film_digest(films: Sequence[LabelledFilm], grades: Path) -> str:
+    """sha256 over readings and films: records of equal ones differ by the model or the machine."""
+    whole = hashlib.sha256(grades.read_bytes())
+    for film in films:
+        try:
+            content = film.path.read_bytes()
+        except OSError:
+            content = b""  # the evaluation names it
+        whole.update(f"{film.case}\0{len(content)}\0".encode("utf-8", "surrogateescape"))
+        whole.update(content)
+    return whole.hexdigest()
+
+
+def start_afresh(evaluation: Path) -> None:
+    """Forget what was judged before: after an update, every film is read again."""
+    try:
+        (evaluation / JOURNAL).unlink(missing_ok=True)
+    except OSError as error:
+        text = f"{evaluation / JOURNAL}: cannot be removed: {error.strerror}"
+        raise OutputError(text) from error
 
 
 def write_record(
@@ -62,6 +94,10 @@ def write_record(
         "hoseg_version": hoseg.__version__,
         "films": tested.films,
         "grades": tested.grades,
+        _DIGEST: tested.digest,
+        "runtime": dict(tested.runtime),
+        "platform": platform.platform(),
+        "versions": installed_versions(),
         "judged_on": tested.limits.judged_on,
         "interval": f"{LEVEL:.0%} percentile bootstrap, patients resampled",
         "bootstrap": asdict(tested.resampling),
@@ -72,7 +108,7 @@ def write_record(
             "hips": len(read_pairs(judged)),
         },
         "limits": [_line(verdict, last) for verdict in verdicts],
-        "last": None if last is None else {k: last[k] for k in ("date", "model", "passed")},
+        "last": None if last is None else _last(last, tested),
         "disclaimer": RESEARCH_USE,
     }
     stem = _NAME + record["date"].replace(":", "")
@@ -88,11 +124,17 @@ def latest_record(out: Path) -> dict[str, Any] | None:
         return None
     try:
         record = json.loads(records[-1].read_text("utf-8"))
-        if record["schema"] == SCHEMA:
+        if record["schema"] == SCHEMA and all(key in record for key in (*_KEPT, _DIGEST, "limits")):
             return dict(record)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise InputError(str(records[-1]), f"is no record of {SCHEMA}; move it away", code="bad_record")
+
+
+def _last(last: Mapping[str, Any], tested: Tested) -> dict[str, Any]:
+    """What is said of the last record in this one."""
+    same = last[_DIGEST] == tested.digest
+    return {key: last[key] for key in _KEPT} | {"same_films_and_grades": same}
 
 
 def _line(verdict: Verdict, last: dict[str, Any] | None) -> dict[str, Any]:
@@ -121,25 +163,32 @@ def _page(
     record: dict[str, Any], verdicts: Sequence[Verdict], found: Evaluation, evaluation: Path
 ) -> Page:
     counts, last = record["counts"], record["last"]
+    judged = [case for case in found.cases if not case.error]
     facts = (
         ("result", "passed" if record["passed"] else "FAILED"),
         ("date", record["date"]),
         ("model", record["model"]),
         ("weights, sha256", ", ".join(record["weights_sha256"])),
+        ("ran on", ", ".join(filter(None, record["runtime"].values()))),
         ("films and readings", f"{record['films']}, {record['grades']}"),
         ("films", f"{counts['films']} judged, {counts['films_failed']} failed"),
-        ("patients", str(counts["patients"])),
+        ("patients", count_patients(judged)),
         ("hips", str(counts["hips"])),
         ("limits are held against", _SIDES[record["judged_on"]]),
-        ("last record", "none" if last is None else f"{last['date']}, {last['model']}"),
+        ("last record", "none" if last is None else _words(last)),
     )
-    judged = [case for case in found.cases if not case.error]
     sections = (
         Section("Limits", grids=(_limits(verdicts, record["limits"]),)),
         *read_sections(judged, found.figures, evaluation),
         Section("How the figures are defined", points=RULES),
     )
     return Page("Local acceptance test", facts, sections)
+
+
+def _words(last: Mapping[str, Any]) -> str:
+    films = "the same" if last["same_films_and_grades"] else "OTHER"
+    made = f"{last['model']}, hoseg {last['hoseg_version']}"
+    return f"{last['date']}, {made}, on {films} films and readings"
 
 
 _SIDES = {"estimate": "the figure itself", "bound": "the worse end of its 95 % interval"}

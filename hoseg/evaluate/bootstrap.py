@@ -7,8 +7,10 @@ multinomial draw, and a thousand resamples of a statistic are a few matrix produ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from hoseg.errors import SettingError
 FloatArray = NDArray[np.float64]
 Statistic = Callable[[FloatArray], FloatArray]
 """Weights (B, n) to values (B,); nan where undefined."""
+
+Events = Literal["", "share", "count"]
+"""What a row counts: one event or none, any number of events, or nothing that is counted."""
 
 LEVEL = 0.95
 MIN_DEFINED = 0.5
@@ -58,7 +63,9 @@ class Resamples:
         return Resamples(rng.multinomial(patients, equal, size=repeats).astype(np.uint16))
 
 
-def estimate(statistic: Statistic, patient: NDArray[np.intp], resamples: Resamples) -> Estimate:
+def estimate(
+    statistic: Statistic, patient: NDArray[np.intp], resamples: Resamples, events: Events = ""
+) -> Estimate:
     """Value and percentile interval of a statistic over rows that belong to patients.
 
     Parameters
@@ -66,6 +73,7 @@ def estimate(statistic: Statistic, patient: NDArray[np.intp], resamples: Resampl
     statistic : weights (B, n) to values (B,)
     patient : (n,) index of the patient of each row, into the columns of ``resamples.counts``
     resamples : shared by all figures of a report, so that they can be compared
+    events : what the statistic is the mean of
     """
     n, patients = len(patient), len(np.unique(patient))
     if n == 0:
@@ -75,6 +83,8 @@ def estimate(statistic: Statistic, patient: NDArray[np.intp], resamples: Resampl
         return Estimate(None, None, None, n, patients)
     if patients < 2:
         return Estimate(value, None, None, n, patients)
+    if exact := _without_contrast(value, patients, events):
+        return Estimate(value, *exact, n, patients)
     step = max(1, _BLOCK // n)
     counts = resamples.counts
     blocks = [
@@ -87,3 +97,19 @@ def estimate(statistic: Statistic, patient: NDArray[np.intp], resamples: Resampl
         return Estimate(value, None, None, n, patients)
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high), n, patients)
+
+
+def _without_contrast(value: float, patients: int, events: Events) -> tuple[float, float] | None:
+    """Interval where no row, or every row, has its event; None otherwise.
+
+    Every resample then says the same, and a percentile interval has no width however few the
+    patients: the exact bound for events that no patient showed stands in (Clopper-Pearson of a
+    share, Poisson of a count), as if each patient were one row.
+    """
+    tail = (1 - LEVEL) / 2
+    share = 1 - tail ** (1 / patients)
+    if events and value == 0:
+        return 0.0, share if events == "share" else -math.log(tail) / patients
+    if events == "share" and value == 1:
+        return 1 - share, 1.0
+    return None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hoseg.evaluate import statistics as stats
-from hoseg.evaluate.bootstrap import Estimate, Resamples, Statistic, estimate
+from hoseg.evaluate.bootstrap import Estimate, Events, Resamples, Statistic, estimate
 from hoseg.evaluate.case import BINS, CLASSES, CaseScore, HipScore
 from hoseg.evaluate.lesions import SIZE_FLOOR_MM2, Lesion
 from hoseg.radiograph import STRUCTURES
@@ -49,12 +49,14 @@ class Measure:
     rows: (m,) rows of the table where it is defined
     statistic: some of these rows to a statistic of their weights
     unit: "", "mm", "mm2" or "per image"
+    events: what a row counts, where the statistic is the mean of that
     """
 
     name: str
     rows: Rows
     statistic: Callable[[Rows], Statistic]
     unit: str = ""
+    events: Events = ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,8 @@ def table_figures(table: Table, resamples: Resamples) -> list[Figure]:
         for stratum, here in ((ALL, everything), *table.strata):
             rows = measure.rows[here[measure.rows]]
             if len(rows):
-                found = estimate(measure.statistic(rows), table.patient[rows], resamples)
+                patient = table.patient[rows]
+                found = estimate(measure.statistic(rows), patient, resamples, measure.events)
                 figures.append(Figure(measure.name, stratum, found, measure.unit))
     return figures
 

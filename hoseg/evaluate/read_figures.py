@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from hoseg.datasets.labelled import Says
 from hoseg.evaluate.case import CaseScore
 from hoseg.evaluate.figures import (
     DATA_SET,
     Mask,
+    Measure,
     Table,
     auc_measure,
     defined,
@@ -69,13 +72,13 @@ def read_hip_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore],
     label = [None if h.says is Says.UNSURE else h.says is Says.YES for h in hips]
     healthy = [h.healthy_chance if h.says is Says.NO else None for h in hips]
     measures = (
-        over("read.healthy_above_0", no & graded, partial(mean_of, found > 0)),
-        over("read.sensitivity", yes & graded, partial(mean_of, found > 0)),
+        _share("read.healthy_above_0", no & graded, found > 0),
+        _share("read.sensitivity", yes & graded, found > 0),
         auc_measure("read.auc", [h.chance for h in hips], label),
-        over("read.within_range", yes & graded & (lowest >= 0), partial(mean_of, within)),
-        over("read.abstained", no | yes, partial(mean_of, ~graded)),
-        over("read.healthy_abstained", no, partial(mean_of, ~graded)),
-        over("read.ossified_abstained", yes, partial(mean_of, ~graded)),
+        _share("read.within_range", yes & graded & (lowest >= 0), within),
+        _share("read.abstained", no | yes, ~graded),
+        _share("read.healthy_abstained", no, ~graded),
+        _share("read.ossified_abstained", yes, ~graded),
         defined("read.healthy_chance_median", healthy, median_of),
     )
     read_class = np.where(yes, lowest, -1).tolist()
@@ -93,17 +96,24 @@ def read_film_table(cases: Sequence[CaseScore], patient_of: Callable[[CaseScore]
     native = [film.implant is False for _, film in rows]
     stray = [film.stray_bones for _, film in rows]
     metal = [film.metal_pieces for _, film in rows]
-    unit = "per image"
     measures = [
-        over("read.false_pieces_per_film", some, partial(mean_of, [*map(len, places)]), unit),
-        over("read.stray_bones_per_film", np.ones(len(rows)), partial(mean_of, stray), unit),
-        over("read.metal_on_native_per_film", native, partial(mean_of, metal), unit),
+        _count("read.false_pieces_per_film", some, [*map(len, places)]),
+        _count("read.stray_bones_per_film", np.ones(len(rows)), stray),
+        _count("read.metal_on_native_per_film", native, metal),
     ]
     for name in PLACES:
         here = [found.count(name) for found in places]
-        measures.append(over(f"read.false_pieces_at.{name}", some, partial(mean_of, here), unit))
+        measures.append(_count(f"read.false_pieces_at.{name}", some, here))
     patients = np.array([patient_of(case) for case, _ in rows], np.intp)
     return Table(patients, tuple(_strata(rows)), tuple(measures))
+
+
+def _share(name: str, rows: ArrayLike, hits: NDArray[np.bool_]) -> Measure:
+    return replace(over(name, rows, partial(mean_of, hits)), events="share")
+
+
+def _count(name: str, rows: ArrayLike, counts: Sequence[int]) -> Measure:
+    return replace(over(name, rows, partial(mean_of, counts), "per image"), events="count")
 
 
 READ_TABLES = (read_hip_table, read_film_table)

@@ -22,6 +22,8 @@ RULES = (
     "in radii of the head.",
     "Resolution is the stated spacing; a film without one was calibrated as hoseg run does, and "
     "its areas in mm² are as uncertain as that.",
+    "Where no hip, or every hip, has what a rate counts, the interval is the exact one over "
+    "patients, since every resample would say the same.",
     "Main bone: the largest piece of its name nearest to each head; pieces that metal joins are "
     "one.",
 )

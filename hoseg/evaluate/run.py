@@ -136,7 +136,7 @@ def write(
         ("model", label),
         ("data set", f"{where} ({formats})"),
         ("films", f"{counts['films_judged']} judged of {counts['films']}"),
-        ("patients", _patients(judged)),
+        ("patients", count_patients(judged)),
         ("hips", str(counts["hips"])),
         ("bootstrap", f"{resampling.repeats} resamples of patients, seed {resampling.seed}"),
     )
@@ -152,7 +152,7 @@ def _identity(dataset: Dataset) -> str:
     return f"{where}@{hashlib.sha256(table.read_bytes()).hexdigest()[:16]}"
 
 
-def _patients(judged: Sequence[CaseScore]) -> str:
+def count_patients(judged: Sequence[CaseScore]) -> str:
     """How many patients, and how many of them are films of which nobody says whom they show."""
     count = len({case.patient for case in judged})
     alone = sum(case.patient == case.case for case in judged)

@@ -69,7 +69,7 @@ def score_case(
     )
     if truth.reading is not None:
         read = read_film(truth, truth.reading, found, prediction.hips, prediction.refused)
-        return replace(case, read=read)
+        return replace(case, read=read, view=truth.reading.view or case.view)
     if truth.masks is not None:
         case = _areas(case, truth, truth.masks, found, hips)
     heads = [hip.centre_px for hip in hips]

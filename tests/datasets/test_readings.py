@@ -43,6 +43,20 @@ def test_family_implant_and_view(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("seen", "view"),
+    [
+        ("patient id 1; AP pelvis; left frog view exists too", View.AP_PELVIS),
+        ("Left hip frog/oblique view, same patient as the AP pelvis film", View.FROG_LEG),
+        ("right hip AP, normal", View.AP_HIP),
+        ("hip, normal", None),
+    ],
+)
+def test_a_view_in_the_readers_words(seen, view, tmp_path):
+    assert reading("none", tmp_path, seen=seen).view is view
+    assert reading("none", tmp_path, seen=seen, view="other").view is View.OTHER
+
+
+@pytest.mark.parametrize(
     ("text", "more"),
     [
         ("left=perhaps", {}),
@@ -50,6 +64,9 @@ def test_family_implant_and_view(tmp_path):
         ("left=yes:III-II", {}),
         ("left=yes:V", {}),
         ("left=yes;left=no", {}),
+        ("left=yes:0", {}),
+        ("left=yes:0-I", {}),
+        ("left=no:II", {}),
         ("none", {"implant": "maybe"}),
         ("none", {"view": "sideways"}),
     ],
@@ -71,7 +88,7 @@ def test_a_folder_with_its_table(tmp_path):
     first, second = (film.read() for film in found.films)
     assert (first.patient, first.radiograph.spacing.mm) == ("p1", (0.5, 0.5))
     assert (second.patient, second.radiograph.spacing) == ("b.png", None)
-    assert second.radiograph.view is View.FROG_LEG
+    assert (second.reading.view, second.radiograph.view) == (View.FROG_LEG, View.UNKNOWN)
 
 
 @pytest.mark.parametrize("spacing", ["0", "-1", "wide", "nan"])

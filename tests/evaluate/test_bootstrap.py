@@ -54,6 +54,23 @@ def test_coverage_is_near_nominal():
     assert 0.88 <= hits / 200 <= 0.99
 
 
+@pytest.mark.parametrize(
+    ("value", "events", "low", "high"),
+    [
+        (0, "share", 0, 0.3085),  # Clopper-Pearson, 0 and 10 of 10
+        (1, "share", 0.6915, 1),
+        (0, "count", 0, 0.3689),  # Poisson, no event in ten
+        (1, "count", 1, 1),
+        (0, "", 0, 0),
+    ],
+)
+def test_events_that_nobody_or_everybody_showed_keep_an_interval(value, events, low, high):
+    values, patient = np.full(20, float(value)), np.repeat(np.arange(10), 2)
+    resamples = Resamples.draw(10, 100, np.random.default_rng(0))
+    found = estimate(partial(stats.mean, values), patient, resamples, events)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+
+
 def test_no_rows_and_one_patient():
     resamples = Resamples.draw(1, 100, np.random.default_rng(0))
     nothing = estimate(partial(stats.mean, np.zeros(0)), np.zeros(0, int), resamples)
