@@ -100,7 +100,7 @@ def test_ossification_is_looked_at_twice_where_the_card_asks(tiny_model, monkeyp
     predictor = Predictor(tiny_model, "cpu", "torch", Options(gate=False))
     once, twice = (Pipeline(predictor, second_look=asked) for asked in (False, True))
     assert once.second_look is None
-    assert twice.second_look == SecondLook(0.4, predictor.models[0].card.thresholds)
+    assert twice.second_look == SecondLook(0.25, predictor.models[0].card.thresholds)
     seen = prepare(film(inverted=False), predictor.spacing_mm)
     (found,) = predictor.predict([seen])
     reading = Reading(film(inverted=False), seen, found)

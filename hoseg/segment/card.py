@@ -46,7 +46,8 @@ class ModelCard(BaseModel):
     recipe: the training configuration, word for word
     commit: version of the source that trained it
     data: what it was trained on (counts, sources, seeds); "calibration": {"hoseg", "films" (data
-        set to count), "most_false"}, on what the thresholds were chosen
+        set to count), "most_false"}, on what the thresholds were chosen; "second_look": {"hoseg",
+        "true", "true_lost", "false", "false_set_aside", ...}, pieces on which its share was
     metrics: "training": {"hoseg", "films", "thresholds", "figures"}, quick figures at its end;
         "evaluation": {"hoseg", "films", "about", "figures" (name, data set or "all", {"value",
         "low", "high", "n"})}, by ``hoseg evaluate``. "hoseg" is the version that measured
@@ -71,7 +72,7 @@ class ModelCard(BaseModel):
     thresholds: tuple[Probability, ...] = (0.5, 0.5, 0.5, 0.5)
     temperatures: tuple[Positive, ...] = (1.0, 1.0, 1.0, 1.0)
     peaks: tuple[Probability | None, ...] | None = None
-    second_look: Probability | None = 0.4
+    second_look: Probability | None = 0.25
     classes: dict[str, Any] | None = None
     parameters: int = 0
     recipe: dict[str, Any] = Field(default_factory=dict)

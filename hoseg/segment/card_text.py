@@ -80,8 +80,12 @@ _USE = """\
 
 _LOOKED = """\
 - Ossification is kept where at least {share:.0%} of seven variants of its surroundings confirm it
-  (`second_look` in `card.json`, `hoseg.infer.second_look`).
+  (`second_look` in `card.json`, `hoseg.infer.second_look`).{fitted}
 """
+
+_FITTED = """
+  That was chosen with hoseg {hoseg}: of {true} true pieces it sets aside {true_lost}, of {false}
+  false ones {false_set_aside}."""
 
 _CHOSEN = """
 Temperatures, thresholds and peaks were chosen with hoseg {hoseg} on
@@ -201,7 +205,7 @@ def card_text(card: ModelCard) -> str:
 
 def _training(card: ModelCard) -> str:
     """What it was trained on; what other sections say of their own films is not here."""
-    elsewhere = ("calibration", "close_up_hips", "close_up_ossifications")
+    elsewhere = ("calibration", "second_look", "close_up_hips", "close_up_ossifications")
     facts = {name: value for name, value in card.data.items() if name not in elsewhere}
     if not facts:
         return ""
@@ -258,7 +262,8 @@ def _use(card: ModelCard) -> str:
         if len(sets) > 1:
             films += f" ({', '.join(f'{count} {name}' for name, count in sets.items())})"
         chosen = _CHOSEN.format_map(card.data["calibration"] | {"films": films})
-    looked = "" if card.second_look is None else _LOOKED.format(share=card.second_look)
+    fitted = _FITTED.format_map(card.data["second_look"]) if "second_look" in card.data else ""
+    looked = _LOOKED.format(share=card.second_look, fitted=fitted) if card.second_look else ""
     words = {"rows": rows, "chosen": chosen, "looked": looked}
     return _USE.format_map(card.model_dump() | words)
 

@@ -126,7 +126,7 @@ def test_calibration_is_stated_with_its_films():
 
 
 def test_the_text_says_what_a_second_look_asks():
-    assert "at least 40% of seven variants" in " ".join(card_text(BARE).split())
+    assert "at least 25% of seven variants" in " ".join(card_text(BARE).split())
     without = card_text(BARE.model_copy(update={"second_look": None}))
     assert "variants" not in without
     assert "filled.\n\n| structure" in without
