@@ -44,7 +44,15 @@ EXTRAS = {
 }
 """Extra to what it brings; the same as in pyproject.toml, where distributions are named."""
 
-_RECORDED = ("numpy", "opencv-python-headless", "pydicom", "imagecodecs", "torch", "onnxruntime")
+_RECORDED = (
+    "numpy",
+    "opencv-python-headless",
+    "pydicom",
+    "imagecodecs",
+    "torch",
+    "onnxruntime",
+    "openvino",
+)
 
 
 def missing(extra: str, *packages: str) -> tuple[str, ...]:

@@ -38,7 +38,8 @@ def dataset(
     """Check a labelled dataset, or convert it.
 
     Formats: image and mask folders, DICOM with DICOM SEG, COCO JSON, LabelMe JSON, nnU-Net raw
-    v2, folders of hoseg simulate, a CSV of grades. Exit status 1 when the check finds errors.
+    v2, folders of hoseg simulate, a CSV of grades or readings. Exit status 1 when the check finds
+    errors.
     """
     import json
 

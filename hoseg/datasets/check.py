@@ -85,7 +85,7 @@ def check_image(film: LabelledFilm, image: LabelledImage) -> Iterator[Finding]:
     """Problems of one film that could be read."""
     spacing = image.radiograph.spacing
     if spacing is None:
-        text = "no pixel spacing; give --spacing-mm, or a column spacing_mm in dataset.csv"
+        text = "no pixel spacing; give --spacing-mm, or a column spacing_mm in its table"
         yield _finding("warning", "no_spacing", film, text)
     elif not _USUAL_SPACING_MM[0] <= spacing.mean_mm <= _USUAL_SPACING_MM[1]:
         text = f"spacing {spacing.mean_mm:.4g} mm; radiographs have 0.05 to 1.5 mm"

@@ -78,12 +78,15 @@ def convert(
     out: a new or empty folder
     advance: called after each film
 
-    Raises SettingError for a format that cannot be written or a folder in use, InputError for the
-    first film that cannot be read.
+    Raises SettingError for readings, a format that cannot be written or a folder in use,
+    InputError for the first film that cannot be read.
     """
     entry = FORMATS.get(format)
     if entry is None or entry.write is None:
         raise SettingError("--to", format, f"one of {', '.join(writable())}")
+    if dataset.format == "readings":
+        allowed = "films with masks or grades: what a reader only says, no other format holds"
+        raise SettingError("DATASET", str(dataset.path), allowed)
     if out.exists() and any(out.iterdir()):
         raise SettingError("--out", str(out), "a new or empty folder")
 

@@ -14,7 +14,7 @@ from typing import Any
 import hoseg
 from hoseg.datasets.labelled import LabelledFilm
 from hoseg.errors import InputError, OutputError
-from hoseg.evaluate.bootstrap import LEVEL
+from hoseg.evaluate.bootstrap import INTERVAL
 from hoseg.evaluate.figures import ALL
 from hoseg.evaluate.limits import Limits, Verdict, judge
 from hoseg.evaluate.page import Page, Section, TextTable, interval, number, write_page
@@ -99,7 +99,7 @@ def write_record(
         "platform": platform.platform(),
         "versions": installed_versions(),
         "judged_on": tested.limits.judged_on,
-        "interval": f"{LEVEL:.0%} percentile bootstrap, patients resampled",
+        "interval": f"{INTERVAL}; exact where no row, or every row, has its event",
         "bootstrap": asdict(tested.resampling),
         "counts": {
             "films": len(judged),

@@ -25,6 +25,7 @@ Events = Literal["", "share", "count"]
 """What a row counts: one event or none, any number of events, or nothing that is counted."""
 
 LEVEL = 0.95
+INTERVAL = f"{LEVEL:.0%} percentile bootstrap, patients resampled"
 MIN_DEFINED = 0.5
 """No interval when the statistic is undefined in more than this share of resamples."""
 _BLOCK = 4_000_000  # weights held at a time: bounded memory for any number of rows

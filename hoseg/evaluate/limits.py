@@ -99,7 +99,7 @@ def read_limits(path: Path | None) -> Limits:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "limits"
-        allowed = first["msg"].removeprefix("Value error, ")
+        allowed = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         if first["type"] == "extra_forbidden":
             allowed = "no such key (check the spelling)"
         raise SettingError(key, first.get("input"), allowed, where=str(path)) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hoseg
-from hoseg.evaluate.bootstrap import LEVEL
+from hoseg.evaluate.bootstrap import INTERVAL
 from hoseg.evaluate.case import CaseScore
 from hoseg.evaluate.figures import Figure, class_probabilities, hip_pairs, lesion_pairs
 from hoseg.evaluate.read_figures import read_pairs
@@ -29,7 +29,7 @@ def metrics(figures: Sequence[Figure], facts: dict[str, Any]) -> dict[str, Any]:
         "schema": "hoseg-metrics-1",
         "hoseg_version": hoseg.__version__,
         **facts,
-        "interval": f"{LEVEL:.0%} percentile bootstrap, patients resampled",
+        "interval": INTERVAL,
         "figures": table,
         "disclaimer": RESEARCH_USE,
     }

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from hoseg.datasets import open_dataset
+from hoseg.datasets.formats import convert
 from hoseg.datasets.labelled import HipReading, Says
 from hoseg.datasets.readings import film_reading
-from hoseg.errors import InputError
+from hoseg.errors import InputError, SettingError
 from hoseg.picture_files import write_pixels
 from hoseg.radiograph import Side, View
 
@@ -89,6 +90,13 @@ def test_a_folder_with_its_table(tmp_path):
     assert (first.patient, first.radiograph.spacing.mm) == ("p1", (0.5, 0.5))
     assert (second.patient, second.radiograph.spacing) == ("b.png", None)
     assert (second.reading.view, second.radiograph.view) == (View.FROG_LEG, View.UNKNOWN)
+
+
+def test_what_is_only_said_is_not_lost_in_another_format(tmp_path):
+    (tmp_path / "films.csv").write_text(HEAD + "a.png,,,left=yes,,,\n")
+    with pytest.raises(SettingError, match="only says"):
+        convert(open_dataset(tmp_path), "folder", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("spacing", ["0", "-1", "wide", "nan"])
