@@ -22,7 +22,10 @@ class _Settings(BaseModel):
 
 
 class Limit(_Settings):
-    """What one figure must be: at most or at least a value, over at least ``fewest`` rows."""
+    """What one figure must be: at most or at least a value, over at least ``fewest`` rows.
+
+    fewest: hips or films; for an AUC, graded hips of the rarer kind
+    """
 
     figure: str
     at_most: Finite | None = None
@@ -61,7 +64,7 @@ class Limits(_Settings):
     limits: Annotated[tuple[Limit, ...], Field(min_length=1)] = (
         Limit(figure="read.healthy_above_0", at_most=0.05, fewest=20),
         Limit(figure="read.sensitivity", at_least=0.9, fewest=5),
-        Limit(figure="read.auc", at_least=0.9, fewest=20),
+        Limit(figure="read.auc", at_least=0.9, fewest=5),
         Limit(figure="read.abstained", at_most=0.2, fewest=20),
         Limit(figure="read.false_pieces_per_film", at_most=0.1, fewest=10),
     )
@@ -113,8 +116,9 @@ def judge(limits: Limits, figures: tuple[Figure, ...]) -> tuple[Verdict, ...]:
 def _verdict(limit: Limit, judged_on: str, figures: tuple[Figure, ...]) -> Verdict:
     figure = lookup(figures, limit.figure, limit.stratum)
     found = Estimate(None, None, None, 0, 0) if figure is None else figure.estimate
-    if found.n < limit.fewest:
-        return Verdict(limit, found, f"rests on {found.n}, fewer than {limit.fewest}")
+    rows = _rows(limit, found, figures)
+    if rows < limit.fewest:
+        return Verdict(limit, found, f"rests on {rows}, fewer than {limit.fewest}")
     if found.value is None:
         return Verdict(limit, found, "undefined on these films")
     value: float | None = found.value
@@ -125,3 +129,12 @@ def _verdict(limit: Limit, judged_on: str, figures: tuple[Figure, ...]) -> Verdi
     above = limit.at_most is not None and value > limit.at_most
     below = limit.at_least is not None and value < limit.at_least
     return Verdict(limit, found, f"{value:.3f} is not {limit.words}" if above or below else "")
+
+
+def _rows(limit: Limit, found: Estimate, figures: tuple[Figure, ...]) -> int:
+    """Rows behind a figure; an AUC over many healthy hips and one other rests on one."""
+    if limit.figure != "read.auc":
+        return found.n
+    kinds = ("read.sensitivity", "read.healthy_above_0")
+    graded = [lookup(figures, name, limit.stratum) for name in kinds]
+    return min(0 if figure is None else figure.estimate.n for figure in graded)

@@ -50,6 +50,21 @@ def test_what_cannot_be_judged_has_failed():
     assert "no interval" in verdict(Estimate(0.1, None, None, 9, 1), "bound", at_most=0.5).why
 
 
+@pytest.mark.parametrize(("ossified", "passed"), [(4, False), (5, True)])
+def test_an_auc_rests_on_the_rarer_kind_of_hip(ossified, passed):
+    def figure(name, n):
+        return Figure(name, "all", Estimate(0.99, 0.9, 1.0, n, n))
+
+    asked = {"figure": "read.auc", "at_least": 0.9, "fewest": 5}
+    figures = (
+        figure("read.auc", 70),
+        figure("read.sensitivity", ossified),
+        figure(FALSE, 70 - ossified),
+    )
+    verdict = judge(Limits.model_validate({"limits": [asked]}), figures)[0]
+    assert verdict.passed is passed
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
