@@ -48,6 +48,15 @@ def whole_percents(chances: Sequence[float]) -> tuple[int, ...]:
     return tuple(whole)
 
 
+def class_percents(finding: HipFinding) -> tuple[int, ...]:
+    """Whole per cent of classes 0 to 4 and of what was not decided, together 100; or nothing.
+
+    Every picture, page and card takes its per cent from here, so that none differs from another.
+    """
+    chances = finding.brooker_probabilities
+    return whole_percents((*chances, finding.brooker_undecided)) if chances else ()
+
+
 def name_classes(finding: HipFinding) -> str:
     """The class given, first, and what else is likely: "III (56 %), II 37 %, others 7 %".
 
@@ -58,7 +67,7 @@ def name_classes(finding: HipFinding) -> str:
     if finding.class_probabilities_from != "model":
         perhaps = " or ".join(grade_name("brooker", other) for other in others)
         return f"{name}, perhaps {perhaps}" if perhaps else name
-    percent = whole_percents(finding.brooker_probabilities)
+    percent = class_percents(finding)
     parts = [f"{name} ({percent[given]} %)"]
     parts += [f"{grade_name('brooker', other)} {percent[other]} %" for other in others]
     rest = 100 - percent[given] - sum(percent[other] for other in others)

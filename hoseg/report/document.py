@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hoseg.files import write_whole
 from hoseg.grade.finding import Component, HipFinding
-from hoseg.grade.summary import describe_provisional, whole_percents
+from hoseg.grade.summary import class_percents, describe_provisional
 from hoseg.picture_files import read_pixels
 from hoseg.radiograph import Side, Structure
 from hoseg.report.lettering import text_mask
@@ -360,11 +360,9 @@ def _rests_on(hip: HipFinding) -> str:
 
 def _probabilities(hip: HipFinding) -> list[tuple[str, int]]:
     """Name and whole per cent of each class, and of what was not decided: together 100."""
-    if not hip.brooker_probabilities:
-        return []
-    shares = whole_percents((*hip.brooker_probabilities, hip.brooker_undecided))
-    pairs = list(zip((*BROOKER, "undecided"), shares, strict=True))
-    return pairs if pairs[-1][1] else pairs[:-1]
+    shares = class_percents(hip)
+    pairs = list(zip((*BROOKER, "undecided"), shares, strict=True)) if shares else []
+    return [(name, share) for name, share in pairs if share or name != "undecided"]
 
 
 def _structures(masks: NDArray[np.uint8] | None) -> list[str]:

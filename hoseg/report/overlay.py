@@ -242,9 +242,14 @@ def side_name(side: Side) -> str:
     return "Hip of unknown side" if side is Side.UNKNOWN else f"{str(side).capitalize()} hip"
 
 
-def _hip_lines(hip: HipFinding) -> tuple[str, ...]:
+def _name(hip: HipFinding) -> str:
+    """The hip, and whether its side is assumed: in the same words wherever it stands."""
     assumed = " (side ASSUMED)" if hip.side_source == "assumed" else ""
-    name = f"{side_name(hip.side)}{assumed}"
+    return f"{side_name(hip.side)}{assumed}"
+
+
+def _hip_lines(hip: HipFinding) -> tuple[str, ...]:
+    name = _name(hip)
     if hip.brooker is None:
         why = (hip.abstained or "undecided").replace("_", " ")
         return (name, f"not graded: {why}")
@@ -258,11 +263,10 @@ def _hip_lines(hip: HipFinding) -> tuple[str, ...]:
 
 def _short_lines(hip: HipFinding) -> tuple[str, ...]:
     """Two lines that nothing may be left out of."""
-    assumed = "?" if hip.side_source == "assumed" else ""
     if hip.brooker is None:
-        return (f"{side_name(hip.side)}{assumed}", "not graded")
+        return (_name(hip), "not graded")
     provisional = " (provisional)" if hip.provisional else ""
-    return (f"{side_name(hip.side)}{assumed}", f"Brooker {BROOKER[hip.brooker]}{provisional}")
+    return (_name(hip), f"Brooker {BROOKER[hip.brooker]}{provisional}")
 
 
 def _draw_gap(picture: NDArray[np.uint8], free: FreeSpace, hip: HipFinding, size: int) -> None:

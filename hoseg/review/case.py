@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hoseg.grade import HipFinding
+from hoseg.grade.summary import class_percents
 from hoseg.radiograph import Structure
 from hoseg.report.overlay import Contour, Contours, trace_contours
 from hoseg.report.schema import ResultFile
@@ -37,13 +39,18 @@ def case_script(
         "id": result.folder,
         "rows": masks.shape[0],
         "columns": masks.shape[1],
-        "result": result.model_dump(mode="json"),
+        "result": result.model_dump(mode="json") | {"hips": [_hip(hip) for hip in result.hips]},
         "ossification": runs(masks, contours[Structure.OSSIFICATION]),
         "outlines": {
             str(structure.name).lower(): polygons(lines) for structure, lines in contours.items()
         },
     }
     return _PREFIX + to_script_json(case) + _SUFFIX
+
+
+def _hip(hip: HipFinding) -> dict[str, Any]:
+    """A finding, and the whole per cent of its classes as the overlay writes them."""
+    return hip.model_dump(mode="json") | {"percents": class_percents(hip)}
 
 
 def blinded_script(script: str) -> str:

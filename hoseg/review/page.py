@@ -10,7 +10,7 @@ from typing import Any
 import hoseg
 from hoseg.files import write_whole
 from hoseg.grade import HipFinding
-from hoseg.grade.summary import whole_percents
+from hoseg.grade.summary import class_percents
 from hoseg.report.schema import ResultFile
 from hoseg.review.case import to_script_json
 from hoseg.words import RESEARCH_USE
@@ -103,13 +103,15 @@ def _entry(result: ResultFile) -> dict[str, Any]:
 
 def _hip(hip: HipFinding) -> dict[str, Any]:
     chances = hip.brooker_probabilities
+    # the share of random draws is no probability, and a card has no room to say which it is
+    calibrated = bool(chances) and hip.class_probabilities_from == "model"
     return {
         "side": hip.side.value,
         "brooker": hip.brooker,
         "least": hip.at_least,
         "sure": chances[hip.brooker] if chances and hip.brooker is not None else None,
         "percent": (
-            whole_percents(chances)[hip.brooker] if chances and hip.brooker is not None else None
+            class_percents(hip)[hip.brooker] if calibrated and hip.brooker is not None else None
         ),
         "gap": hip.gap_mm,
         "abstained": hip.abstained or "",

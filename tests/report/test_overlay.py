@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from hoseg.grade import grade_masks
+from hoseg.grade import HipFinding, grade_masks
 from hoseg.radiograph import (
     Display,
     Geometry,
@@ -18,7 +18,7 @@ from hoseg.radiograph import (
     Structure,
     View,
 )
-from hoseg.report.overlay import Overlay, overlay, trace_contours
+from hoseg.report.overlay import Overlay, _hip_lines, _short_lines, overlay, trace_contours
 from hoseg.report.palette import COLOURS, GAP_LINE, GREYS, TINTED, TINTS, colour_table
 from hoseg.words import CALIBRATIONS
 
@@ -147,6 +147,11 @@ def test_an_assumed_side_is_said_on_the_picture(monkeypatch):
     assert "Right hip (side ASSUMED)" in text
     assert "nothing states how the film lies" in text
     assert "(side ASSUMED)" not in " ".join(words_of(monkeypatch, FakeHip()))
+
+
+def test_few_words_and_many_call_an_assumed_side_the_same():
+    hip = HipFinding(side="right", side_source="assumed", classes={"brooker": 0})
+    assert _short_lines(hip)[0] == _hip_lines(hip)[0] == "Right hip (side ASSUMED)"
 
 
 def test_the_legend_names_what_is_shown_and_no_more(monkeypatch):

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from hoseg.grade.finding import HipFinding
 from hoseg.radiograph import Structure
 from hoseg.report.overlay import trace_contours
 from hoseg.report.schema import ResultFile, SourceImage
@@ -91,3 +92,15 @@ def test_a_blinded_case_keeps_only_what_was_known_before():
         "schema_id", "hoseg_version", "folder", "image", "disclaimer", "status",
     }  # fmt: skip
     assert kept["status"] == "graded"
+
+
+def test_the_page_gets_the_per_cent_of_the_overlay_and_a_blinded_one_none():
+    """Each class rounded by itself would say 96 %, and 101 in all with what is undecided."""
+    finding = HipFinding(
+        side="left",
+        classes={"brooker": 0},
+        class_probabilities={"brooker": (0.955, 0.015, 0.015, 0.0, 0.0)},
+    )
+    script = case_script(result(hips=(finding,)), np.zeros((40, 50), np.uint8))
+    assert sum(read(script)["result"]["hips"][0]["percents"]) == 100
+    assert "percents" not in blinded_script(script)

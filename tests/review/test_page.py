@@ -5,7 +5,7 @@ import pytest
 
 from hoseg.errors import OutputError
 from hoseg.grade.finding import HipFinding
-from hoseg.grade.summary import whole_percents
+from hoseg.grade.summary import class_percents
 from hoseg.report.schema import ResultFile, SourceImage
 from hoseg.review.page import PAGE, blind, index, need, page, write_page
 
@@ -28,7 +28,7 @@ def hip(brooker, chance=1.0, *, side="left", chances=(), **more):
         side=side,
         classes={"brooker": brooker},
         class_probabilities={"brooker": chances} if brooker is not None else {},
-        **more,
+        **({"class_probabilities_from": "model"} | more),
     )
 
 
@@ -74,7 +74,12 @@ def test_the_card_rounds_as_the_overlay_does():
     """By halves it would say 96 % where the sentence at the hip says 97 %."""
     finding = hip(0, chances=(0.964, 0.012, 0.012, 0.012, 0.0))
     (entry,) = index([image("a", finding)])
-    assert entry["hips"][0]["percent"] == whole_percents((0.964, 0.012, 0.012, 0.012, 0.0))[0] == 97
+    assert entry["hips"][0]["percent"] == class_percents(finding)[0] == 97
+
+
+def test_a_share_of_random_draws_is_not_shown_as_a_probability():
+    (entry,) = index([image("a", hip(0, class_probabilities_from="draws"))])
+    assert entry["hips"][0]["percent"] is None
 
 
 def test_a_cropped_hip_beside_the_one_filmed_does_not_come_first():

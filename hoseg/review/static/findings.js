@@ -29,8 +29,7 @@ function facts(hip) {
     const range = hip.gap_interval_mm ? ` (${hip.gap_interval_mm.map((v) => v.toFixed(1)).join(" to ")})` : "";
     parts.push(make("p", { class: "quiet" }, `Gap ${hip.gap_mm.toFixed(1)} mm${range}.`));
   }
-  const chances = hip.class_probabilities?.brooker;
-  const likely = (chances || []).map((p, k) => [ROMAN[k], Math.round(100 * p)]).filter(([, percent]) => percent > 0);
+  const likely = (hip.percents || []).slice(0, ROMAN.length).map((percent, k) => [ROMAN[k], percent]).filter(([, percent]) => percent > 0);
   if (likely.length) parts.push(make("p", { class: "quiet" }, (hip.class_probabilities_from === "model" ? "Probability: " : "Share of random draws, not calibrated: ") + likely.map(([roman, percent]) => `class ${roman} ${percent} %`).join(", ") + "."));
   parts.push(remarks(hip.caveats), why(hip));
   return parts.filter(Boolean);
