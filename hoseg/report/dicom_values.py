@@ -136,6 +136,11 @@ def _text(kind: str) -> Callable[[str], str | None]:
     return lambda text: text[: _LONGEST[kind]].rstrip()
 
 
+def _person_name(text: str) -> str:
+    """At most three groups (alphabetic, ideographic, phonetic) of 64 characters each."""
+    return "=".join(group[:64].rstrip() for group in text.split("=")[:3])
+
+
 _MENDERS: dict[str, Callable[[str], str | None]] = {
     "DA": _date,
     "TM": _time,
@@ -145,5 +150,6 @@ _MENDERS: dict[str, Callable[[str], str | None]] = {
     "IS": _integer,
     "CS": _code_string,
     "UI": _uid,
+    "PN": _person_name,
     **{kind: _text(kind) for kind in _LONGEST},
 }

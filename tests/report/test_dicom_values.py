@@ -53,6 +53,8 @@ def _kind(keyword):
         ("PatientWeight", "70.123456789012345678", "70.1234568"),
         ("AccessionNumber", "A" * 40, "A" * 16),
         ("PatientSex", "Female", ""),
+        ("PatientName", "Doe^" + "J" * 80, "Doe^" + "J" * 60),
+        ("PatientName", "A" * 70 + "=" + "山" * 70, "A" * 64 + "=" + "山" * 64),
     ],
 )
 def test_values_are_mended_or_dropped(keyword, stated, carried):
@@ -124,6 +126,7 @@ def test_an_invalid_uid_has_one_valid_uid_in_its_place(keyword, text):
             "SeriesInstanceUID": "1.2.abc",
             "SOPInstanceUID": "1." + "23" * 40,
         },
+        {"PatientName": "N" * 80, "ReferringPhysicianName": "R" * 80},
         {"StudyID": "X" * 30, "AccessionNumber": "Y" * 30, "StudyTime": "25:00"},
     ],
 )
