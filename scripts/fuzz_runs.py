@@ -35,8 +35,9 @@ from pydicom.tag import Tag
 
 HOSEG = [sys.executable, "-m", "hoseg.cli"]
 DOUBTS = frozenset({"orientation_assumed", "turned_by_picture", "orientation_unusual",
-                    "side_contradicts", "side_both", "side_missing"})  # fmt: skip
-"""Notes of an image that tell a reader not to trust its sides."""
+                    "side_contradicts"})  # fmt: skip
+"""Notes of an image that tell a reader not to trust its sides. That no attribute states a side
+("side_missing") is no such doubt: a whole pelvis has both."""
 OPPOSITE = dict(zip("LRFH", "RLHF", strict=True))
 ENCODINGS = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian, uid.RLELossless,
              uid.JPEGLSLossless)  # fmt: skip
@@ -94,11 +95,13 @@ def lie(ds: Dataset, heads: dict[str, list[float]], rng: np.random.Generator) ->
 
 def pad(ds: Dataset, heads: dict[str, list[float]]) -> dict[str, list[float]]:
     """Put a frame of padding round the film."""
-    dtype = np.int16 if ds.PixelRepresentation else np.uint16
-    pixels = np.frombuffer(ds.PixelData, dtype).reshape(ds.Rows, ds.Columns)
+    dtype = np.dtype(f"{'i' if ds.PixelRepresentation else 'u'}{ds.BitsAllocated // 8}")
+    count = ds.Rows * ds.Columns  # an odd number of bytes has one more behind it
+    pixels = np.frombuffer(ds.PixelData, dtype, count).reshape(ds.Rows, ds.Columns)
     pixels = np.pad(pixels, 24, constant_values=pixels.min())
     ds.Rows, ds.Columns = pixels.shape
-    ds.PixelData = pixels.tobytes()
+    data = pixels.tobytes()
+    ds.PixelData = data + b"\0" * (len(data) % 2)
     return {side: [row + 24, column + 24] for side, (row, column) in heads.items()}
 
 

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate", "Make labelled hip radiographs."),
     "dataset": ("dataset", "Check and convert labelled datasets."),
     "train": ("train", "Train or fine-tune a network."),
+    "adapt": ("adapt", "Make a model for a site's own unlabelled films."),
     "evaluate": ("evaluate", "Judge a model, or compare readers."),
     "accept": ("accept", "Test a model on your own films against limits that you set."),
     "models": ("models", "List models and verify their hashes."),

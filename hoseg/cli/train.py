@@ -42,6 +42,7 @@ def train(
     from hoseg.errors import SettingError
     from hoseg.segment.weights import load_model
     from hoseg.train.config import read_config
+    from hoseg.train.grading_models import carry_over
     from hoseg.train.loop import RunOptions, is_first_process
     from hoseg.train.loop import train as run_training
     from hoseg.train.release import release
@@ -49,12 +50,15 @@ def train(
     if accelerator not in ("auto", "cpu", "cuda"):
         raise SettingError("--accelerator", accelerator, "auto, cpu or cuda")
     settings = read_config(config)
-    state = load_model(init).state if init is not None else None
+    source = load_model(init) if init is not None else None
+    state = None if source is None else source.state
     if not release_only:
         run_training(settings, RunOptions(out, resume, state, accelerator, threads, cache))
     if not is_first_process():  # on several GPUs, every process runs this command
         return
     card = release(out, out / "model", cache)
+    if source is not None:
+        card = carry_over(source, out / "model")
     if json_output:
         typer.echo(card.model_dump_json())
     else:

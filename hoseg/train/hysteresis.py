@@ -20,6 +20,9 @@ from hoseg.train.validate import FALSE_COMPONENT_MM2, LARGE_OSSIFICATION_MM2
 HIT_FRACTION = 0.2
 """Share of a lesion that must be covered, as in ``hoseg.evaluate.lesions``."""
 
+MOST_LOST = 0.1
+"""Share of what is found that a higher peak may cost (``raised_peak``)."""
+
 _THRESHOLD_BYTES = np.unique(np.r_[140:232:8, 232:248:2, 248:255])
 _PEAK_LOGITS = np.arange(2.0, 11.01, 0.125)
 
@@ -63,11 +66,13 @@ class Figures:
 
     dice: median over films with at least 1 cm2 of ossification; 0 without any
     lesion_f1: of lesions of at least 25 mm2
+    found: share of such lesions that are found
     false_a_film: components of at least 25 mm2 a film without ossification
     """
 
     dice: float
     lesion_f1: float
+    found: float
     false_a_film: float
 
     @property
@@ -99,6 +104,37 @@ def best_pair(
                 best, best_key = (_floor(byte / 255, 4), _floor(expit(peak), 7)), key
     if best is None:
         raise ValueError("no pair of threshold and peak was tried")
+    return best
+
+
+def raised_peak(
+    films: Sequence[ScaledFilm], pair: tuple[float, float], spacing_mm: float, most_false: float
+) -> float:
+    """The least peak, from that of a pair on, at which films of another kind are quiet enough.
+
+    A pair is chosen on simulated films; real ones may need a higher peak. It is not raised beyond
+    where ``MOST_LOST`` of what the pair finds on these films would be lost.
+
+    films: at least one without ossification, else the peak stays
+    pair: threshold and peak
+    most_false: components of at least 25 mm2 a film without ossification
+    """
+    threshold, peak = pair
+    if all(film.seen.any() for film in films):
+        return peak
+    lesions = [_label(film.seen, FALSE_COMPONENT_MM2 / spacing_mm**2) for film in films]
+    level = logit((round(threshold * 255) - 0.5) / 255)
+    parts = [cut(film, level, *own) for film, own in zip(films, lesions, strict=True)]
+    start = figures(parts, _reached(logit(peak)), spacing_mm)
+    best, fewest = peak, start.false_a_film
+    for higher in _PEAK_LOGITS[logit(peak) < _PEAK_LOGITS].tolist():
+        if fewest <= most_false:
+            break
+        got = figures(parts, _reached(higher), spacing_mm)
+        if got.found < (1 - MOST_LOST) * start.found:
+            break
+        if got.false_a_film < fewest:
+            best, fewest = _floor(expit(higher), 7), got.false_a_film
     return best
 
 
@@ -144,7 +180,8 @@ def figures(parts: Sequence[FilmComponents], peak: float, spacing_mm: float) -> 
         missed += int(np.count_nonzero(~covered))
         false += int(np.count_nonzero(big & (hits < HIT_FRACTION * areas)))
     f1 = 2 * found / max(2 * found + missed + false, 1)
-    return Figures(float(np.median(dice)) if dice else 0.0, f1, false_clean / max(clean, 1))
+    share = found / max(found + missed, 1)
+    return Figures(float(np.median(dice)) if dice else 0.0, f1, share, false_clean / max(clean, 1))
 
 
 def suppress_weak(

@@ -61,6 +61,13 @@ class LabelledSamples:
             for number in range(len(self.films))
         ]
 
+    def whole_films(self) -> list[Crop]:
+        """All films as the network sees them, with their targets and ignored bits."""
+        samples = (self._read(number) for number in range(len(self.films)))
+        return [
+            (sample.pixels.astype(np.float32), sample.targets, sample.ignore) for sample in samples
+        ]
+
     def _read(self, number: int) -> TrainingSample:
         return to_sample(self.films[number].read(), self.config.spacing_mm)
 

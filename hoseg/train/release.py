@@ -24,12 +24,21 @@ from hoseg.segment.network import (
 )
 from hoseg.segment.weights import save_model
 from hoseg.train.augment import Crop
-from hoseg.train.calibration import MOST_FALSE_COMPONENTS, ThresholdCalibration, calibrate
+from hoseg.train.calibration import (
+    MOST_FALSE_COMPONENTS,
+    ThresholdCalibration,
+    calibrate,
+    quieten,
+)
 from hoseg.train.checkpoint import BEST, LAST, read_checkpoint
 from hoseg.train.config import TrainConfig
 from hoseg.train.hysteresis import suppress_weak
 from hoseg.train.monitor import LOG, learning_curve
-from hoseg.train.sources import CALIBRATION_FILMS, calibration_films
+from hoseg.train.sources import (
+    CALIBRATION_FILMS,
+    calibration_films,
+    labelled_films_held_out,
+)
 from hoseg.train.validate import predict, score
 
 
@@ -65,6 +74,10 @@ def release(
     crops = calibration_films(config, cache or run / "geometry", films)
     logits = predict(network, crops, torch.device("cpu"), batch=4)
     found = calibrate(logits, crops, config.spacing_mm)
+    labelled = labelled_films_held_out(config)
+    if labelled:
+        values = predict(network, labelled, torch.device("cpu"), batch=1)
+        found = quieten(found, values, labelled, config.spacing_mm)
     card = ModelCard(
         name=config.name,
         description=config.description,
@@ -84,7 +97,7 @@ def release(
             "sources": [source.model_dump(mode="json") for source in config.sources],
             "calibration": {
                 "hoseg": hoseg.__version__,
-                "films": {"held out": len(crops)},
+                "films": {"held out": len(crops), "labelled, held out": len(labelled)},
                 "most_false": MOST_FALSE_COMPONENTS,
             },
         },

@@ -139,6 +139,16 @@ def calibration_films(config: TrainConfig, cache: Path, count: int) -> list[Crop
     return [samples.film(number) for number in range(half) for samples in (some, empty)]
 
 
+def labelled_films_held_out(config: TrainConfig) -> list[Crop]:
+    """Whole labelled films of the patients held out of training; none without labelled sources."""
+    films = [
+        _labelled(config, source, held_out=True).whole_films()
+        for source in config.sources
+        if isinstance(source, LabelledSource)
+    ]
+    return [film for some in films for film in some]
+
+
 def _first_simulated(config: TrainConfig) -> SimulatedSource | None:
     return next((s for s in config.sources if isinstance(s, SimulatedSource)), None)
 

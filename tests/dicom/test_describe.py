@@ -174,3 +174,11 @@ def test_age_comes_from_dates_when_it_is_not_stated():
         "",
     ]
     assert describe(make(PatientBirthDate="garbage", StudyDate="20200614")).patient_age == ""
+
+
+def test_a_file_s_sex_and_age_arrive(tmp_path):
+    """What is described must be among the attributes that are read from files."""
+    from dicom.build import dataset, film, read_one
+
+    radiograph = read_one(dataset(film(), PatientSex="F", PatientAge="061Y"), tmp_path)
+    assert (radiograph.attributes.patient_sex, radiograph.attributes.patient_age) == ("F", "061Y")

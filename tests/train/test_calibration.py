@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
-from scipy.special import logit
+from scipy.special import expit, logit
 
-from hoseg.train.calibration import MOST_FALSE_COMPONENTS, calibrate, fit_temperature
+from hoseg.train.calibration import (
+    MOST_FALSE_COMPONENTS,
+    ThresholdCalibration,
+    calibrate,
+    fit_temperature,
+    quieten,
+)
 from hoseg.train.release import _measured
 from hoseg.train.validate import score
 
@@ -62,3 +68,34 @@ def test_ignored_pixels_do_not_count() -> None:
     for _, _, ignore in crops:
         ignore[40:52, 10:22] = 8
     assert score(logits, crops, 1.0)["false_ossification"] == 0.0
+
+
+def real_films(false_logit: float, true_logit: float = 6.0) -> tuple[list, list]:
+    """As ``films``, with lesions that are surer."""
+    logits, crops = films(false_logit)
+    for values, crop in zip(logits, crops, strict=True):
+        values[3][(crop[1] & 8) > 0] = true_logit
+    return logits, crops
+
+
+def chosen(peak_logit: float) -> ThresholdCalibration:
+    peaks = (None, None, None, float(expit(peak_logit)))
+    return ThresholdCalibration((1.0,) * 4, (0.5, 0.5, 0.5, 0.8), peaks)
+
+
+def test_the_peak_rises_until_labelled_films_are_quiet() -> None:
+    logits, crops = real_films(4.0)
+    found = quieten(chosen(3.0), logits, crops, 0.7)
+    assert found.peaks[3] is not None
+    assert 3.99 < logit(found.peaks[3]) < 4.5  # of what is false: 4
+    assert found.thresholds == chosen(3.0).thresholds
+
+
+def test_the_peak_stays_where_labelled_films_are_quiet_already() -> None:
+    logits, crops = real_films(2.0)
+    assert quieten(chosen(3.0), logits, crops, 0.7).peaks == chosen(3.0).peaks
+
+
+def test_the_peak_does_not_rise_beyond_what_is_found() -> None:
+    logits, crops = real_films(7.0, 5.0)  # what is false is surer than what is true
+    assert quieten(chosen(3.0), logits, crops, 0.7).peaks == chosen(3.0).peaks
