@@ -84,6 +84,7 @@ def hip_record(
             {"name": part.name, "material": part.material.name.lower()} for part in hip.parts
         ],
         "osteophytes": len(hip.osteophytes),
+        "bone_islands": len(hip.bone_islands),
         "trochanteric_nonunion_gap_mm": None
         if hip.nonunion is None
         else _plain(hip.nonunion.gap_mm),

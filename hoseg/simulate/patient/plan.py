@@ -16,6 +16,7 @@ class HipPlan:
     """What one hip shall have. ``gap_mm`` is None where no gap is chosen.
 
     nonunion: the greater trochanter is a fragment that has not healed
+    bone_islands: compact bone lies inside pelvis or femur
     """
 
     brooker: int
@@ -24,6 +25,7 @@ class HipPlan:
     implant: str
     osteophytes: bool
     nonunion: bool = False
+    bone_islands: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ def _plan_hip(settings: SceneSettings, rng: np.random.Generator) -> HipPlan:
         gap = float(rng.uniform(low, high))
     implant = choice(settings.implants, rng)
     osteophytes, nonunion = rng.random(2) < (settings.osteophytes, settings.nonunions)
-    return HipPlan(brooker, site, gap, implant, bool(osteophytes), bool(nonunion))
+    # Nothing is drawn at 0: films of earlier settings stay the same to the byte.
+    islands = settings.bone_islands > 0 and bool(rng.random() < settings.bone_islands)
+    return HipPlan(brooker, site, gap, implant, bool(osteophytes), bool(nonunion), islands)
 
 
 def _field(view: View, rng: np.random.Generator, *, spot: bool) -> FieldPlan:

@@ -133,9 +133,23 @@ def _project_bone(scene: Scene, bone: Bone, film: _Exposure, rng: np.random.Gene
         outer.box[0].start, outer.box[1].start, 1.0, (outer.mm.shape[0], outer.mm.shape[1])
     )
     inner = np.clip(ray_lengths(part, bone.inner.vertices, bone.inner.faces), 0, outer.mm)
-    film.add(Material.CORTICAL, _Seen(outer.box, outer.mm - inner))
-    spongy = inner * _spongiosa(scene, bone, part, rng)
+    dense = _island_mm(scene, bone, part, inner)
+    film.add(Material.CORTICAL, _Seen(outer.box, outer.mm - inner + dense))
+    spongy = (inner - dense) * _spongiosa(scene, bone, part, rng)
     film.add(Material.TRABECULAR, _Seen(outer.box, spongy))
+
+
+def _island_mm(
+    scene: Scene, bone: Bone, camera: Camera, inner_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Length (H, W) in bone islands, which take the place of spongy bone and never leave it."""
+    structure = Structure.__members__.get(bone.name.upper())  # None: the sacrum has no label
+    dense = np.zeros_like(inner_mm)
+    for hip_scene in scene.hips:
+        for island in hip_scene.bone_islands:
+            if hip_scene.hip.side is bone.side and island.structure is structure:
+                dense += ray_lengths(camera, island.mesh.vertices, island.mesh.faces)
+    return np.clip(dense, 0, inner_mm)
 
 
 def _project_part(part: ImplantPart, film: _Exposure) -> None:

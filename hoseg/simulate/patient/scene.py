@@ -14,6 +14,7 @@ from hoseg.simulate.body.projector import Camera
 from hoseg.simulate.body.skeleton import AnatomySource, Bone, HipJoint, Pose, Skeleton
 from hoseg.simulate.body.spine import lumbar_spine
 from hoseg.simulate.patient import implants
+from hoseg.simulate.patient.bone_islands import BoneIsland, bone_islands
 from hoseg.simulate.patient.gap import GapSpace
 from hoseg.simulate.patient.implants import ImplantPart, ball, clip
 from hoseg.simulate.patient.nonunion import Nonunion, trochanteric_nonunion
@@ -32,6 +33,7 @@ class HipScene:
     plan: what was asked for; ``growth.brooker`` and ``site`` are what came of it
     osteophytes: outgrowths that belong to a bone, with that bone
     nonunion: the greater trochanter in a piece of its own; the piece is a bone of the skeleton
+    bone_islands: compact bone inside pelvis or femur
     """
 
     plan: HipPlan
@@ -42,6 +44,7 @@ class HipScene:
     parts: tuple[ImplantPart, ...]
     osteophytes: tuple[Outgrowth, ...] = ()
     nonunion: Nonunion | None = None
+    bone_islands: tuple[BoneIsland, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +145,12 @@ def _hip_scene(
         _triangles(pieces, hip, Structure.FEMUR, outgrowths),
     )
     growth, site = _grown(plan, around, rng)
-    scene = HipScene(plan, hip, growth, site, plan.implant, tuple(parts), outgrowths, broken)
+    islands: tuple[BoneIsland, ...] = ()
+    if plan.bone_islands:  # a stream of its own: all else is as without islands
+        islands = bone_islands(hip, pelvis, pieces[0], rng.spawn(1)[0])
+    scene = HipScene(
+        plan, hip, growth, site, plan.implant, tuple(parts), outgrowths, broken, islands
+    )
     return scene, skeleton
 
 

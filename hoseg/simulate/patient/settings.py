@@ -33,6 +33,7 @@ class SceneSettings:
     views: of the film
     gap_ii_mm, gap_iii_mm: range of the chosen gap in class II and class III
     osteophytes: share of hips with osteophytes or enthesophytes (they belong to the bone)
+    bone_islands: share of hips with islands of compact bone inside pelvis or femur
     nonunions: share of hips whose greater trochanter is a fragment that has not healed
     bladder_ml: range of the filling of the bladder, drawn log-uniformly
     clips, balls: share of films with surgical clips, with a calibration ball
@@ -66,6 +67,7 @@ class SceneSettings:
     gap_iii_mm: tuple[float, float] = (1.5, 9.5)
     osteophytes: float = 0.55
     nonunions: float = 0.025
+    bone_islands: float = 0.0
     bladder_ml: tuple[float, float] = (25.0, 550.0)
     clips: float = 0.08
     balls: float = 0.06
@@ -79,7 +81,7 @@ class SceneSettings:
             ("views", VIEWS),
         ):
             _check_shares(name, getattr(self, name), allowed)
-        for name in ("osteophytes", "nonunions", "clips", "balls", "spots"):
+        for name in ("osteophytes", "nonunions", "bone_islands", "clips", "balls", "spots"):
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingError(name, getattr(self, name), "a share in [0, 1]")
         for name, low, high, what in (
