@@ -210,8 +210,18 @@ def _machine(device: str) -> list[str]:
     import torch
 
     name = torch.cuda.get_device_name(torch.device(device).index or 0)
-    libraries = (torch.version.cuda, torch.backends.cudnn.version(), obstacles.driver_version())
+    libraries = (torch.version.cuda, _cudnn_version(), obstacles.driver_version())
     return [name, *map(str, libraries)]
+
+
+def _cudnn_version() -> int | None:
+    """None on a card that cannot be opened: asking opens it, and opening the network says why."""
+    import torch
+
+    try:
+        return torch.backends.cudnn.version()
+    except RuntimeError:
+        return None
 
 
 def processor_name() -> str:
