@@ -42,6 +42,13 @@ def _input_error(source: str, message: str, code: str) -> InputError:
     return InputError(source, message, code=code)
 
 
+class WorseModel(HosegError):
+    """A model that was made anew is worse than the one it was made from; it was not written."""
+
+    code = "adapted_worse"
+    exit_code = 3
+
+
 class SettingError(HosegError):
     """A setting, option or configuration key has a value that is not allowed."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from hoseg.errors import HosegError, SettingError
+from hoseg.errors import SettingError, WorseModel
 from hoseg.files import make_folder, write_whole
 from hoseg.infer.predictor import Options, Predictor
 from hoseg.pipeline import Pipeline
@@ -25,7 +25,7 @@ from hoseg.segment.card import ModelCard
 from hoseg.segment.card_text import write_card
 from hoseg.segment.weights import Model, load_model
 from hoseg.simulate.folder import FolderSettings, write_folder
-from hoseg.train.checkpoint import BEST
+from hoseg.train.checkpoint import LAST
 from hoseg.train.config import LabelledSource, TrainConfig
 from hoseg.train.grading_models import FitOptions, Log, carry_over, fit_grading_models
 from hoseg.train.held_back import HeldBackFigures, measure_held_back
@@ -43,13 +43,6 @@ RECIPE = Path(__file__).with_name("adapt.yaml")
 """How the network is trained, but for the name and the site's films."""
 SHADOWS_TAUGHT, SHADOWS_HELD_BACK = 5_000_011, 6_000_011
 """Simulated people whose ossification is taught, and judged on, are not the same."""
-
-
-class WorseModel(HosegError):
-    """The adapted model was not better on the films held back; it was not written."""
-
-    code = "adapted_worse"
-    exit_code = 3
 
 
 @dataclass(frozen=True)
@@ -136,7 +129,7 @@ def adapt(
     run = work / "run"
     config = training_config(settings, work / "films")
     write_whole(work / "adapt.yaml", yaml.safe_dump(config.model_dump(mode="json")).encode())
-    options = RunOptions(run, (run / BEST).exists(), source.state, threads=settings.threads)
+    options = RunOptions(run, (run / LAST).exists(), source.state, threads=settings.threads)
     train(config, options)
     model = work / "model"
     shutil.rmtree(model, ignore_errors=True)

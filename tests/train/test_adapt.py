@@ -9,14 +9,14 @@ import pytest
 import yaml
 
 from hoseg.datasets import open_dataset
-from hoseg.errors import InputError, SettingError
+from hoseg.errors import InputError, SettingError, WorseModel
 from hoseg.evaluate.bootstrap import Estimate
 from hoseg.pipeline import Pipeline
 from hoseg.radiograph import Side, Structure
 from hoseg.segment.weights import load_model, verify_model
 from hoseg.simulate.folder import FolderSettings, write_folder
 from hoseg.train import adapt as module
-from hoseg.train.adapt import AdaptSettings, WorseModel, adapt, split_by_patient, training_config
+from hoseg.train.adapt import AdaptSettings, adapt, split_by_patient, training_config
 from hoseg.train.grading_models import carry_over
 from hoseg.train.held_back import HeldBackFigures, measure_held_back
 from hoseg.train.local_films import LocalFilm, Skipped, read_film_table, read_local_films
